@@ -1,0 +1,80 @@
+"""Time as an argument: a clock to pass around, and the one text form of a moment.
+
+Moments are RFC 3339 text in UTC with milliseconds and `Z` ("2026-11-20T12:31:07.188Z") wherever
+they are stored or shown to programs; such text sorts like the moments do.
+"""
+
+import datetime
+import re
+from typing import Protocol
+
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))"
+)
+
+
+class Clock(Protocol):
+    """Whatever tells the time."""
+
+    def now(self) -> datetime.datetime:
+        """Return the present moment, aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock: the only place that reads it."""
+
+    def now(self) -> datetime.datetime:
+        """Return the present moment, aware, in UTC."""
+        return datetime.datetime.now(datetime.UTC)  # noqa: TID251  the one place that may
+
+
+class SteppedClock:
+    """A clock for tests and rebuilds: starts where told, moves only when told."""
+
+    def __init__(self, start: str = "2026-11-20T12:00:00.000Z") -> None:
+        self.moment = parse_time(start)
+
+    def now(self) -> datetime.datetime:
+        """Return the moment the clock was last set to."""
+        return self.moment
+
+    def step(self, seconds: float) -> None:
+        """Move by `seconds`, which may be negative: real clocks step back too."""
+        self.moment += datetime.timedelta(seconds=seconds)
+
+
+def parse_time(text: str) -> datetime.datetime:
+    """Read an RFC 3339 date-time strictly; any offset, returned in UTC.
+
+    Raises:
+        ValueError: not RFC 3339, or no such day or hour.
+
+    Source: RFC 3339 section 5.6.  A leap second (`:60`) is read as the second before it.
+
+    >>> format_time(parse_time("2026-11-20T13:31:07+01:00"))
+    '2026-11-20T12:31:07.000Z'
+    """
+    match = _RFC3339.fullmatch(text)
+    if match is None or not text.isascii():
+        raise ValueError(f"not an RFC 3339 time: {text[:64]!r}")
+    year, month, day, hour, minute, second = (int(match[group]) for group in range(1, 7))
+    micros = int((match[7] or "0").ljust(6, "0")[:6])
+    moment = datetime.datetime(
+        year, month, day, hour, minute, min(second, 59), micros, tzinfo=datetime.UTC
+    )
+    if second > 60:
+        raise ValueError(f"not an RFC 3339 time: {text[:64]!r}")
+    if match[8]:
+        offset = datetime.timedelta(hours=int(match[9]), minutes=int(match[10]))
+        try:
+            moment = moment - offset if match[8] == "+" else moment + offset
+        except OverflowError as error:
+            raise ValueError(f"not an RFC 3339 time: {text[:64]!r}") from error
+    return moment
+
+
+def format_time(moment: datetime.datetime) -> str:
+    """Write an aware moment as RFC 3339 in UTC with milliseconds."""
+    utc = moment.astimezone(datetime.UTC)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")

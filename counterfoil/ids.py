@@ -1,0 +1,46 @@
+"""Randomness as an argument: ids, keys and pseudonyms come from one source that tests can seed."""
+
+import hashlib
+import secrets
+from typing import Protocol
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class Randomness(Protocol):
+    """Whatever yields unpredictable bytes."""
+
+    def token(self, size_bytes: int) -> bytes:
+        """Return `size_bytes` fresh bytes."""
+        ...
+
+
+class SystemRandomness:
+    """The operating system's generator."""
+
+    def token(self, size_bytes: int) -> bytes:
+        """Return `size_bytes` fresh bytes."""
+        return secrets.token_bytes(size_bytes)
+
+
+class SeededRandomness:
+    """Repeatable bytes for tests, golden vectors and the demo: never for a real ledger."""
+
+    def __init__(self, seed: str) -> None:
+        self.seed = seed.encode()
+        self.count = 0
+
+    def token(self, size_bytes: int) -> bytes:
+        """Return the next `size_bytes` of the seeded stream."""
+        self.count += 1
+        block = hashlib.shake_256(self.seed + self.count.to_bytes(8, "big"))
+        return block.digest(size_bytes)
+
+
+def short_id(randomness: Randomness, length: int = 16) -> str:
+    """Return a random name of `length` lower-case base32 letters (5 bits each), as in pseudonyms.
+
+    >>> len(short_id(SeededRandomness("x")))
+    16
+    """
+    return "".join(_ALPHABET[byte & 31] for byte in randomness.token(length))
