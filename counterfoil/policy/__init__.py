@@ -1,0 +1,1 @@
+"""Who may do what: pure decisions with their reasons, asked before anything is done."""

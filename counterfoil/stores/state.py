@@ -1,0 +1,237 @@
+"""state.db: sessions, sign-in links and webhook secrets.  Operational, no evidence.
+
+What must hold: a link signs in once, however many ask at the same moment; tokens and session
+ids are stored as SHA-256 digests, so that reading this file lets nobody in; webhook secrets
+stand here in the clear, because a signature cannot be checked with less, and nowhere else.
+Losing the file loses no evidence: people sign in again, webhook sources are set up again.
+
+The rollback journal, not WAL: the command line writes here while a server runs, and SQLite up
+to 3.51.2 can damage a WAL that two processes write.  Every statement is one short transaction.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from counterfoil.errors import RequestError, UnavailableError
+
+_METADATA: Final = sa.MetaData()
+
+_SESSIONS: Final = sa.Table(
+    "sessions",
+    _METADATA,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("handle", sa.Text, nullable=False),
+    sa.Column("created", sa.Text, nullable=False),
+    sa.Column("expires", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+_LINKS: Final = sa.Table(
+    "sign_in_links",
+    _METADATA,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("handle", sa.Text, nullable=False),
+    sa.Column("created", sa.Text, nullable=False),
+    sa.Column("expires", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+_SOURCES: Final = sa.Table(
+    "webhook_sources",
+    _METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("secret", sa.LargeBinary, nullable=False),
+    sa.Column("secret_before", sa.LargeBinary, nullable=True),
+    sqlite_with_rowid=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One signed-in browser.  `digest` is the SHA-256 of the cookie's value."""
+
+    digest: bytes
+    handle: str
+    created: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInLink:
+    """One unused one-time link.  `digest` is the SHA-256 of the token in it."""
+
+    digest: bytes
+    handle: str
+    created: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSource:
+    """One sender of webhooks; `secrets` holds one or two live ones, the latest first."""
+
+    name: str
+    kind: str
+    project: str
+    secrets: tuple[bytes, ...]
+
+
+class State:
+    """The open file.  Safe to use from any thread; every call is its own transaction.
+
+    Args:
+        path: of state.db; made (0600) when absent.
+    """
+
+    def __init__(self, path: Path) -> None:
+        # 0600 before the first byte of content: the secrets of webhook sources stand here.
+        path.touch(mode=0o600, exist_ok=True)
+        # NullPool: no file handle outlives its call, so a thread never inherits another's.
+        self._engine = sa.create_engine(
+            f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": 5.0}
+        )
+        with self._transaction() as connection:
+            _METADATA.create_all(connection)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sa.exc.OperationalError as error:
+            raise UnavailableError(
+                "storage", "state.db does not answer; check the disk and try again"
+            ) from error
+
+    def add_link(self, link: SignInLink) -> None:
+        """Keep a link until it is used or over."""
+        with self._transaction() as connection:
+            connection.execute(
+                sa.insert(_LINKS).values(
+                    digest=link.digest,
+                    handle=link.handle,
+                    created=link.created,
+                    expires=link.expires,
+                )
+            )
+
+    def link(self, digest: bytes, now: str) -> SignInLink | None:
+        """Return a link that could still be used at `now`, without using it."""
+        with self._transaction() as connection:
+            row = connection.execute(
+                sa.select(_LINKS).where(_LINKS.c.digest == digest, _LINKS.c.expires > now)
+            ).one_or_none()
+        return None if row is None else SignInLink(*row)
+
+    def use_link(self, digest: bytes, now: str) -> SignInLink | None:
+        """Take a link out of the file: of all who ask, one gets it, and only before it is over."""
+        with self._transaction() as connection:
+            row = connection.execute(
+                sa.delete(_LINKS).where(_LINKS.c.digest == digest).returning(*_LINKS.c)
+            ).one_or_none()
+        link = None if row is None else SignInLink(*row)
+        return link if link is not None and link.expires > now else None
+
+    def add_session(self, session: Session) -> None:
+        """Keep a session; those that are over by then go, so the file does not grow for ever."""
+        with self._transaction() as connection:
+            for table in (_SESSIONS, _LINKS):
+                connection.execute(sa.delete(table).where(table.c.expires <= session.created))
+            connection.execute(
+                sa.insert(_SESSIONS).values(
+                    digest=session.digest,
+                    handle=session.handle,
+                    created=session.created,
+                    expires=session.expires,
+                )
+            )
+
+    def session(self, digest: bytes, now: str) -> Session | None:
+        """Return the session whose cookie hashes to `digest`, unless it is over or was ended."""
+        with self._transaction() as connection:
+            row = connection.execute(
+                sa.select(_SESSIONS).where(_SESSIONS.c.digest == digest, _SESSIONS.c.expires > now)
+            ).one_or_none()
+        return None if row is None else Session(*row)
+
+    def sessions(self, now: str) -> list[Session]:
+        """Return every session that is open at `now`, the youngest first."""
+        query = sa.select(_SESSIONS).where(_SESSIONS.c.expires > now)
+        with self._transaction() as connection:
+            rows = connection.execute(query.order_by(_SESSIONS.c.created.desc())).all()
+        return [Session(*row) for row in rows]
+
+    def end_session(self, digest: bytes) -> None:
+        """Sign out; ending what is not there is no error."""
+        with self._transaction() as connection:
+            connection.execute(sa.delete(_SESSIONS).where(_SESSIONS.c.digest == digest))
+
+    def add_webhook_source(self, name: str, kind: str, project: str, secret: bytes) -> None:
+        """Set up a sender.
+
+        Raises:
+            RequestError: `usage`: one of that name exists; rotate its secret instead.
+        """
+        with self._transaction() as connection:
+            added = connection.execute(
+                sa.text(
+                    "INSERT INTO webhook_sources (name, kind, project, secret)"
+                    " VALUES (:name, :kind, :project, :secret) ON CONFLICT DO NOTHING"
+                ),
+                {"name": name, "kind": kind, "project": project, "secret": secret},
+            ).rowcount
+        if not added:
+            raise RequestError(
+                "usage", f"a webhook source {name!r} exists; rotate its secret instead"
+            )
+
+    def rotate_webhook_secret(self, name: str, secret: bytes) -> None:
+        """Make `secret` the live one; the one before stays good until the next rotation.
+
+        Raises:
+            RequestError: `source_unknown`.
+        """
+        with self._transaction() as connection:
+            changed = connection.execute(
+                sa.update(_SOURCES)
+                .where(_SOURCES.c.name == name)
+                .values(secret_before=_SOURCES.c.secret, secret=secret)
+            ).rowcount
+        if not changed:
+            raise RequestError("source_unknown", f"no webhook source {name!r} is set up")
+
+    def remove_webhook_source(self, name: str) -> None:
+        """Forget a sender and its secrets; its deliveries are refused from here on."""
+        with self._transaction() as connection:
+            connection.execute(sa.delete(_SOURCES).where(_SOURCES.c.name == name))
+
+    def webhook_source(self, name: str) -> WebhookSource | None:
+        """Return one sender with its live secrets."""
+        with self._transaction() as connection:
+            row = connection.execute(
+                sa.select(_SOURCES).where(_SOURCES.c.name == name)
+            ).one_or_none()
+        return None if row is None else _source(row)
+
+    def webhook_sources(self) -> list[WebhookSource]:
+        """Return every sender, by name."""
+        with self._transaction() as connection:
+            rows = connection.execute(sa.select(_SOURCES).order_by(_SOURCES.c.name)).all()
+        return [_source(row) for row in rows]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()
+
+
+def _source(row: sa.Row[Any]) -> WebhookSource:
+    live = (row.secret,) if row.secret_before is None else (row.secret, row.secret_before)
+    return WebhookSource(row.name, row.kind, row.project, live)
