@@ -1,0 +1,63 @@
+# `make` prints the targets.  Everything lives in .venv; nothing here touches the system but
+# `make test SYSTEM=1`, which installs Debian packages by apt as root.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+BIN := .venv/bin
+LOCK := requirements/dev.txt
+STAMP := .venv/.installed-$(shell sha256sum $(LOCK) pyproject.toml 2>/dev/null | sha256sum | cut -c1-16)
+SYSTEM_PACKAGES := chromium strace postgresql
+DEMO_DIR ?= .demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench audit lock demo-data setup
+
+help:
+	@echo "make demo       fill a ledger with real data and serve it on http://localhost:8000"
+	@echo "make test       run every test (SYSTEM=1: install chromium, strace, postgresql by apt first)"
+	@echo "make check      format, lint, types, import contracts, docs, pins and licences"
+	@echo "make bench      the benchmarks, small"
+	@echo "make audit      known vulnerabilities in the pinned dependencies"
+	@echo "make lock       pin the dependencies again"
+	@echo "make demo-data  take a fresh snapshot of this repository for the demo"
+
+$(STAMP): $(LOCK)
+	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f .venv/.installed-* && touch $(STAMP)
+
+setup: $(STAMP)
+
+demo: setup
+	$(BIN)/counterfoil demo --dir $(DEMO_DIR)
+
+test: setup
+ifeq ($(SYSTEM),1)
+	@tools/system_packages.sh $(SYSTEM_PACKAGES)
+endif
+	COUNTERFOIL_SYSTEM=$(SYSTEM) $(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: setup
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/check_pins.py
+
+bench: setup
+	$(BIN)/python bench/append.py --seconds 2
+	$(BIN)/python bench/project.py --seconds 2
+
+audit: setup
+	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit
+	-.venv-audit/bin/pip-audit --disable-pip -r requirements/dev.txt
+
+lock:
+	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
+	cd requirements && for set in "core" "server --extra server" "dev --extra server --extra test --extra dev"; do \
+	  set -- $$set; name=$$1; shift; \
+	  ../.venv-lock/bin/uv pip compile ../pyproject.toml $$@ --universal --python-version 3.11 \
+	    --generate-hashes --no-header --no-annotate --upgrade --quiet -o $$name.txt; done
+
+demo-data: setup
+	$(BIN)/python tools/demo_data.py

@@ -1,0 +1,327 @@
+"""A ledger directory: made once, opened by one process at a time, and wired here.
+
+    DIR/counterfoil.toml  settings             DIR/keys/      PROJECT.key 0600, PROJECT.vkey
+    DIR/ledger.db         the truth            DIR/erasable.db  keys that erasing destroys
+    DIR/views.db          derived, rebuildable DIR/state.db   operational, no evidence
+    DIR/public/PROJECT/   the exported log     DIR/blobs/     evidence bytes, sealed
+    DIR/admin.token 0600  first administrator  DIR/lock       held by the process that writes
+
+What must hold: whoever writes holds the lock from before the first byte until after the last.
+"""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from counterfoil.app.config import FILE_NAME, TEMPLATE, Config, read_config
+from counterfoil.app.follow import Follower
+from counterfoil.app.live import Live
+from counterfoil.app.read import Reader
+from counterfoil.app.record import Recorder
+from counterfoil.clock import Clock
+from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
+from counterfoil.ids import Randomness
+from counterfoil.ledger.append import Ledger
+from counterfoil.stores.erasable import ErasableStore
+from counterfoil.stores.files import BlobFiles, PublicFiles
+from counterfoil.stores.sqlite import SqliteLogStore
+from counterfoil.stores.state import State
+from counterfoil.stores.tables import Tables
+from counterfoil.tlog.note import SignerKey, parse_signer_key, parse_vkey
+
+PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+ORIGIN = re.compile(r"[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:/[A-Za-z0-9._~-]+)*")
+DEFAULT_PROJECT = "default"
+HOUSEKEEPING_S = 1.0
+
+
+class Home:
+    """One opened ledger directory with everything wired; close it, or use it in a `with`."""
+
+    def __init__(
+        self, directory: Path, lock: int, clock: Clock, randomness: Randomness
+    ) -> None:
+        """Wire an existing ledger whose lock the caller has taken; see `open_home`."""
+        self.directory = directory
+        self.clock = clock
+        self.randomness = randomness
+        self.config: Config = read_config(directory)
+        self.admin_token = (directory / "admin.token").read_text("ascii").strip()
+        self._lock = lock
+        self._stop = threading.Event()
+        with contextlib.ExitStack() as opened:
+            self.log = SqliteLogStore(directory / "ledger.db")
+            opened.callback(self.log.close)
+            self.keys = ErasableStore(directory / "erasable.db", randomness)
+            opened.callback(self.keys.close)
+            self.blobs = BlobFiles(directory / "blobs")
+            self.state = State(directory / "state.db")
+            opened.callback(self.state.close)
+            self.tables = Tables(directory / "views.db")
+            opened.callback(self.tables.close)
+            signers = _read_signers(directory, self.config, self.log)
+            self.ledger = Ledger(
+                self.log, self.keys, signers, PublicFiles(directory / "public"), clock
+            )
+            self.ledger.open()
+            opened.callback(self.ledger.close)
+            self.live = Live()
+            opened.callback(self.live.close)
+            self.recorder = Recorder(
+                ledger=self.ledger,
+                log=self.log,
+                keys=self.keys,
+                blobs=self.blobs,
+                clock=clock,
+                randomness=randomness,
+            )
+            self.follower = Follower(
+                log=self.log, keys=self.keys, ledger=self.ledger, tables=self.tables
+            )
+            self.reader = Reader(
+                log=self.log,
+                keys=self.keys,
+                ledger=self.ledger,
+                tables=self.tables,
+                follower=self.follower,
+                clock=clock,
+            )
+            self.ledger.on_commit(self.live.publish)
+            self.follower.start()
+            opened.callback(self.follower.close)
+            self._housekeeper = threading.Thread(
+                target=self._keep_house, name="counterfoil-housekeeping", daemon=True
+            )
+            self._housekeeper.start()
+            self._opened = opened.pop_all()
+
+    def _keep_house(self) -> None:
+        while not self._stop.wait(HOUSEKEEPING_S):
+            # A refusal that cannot be recorded must not end the housekeeping of those that can.
+            with contextlib.suppress(CounterfoilError):
+                self.recorder.record_refusals()
+
+    def close(self) -> None:
+        """Record what is counted, export, fold the write-ahead log, give the lock back."""
+        self._stop.set()
+        self._housekeeper.join()
+        try:
+            with contextlib.suppress(CounterfoilError):
+                self.recorder.record_refusals(everything=True)
+            self.ledger.export_now()
+        finally:
+            self._opened.close()
+            os.close(self._lock)
+
+    def __enter__(self) -> "Home":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def create_home(
+    directory: Path, clock: Clock, randomness: Randomness, *, origin: str = "",
+    project: str = DEFAULT_PROJECT,
+) -> None:  # fmt: skip
+    """Make a ledger directory with one empty log.
+
+    Args:
+        directory: absent or empty; or an existing ledger, to which a log is added.
+        origin: the log's name for life, a schema-less URL; random under counterfoil.invalid
+            when empty.
+        project: the project of the log.
+
+    Raises:
+        RequestError: `dir_exists`, `origin_invalid`, `project_invalid`.
+        UnavailableError: `read_only`, `storage`, `locked`.
+
+    If we crash in between, the directory has no ledger.db yet: remove it and start again.
+    """
+    check_project(project)
+    if origin and not ORIGIN.fullmatch(origin):
+        raise RequestError(
+            "origin_invalid", f"{origin!r} is no schema-less URL such as log.example/acme"
+        )
+    with translated_os_errors(directory):
+        existing = (directory / "ledger.db").exists()
+        if not existing and directory.exists() and any(directory.iterdir()):
+            raise RequestError(
+                "dir_exists", f"{directory} holds other files; choose an empty directory"
+            )
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = _take_lock(directory)
+        try:
+            _create(directory, clock, randomness, origin, project, existing=existing)
+        finally:
+            os.close(lock)
+
+
+def _create(
+    directory: Path, clock: Clock, randomness: Randomness, origin: str, project: str, *,
+    existing: bool,
+) -> None:  # fmt: skip
+    del clock
+    name = origin or f"counterfoil.invalid/{randomness.token(8).hex()}/{project}"
+    keys = directory / read_config(directory).keys.directory
+    keys.mkdir(mode=0o700, exist_ok=True)
+    if (keys / f"{project}.key").exists():
+        raise RequestError("dir_exists", f"{directory} has a log for project {project} already")
+    if not existing:
+        (directory / "blobs").mkdir(mode=0o700, exist_ok=True)
+        (directory / "public").mkdir(mode=0o755, exist_ok=True)
+        (directory / "spool").mkdir(mode=0o700, exist_ok=True)
+        _write(directory / FILE_NAME, TEMPLATE, 0o600)
+        _write(directory / "admin.token", f"cf_{randomness.token(24).hex()}\n", 0o600)
+    signer = SignerKey.from_seed(name, randomness.token(32))
+    _write(keys / f"{project}.key", signer.to_text() + "\n", 0o600)
+    _write(keys / f"{project}.vkey", f"{signer.vkey}\n", 0o644)
+    store = SqliteLogStore(directory / "ledger.db", create=True)
+    try:
+        store.create_log(project, name)
+    finally:
+        store.close()
+
+
+def open_home(directory: Path, clock: Clock, randomness: Randomness) -> Home:
+    """Open a ledger for writing: take its lock, check it, start its threads.
+
+    Raises:
+        RequestError: `dir_missing`, `not_a_ledger`, `config_invalid`.
+        UnavailableError: `locked` (somebody else has it), `read_only`, `storage`.
+        EvidenceError: the start-up checks found `damaged`, `rolled_back` or `forked`.
+    """
+    check_ledger(directory)
+    with translated_os_errors(directory):
+        lock = _take_lock(directory)
+        try:
+            return Home(directory, lock, clock, randomness)
+        except BaseException:
+            os.close(lock)
+            raise
+
+
+def check_ledger(directory: Path) -> None:
+    """Refuse a path that is no ledger directory.
+
+    Raises:
+        RequestError: `dir_missing`, `not_a_ledger`.
+    """
+    if not directory.exists():
+        raise RequestError(
+            "dir_missing", f"{directory} does not exist; make it with: counterfoil init {directory}"
+        )
+    if not (directory / "ledger.db").is_file():
+        raise RequestError(
+            "not_a_ledger", f"{directory} holds no ledger.db; name a ledger directory"
+        )
+
+
+def check_project(project: str) -> None:
+    """Refuse a name no project can have.
+
+    Raises:
+        RequestError: `project_invalid`.
+    """
+    if not PROJECT_NAME.fullmatch(project):
+        raise RequestError(
+            "project_invalid",
+            f"{project[:80]!r} is no project name: lower-case letters, digits and hyphens, at most 63",
+        )
+
+
+@contextlib.contextmanager
+def translated_os_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses into errors that say what to do next."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or path
+        if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+            raise UnavailableError(
+                "read_only", f"{where} does not take writes; check its owner, mode and mount"
+            ) from error
+        if error.errno in {errno.ENOTDIR, errno.EISDIR}:
+            raise RequestError("not_a_ledger", f"{where} is not what it should be: {error}") from error
+        raise UnavailableError("storage", f"{where}: {error.strerror}; nothing was lost") from error
+
+
+def serving_address(directory: Path) -> str | None:
+    """Return the address in DIR/server.json, which the server that holds the lock wrote."""
+    try:
+        address = json.loads((directory / "server.json").read_text("utf-8"))["url"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return address if isinstance(address, str) else None
+
+
+def _take_lock(directory: Path) -> int:
+    """Take DIR/lock for this process; the kernel gives it back however we end.
+
+    Raises:
+        UnavailableError: `locked`.
+    """
+    lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        address = serving_address(directory)
+        who = f"the server at {address}" if address else "another process"
+        raise UnavailableError(
+            "locked", f"{who} owns {directory}; stop it, or talk to it with --url"
+        ) from error
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _read_signers(
+    directory: Path, config: Config, log: SqliteLogStore
+) -> dict[str, SignerKey]:
+    """Read the signing key of every log and check that it is the key the log has always had.
+
+    Raises:
+        EvidenceError: `missing` or `damaged`: the key is absent, or another one.
+    """
+    signers: dict[str, SignerKey] = {}
+    for info in log.projects():
+        base = directory / config.keys.directory / info.project
+        key_path, vkey_path = base.with_suffix(".key"), base.with_suffix(".vkey")
+        try:
+            signer = parse_signer_key(key_path.read_text("ascii").strip())
+            vkey = parse_vkey(vkey_path.read_text("ascii").strip())
+        except FileNotFoundError as error:
+            raise EvidenceError(
+                "missing", f"{error.filename} is not there; restore it from your backup"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise EvidenceError("damaged", f"{key_path} is not a signing key") from error
+        if signer.vkey != vkey or vkey.name != info.origin:
+            raise EvidenceError(
+                "damaged",
+                f"{key_path} is not the key of {info.origin}; restore the key this log began with",
+            )
+        signers[info.project] = signer
+    return signers
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
