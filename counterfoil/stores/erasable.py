@@ -1,0 +1,108 @@
+"""`erasable.db`: the keys that make stored pieces readable; destroying one is erasing.
+
+It is kept apart from the truth so that it can have short-lived backups of its own.  The file
+overwrites what it deletes (`secure_delete`).  What an attacker who owns this file can do: read
+sealed pieces if `ledger.db` is theirs too, or erase them; no entry, index or signature changes.
+
+Nothing here is bound to the tree: a lost key reads as erased, and verify tells whether an erasure
+was ever logged.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from counterfoil.ids import Randomness, short_id
+from counterfoil.ledger.store import BlobKey, Person
+from counterfoil.stores import sqlite_statements as sql
+from counterfoil.stores.sqlite_open import Database, Kind, create_database
+
+ERASABLE = Kind("erasable.db", 0x43466572, 1, sql.ERASABLE_SCHEMA, secure_delete=True)
+"""The header mark is "CFer" in ASCII."""
+
+KEY_BYTES = 32
+
+
+class ErasableKeys:
+    """The key store of one ledger directory.  Every put is durable on return.
+
+    Args:
+        path: `erasable.db`, made by `create`.
+        randomness: where keys and pseudonyms of people come from.
+        write: whether this process holds the directory's lock.
+    """
+
+    def __init__(self, path: Path, randomness: Randomness, *, write: bool = True) -> None:
+        self._db = Database(path, ERASABLE, write=write)
+        self._randomness = randomness
+
+    @staticmethod
+    def create(path: Path) -> None:
+        """Make an empty `erasable.db`; durable on return."""
+        create_database(path, ERASABLE)
+
+    def put_event_keys(self, project: str, first: int, keys: Sequence[bytes]) -> None:
+        """Keep the keys of entries `first`, `first + 1` and so on, over any orphans there."""
+        rows = [(project, index, key) for index, key in enumerate(keys, first)]
+        with self._db.transaction() as db:
+            db.executemany(sql.PUT_EVENT_KEY, rows)
+
+    def event_key(self, project: str, index: int) -> bytes | None:
+        """Return the key of an entry; None once it is erased."""
+        return self.event_keys(project, index, index + 1).get(index)
+
+    def event_keys(self, project: str, start: int, end: int) -> dict[int, bytes]:
+        """Return the keys of a range by index; erased ones are absent."""
+        with self._db.reading() as db:
+            return dict(db.execute(sql.SELECT_EVENT_KEYS, (project, start, end)).fetchall())
+
+    def person(self, account: str) -> Person:
+        """Return the person behind an account, made and kept at first sight."""
+        return self.people([account])[account]
+
+    def people(self, accounts: Iterable[str]) -> dict[str, Person]:
+        """Return the people behind accounts, by account; the unknown are made and kept."""
+        wanted = list(dict.fromkeys(accounts))
+        with self._db.reading() as db:
+            people = {account: _person(db, sql.SELECT_PERSON, account) for account in wanted}
+        if missing := [account for account, person in people.items() if person is None]:
+            with self._db.transaction() as db:
+                for account in missing:
+                    # Another thread may have been first; then its row stands and is read.
+                    pseudonym = f"actor:{short_id(self._randomness)}"
+                    key = self._randomness.token(KEY_BYTES)
+                    db.execute(sql.INSERT_PERSON, (pseudonym, account, key))
+                    people[account] = _person(db, sql.SELECT_PERSON, account)
+        return {account: person for account, person in people.items() if person is not None}
+
+    def person_by_pseudonym(self, pseudonym: str) -> Person | None:
+        """Return the person behind a pseudonym; None once erased."""
+        with self._db.reading() as db:
+            return _person(db, sql.SELECT_PSEUDONYM, pseudonym)
+
+    def put_blob(self, digest: str, stored: str, key: bytes) -> None:
+        """Keep the key of a blob; what is kept under a digest already stays as it is."""
+        with self._db.transaction() as db:
+            db.execute(sql.PUT_BLOB_KEY, (digest, stored, key))
+
+    def blob(self, digest: str) -> BlobKey | None:
+        """Return where the blob of that plain digest lies."""
+        return self._blob(sql.SELECT_BLOB, digest)
+
+    def blob_by_stored(self, stored: str) -> BlobKey | None:
+        """Return the key to the blob of that stored name."""
+        return self._blob(sql.SELECT_STORED, stored)
+
+    def close(self) -> None:
+        """Finish and let go of the files."""
+        self._db.close()
+
+    def _blob(self, statement: str, name: str) -> BlobKey | None:
+        with self._db.reading() as db:
+            row = db.execute(statement, (name,)).fetchone()
+        return None if row is None else BlobKey(*row)
+
+
+def _person(db: sqlite3.Connection, statement: str, name: str) -> Person | None:
+    row = db.execute(statement, (name,)).fetchone()
+    return None if row is None else Person(*row)

@@ -1,0 +1,244 @@
+"""How SQLite files are opened here: one connection that writes, all others read-only.
+
+SQLite 3.7.0 to 3.51.2 can corrupt a database in WAL mode when two connections write or checkpoint
+at the same moment, and the versions that distributions ship have that fault.  The rule removes
+the race instead of asking for a version: exactly one connection of one process writes, and it
+alone checkpoints; every other connection is `mode=ro` with `wal_autocheckpoint=0`.  That one
+process is the one that holds the directory's lock.  No memory mapping: a failed read is then an
+error, not a signal.
+
+Crash safety: WAL with `synchronous=FULL` syncs the write-ahead log before a COMMIT returns.
+Source: https://sqlite.org/wal.html, https://sqlite.org/pragma.html.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
+
+PAGE_SIZE_BYTES = 16_384
+BUSY_TIMEOUT_S = 5.0
+_WRITER_PRAGMAS = ("synchronous = FULL", "mmap_size = 0", "trusted_schema = OFF")
+_READER_PRAGMAS = (
+    "wal_autocheckpoint = 0",
+    "query_only = ON",
+    "mmap_size = 0",
+    "trusted_schema = OFF",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a database file is.
+
+    Args:
+        name: for messages: `ledger.db`.
+        application_id: the 32-bit mark in the file's header.
+        version: the layout; a file of a later one is refused, never guessed at.
+        schema: the statements that make the tables.
+        secure_delete: overwrite what is deleted with zeroes.
+    """
+
+    name: str
+    application_id: int
+    version: int
+    schema: Sequence[str]
+    secure_delete: bool = False
+
+
+class Database:
+    """One SQLite file: at most one writing connection, and a pool of reading ones.
+
+    Args:
+        path: the file; it must exist (see `create_database`).
+        kind: what it has to be.
+        write: whether to open the writing connection.  The caller holds the directory's lock.
+
+    Raises:
+        RequestError: `not_a_ledger`: no such file, another file, or a later layout.
+        UnavailableError: `storage` or `read_only`.
+        EvidenceError: `damaged`.
+    """
+
+    def __init__(self, path: Path, kind: Kind, *, write: bool) -> None:
+        self._path = path
+        self._kind = kind
+        self._closed = False
+        self._idle: list[sqlite3.Connection] = []
+        self._write_lock = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        if not path.is_file():
+            raise RequestError("not_a_ledger", f"{path} does not exist: is this a ledger?")
+        if write:
+            with translated(kind.name):
+                self._writer = self._connect("rw", _WRITER_PRAGMAS)
+                if kind.secure_delete:
+                    self._writer.execute("PRAGMA secure_delete = ON")
+        with self.reading():
+            pass  # the first reader is opened, and so checked, before anybody relies on it
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run a block as one IMMEDIATE transaction on the writing connection.
+
+        Commits when the block ends, durable on return; rolls back on any exception.
+        """
+        assert self._writer is not None, f"{self._kind.name} was opened for reading"
+        with self._write_lock, translated(self._kind.name):
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                # If this fails too, the connection is closed with the process and the
+                # write-ahead log's unfinished frames are ignored at the next start.
+                with suppress(sqlite3.Error):
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a read-only connection; one thread uses it at a time."""
+        with translated(self._kind.name):
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._connect_reader()
+            try:
+                yield connection
+            finally:
+                if self._closed:
+                    connection.close()
+                else:
+                    self._idle.append(connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Lend a read-only connection inside one read transaction: all statements agree."""
+        with self.reading() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file and close every idle connection."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+        if self._writer is not None:
+            with self._write_lock, translated(self._kind.name):
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._writer.close()
+                self._writer = None
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        try:
+            return self._connect("ro", _READER_PRAGMAS)
+        except sqlite3.OperationalError:
+            # A reader needs the -shm file, or a directory where it may make one.  Where neither
+            # is given and no write-ahead log stands, nobody writes: the file alone is complete.
+            log = self._path.with_name(self._path.name + "-wal")
+            if self._writer is not None or (log.exists() and log.stat().st_size):
+                raise
+            return self._connect("ro&immutable=1", _READER_PRAGMAS)
+
+    def _connect(self, mode: str, pragmas: Sequence[str]) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            for pragma in pragmas:
+                connection.execute(f"PRAGMA {pragma}")
+            self._check_kind(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check_kind(self, connection: sqlite3.Connection) -> None:
+        [application_id] = connection.execute("PRAGMA application_id").fetchone()
+        [version] = connection.execute("PRAGMA user_version").fetchone()
+        [journal] = connection.execute("PRAGMA journal_mode").fetchone()
+        kind = self._kind
+        if application_id != kind.application_id:
+            raise RequestError("not_a_ledger", f"{self._path} is no {kind.name} of Counterfoil")
+        if version > kind.version:
+            raise RequestError(
+                "not_a_ledger",
+                f"{self._path} has layout {version}, written by a later version of Counterfoil; "
+                f"this one reads up to {kind.version}: use that version or a later one",
+            )
+        if journal != "wal":
+            raise EvidenceError(
+                "damaged",
+                f"{self._path} is in journal mode {journal}, not wal: something else opened it "
+                "for writing; run verify before going on",
+            )
+
+
+def create_database(path: Path, kind: Kind) -> None:
+    """Make an empty database file; durable on return.
+
+    Raises:
+        RequestError: `dir_exists`: something stands there.
+
+    If we crash here, a file without the mark stays behind, which no later start takes for a
+    ledger.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError as error:
+        raise RequestError("dir_exists", f"{path} exists; choose another directory") from error
+    with translated(kind.name):
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in kind.schema:
+                connection.execute(statement)
+            # The mark is part of the transaction: a file that has it has all its tables.
+            connection.execute(f"PRAGMA application_id = {kind.application_id}")
+            connection.execute(f"PRAGMA user_version = {kind.version}")
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+@contextmanager
+def translated(name: str) -> Iterator[None]:
+    """Turn SQLite's errors into ours, by what the caller does next."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translate(name, error) from error
+
+
+def _translate(name: str, error: sqlite3.Error) -> CounterfoilError:
+    code = getattr(error, "sqlite_errorname", type(error).__name__)
+    if code.startswith("SQLITE_READONLY"):
+        return UnavailableError("read_only", f"{name} cannot be written ({code}): check the disk")
+    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return EvidenceError("damaged", f"{name} is damaged ({code}): keep it, run verify on it")
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return UnavailableError("locked", f"{name} is held by another program ({code})")
+    if code.startswith("SQLITE_CONSTRAINT"):
+        return EvidenceError("damaged", f"{name} holds rows where none may be yet: {error}")
+    return UnavailableError("storage", f"{name}: {error} ({code}); restart and retry")
