@@ -69,6 +69,8 @@ CODES: dict[str, tuple[str, int, str]] = {
     "entry_too_large": ("request", 413, "the public part of the event is over 65,535 bytes"),
     "batch_too_large": ("request", 413, "over 1,000 events in a request"),
     "body_too_large": ("request", 413, "a request body over its limit"),
+    "headers_too_large": ("request", 431, "the request's headers are over their limit"),
+    "request_timeout": ("request", 408, "the body stalled or came too slowly"),
     "id_conflict": ("request", 409, "this source and id are recorded with other content"),
     "erased": ("request", 409, "this event was recorded and has been erased since"),
     # change the request: reports and webhooks
