@@ -111,15 +111,12 @@ class State:
                 "storage", "state.db does not answer; check the disk and try again"
             ) from error
 
-    def add_link(self, link: SignInLink) -> None:
+    def add_link(self, digest: bytes, handle: str, created: str, expires: str) -> None:
         """Keep a link until it is used or over."""
         with self._transaction() as connection:
             connection.execute(
                 sa.insert(_LINKS).values(
-                    digest=link.digest,
-                    handle=link.handle,
-                    created=link.created,
-                    expires=link.expires,
+                    digest=digest, handle=handle, created=created, expires=expires
                 )
             )
 
@@ -140,17 +137,14 @@ class State:
         link = None if row is None else SignInLink(*row)
         return link if link is not None and link.expires > now else None
 
-    def add_session(self, session: Session) -> None:
+    def add_session(self, digest: bytes, handle: str, created: str, expires: str) -> None:
         """Keep a session; those that are over by then go, so the file does not grow for ever."""
         with self._transaction() as connection:
             for table in (_SESSIONS, _LINKS):
-                connection.execute(sa.delete(table).where(table.c.expires <= session.created))
+                connection.execute(sa.delete(table).where(table.c.expires <= created))
             connection.execute(
                 sa.insert(_SESSIONS).values(
-                    digest=session.digest,
-                    handle=session.handle,
-                    created=session.created,
-                    expires=session.expires,
+                    digest=digest, handle=handle, created=created, expires=expires
                 )
             )
 

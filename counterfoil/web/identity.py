@@ -1,0 +1,82 @@
+"""Who is calling: a bearer token or a session cookie, turned into a checked credential.
+
+What must hold: comparing costs the same time however wrong a token is; a wrong token is an
+error even where none is needed for reading, so that nobody believes it works; a cookie acts
+only with the CSRF token of its session.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from counterfoil.app.home import Home
+from counterfoil.errors import RequestError
+from counterfoil.policy.access import ANONYMOUS, Credential
+from counterfoil.web import sessions
+from counterfoil.web.site import Site
+
+ADMIN: Final = Credential("token:admin", "token", "administrator")
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A checked credential, and the CSRF token of its session ("" without one)."""
+
+    credential: Credential
+    csrf: str = ""
+
+
+NOBODY: Final = Caller(ANONYMOUS)
+
+
+class Door:
+    """Finds out who calls one home.  Holds the digest of the administrator's token."""
+
+    def __init__(self, home: Home, site: Site) -> None:
+        self._home = home
+        self._site = site
+        self._admin = hashlib.sha256(home.admin_token.encode()).digest()
+
+    async def caller(self, request: Request) -> Caller:
+        """Return who makes `request`.
+
+        Raises:
+            RequestError: `token_invalid`: a token or a scheme this server does not know.
+                An unknown or ended session is nobody, not an error: its pages sign in again.
+                `csrf`: a session that would change something without its CSRF header.
+        """
+        authorization = request.headers.get("authorization")
+        if authorization is not None:
+            return Caller(self._bearer(authorization))
+        signed_in = await self.signed_in(request)
+        if signed_in is None:
+            return NOBODY
+        if request.method not in _SAFE_METHODS:
+            shown = request.headers.get(sessions.CSRF_HEADER, "")
+            if not sessions.csrf_matches(signed_in, shown):
+                raise RequestError(
+                    "csrf",
+                    "a session may not do this without its X-Counterfoil-CSRF header; "
+                    "reload the page, or use a token",
+                )
+        return Caller(signed_in.credential, signed_in.csrf)
+
+    async def signed_in(self, request: Request) -> sessions.SignedIn | None:
+        """Return the session of the request's cookie, if it is live."""
+        cookie = sessions.cookie_of(request, self._site)
+        if not cookie:
+            return None
+        return await run_in_threadpool(sessions.find_session, self._home, cookie)
+
+    def _bearer(self, authorization: str) -> Credential:
+        scheme, _, token = authorization.partition(" ")
+        digest = hashlib.sha256(token.strip().encode("utf-8", "replace")).digest()
+        known = hmac.compare_digest(digest, self._admin)
+        if scheme.lower() != "bearer" or not known:
+            raise RequestError("token_invalid", "this token is not known here; see DIR/admin.token")
+        return ADMIN

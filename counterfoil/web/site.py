@@ -1,0 +1,114 @@
+"""Under which names this server answers, and whom it believes about them.
+
+Pure: from the settings and one request's headers to a decision; `security` acts on it.
+"""
+
+import ipaddress
+import urllib.parse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from counterfoil.errors import RequestError
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The public address of this server.
+
+    Args:
+        public_url: scheme and host (and port), without a slash at the end.
+        host: as it stands in a Host header, the scheme's default port left out.
+        https: whether people reach it over TLS, here or at a proxy.
+        proxies: networks whose X-Forwarded-* headers are believed.
+    """
+
+    public_url: str
+    host: str
+    https: bool
+    proxies: tuple[Network, ...] = ()
+
+    @property
+    def can_sign_in(self) -> bool:
+        """Whether browsers keep a session here: https, or http on localhost."""
+        return self.https or _name(self.host) == "localhost"
+
+    @property
+    def cookie(self) -> str:
+        """The session cookie's name; `__Host-` binds it to this host, over TLS only."""
+        return "__Host-counterfoil" if self.https else "counterfoil"
+
+    def trusts(self, address: str) -> bool:
+        """Whether `address` is a proxy whose forwarded headers count."""
+        try:
+            peer = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(peer in network for network in self.proxies)
+
+    def is_public(self, host: str) -> bool:
+        """Whether a Host header names this server as people know it."""
+        scheme = "https" if self.https else "http"
+        return _without_port(host.lower(), _DEFAULT_PORTS[scheme]) == self.host
+
+    @staticmethod
+    def is_loopback(host: str, port: int) -> bool:
+        """Whether a Host header names this machine and the port it came in at.
+
+        A page of somebody else's cannot make a browser send such a Host to us under its own
+        name, which is what DNS rebinding needs; tools on this machine can.
+        """
+        name, _, named_port = host.lower().rpartition(":")
+        if host.lower() in LOOPBACK_NAMES:
+            return port == _DEFAULT_PORTS["http"]
+        return name in LOOPBACK_NAMES and named_port == str(port)
+
+
+def make_site(public_url: str, proxies: Sequence[str] = ()) -> Site:
+    """Read the settings.
+
+    Raises:
+        RequestError: `config_invalid`.
+
+    >>> make_site("https://foil.example:443/").public_url
+    'https://foil.example'
+    """
+    parts = urllib.parse.urlsplit(public_url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if (
+        parts.scheme not in _DEFAULT_PORTS
+        or not parts.hostname
+        or port == -1
+        or parts.path not in {"", "/"}
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+    ):
+        raise RequestError(
+            "config_invalid",
+            f"public_url {public_url!r} is not http(s)://HOST or http(s)://HOST:PORT",
+        )
+    host = _without_port(parts.netloc.lower(), _DEFAULT_PORTS[parts.scheme])
+    try:
+        networks = tuple(ipaddress.ip_network(one, strict=False) for one in proxies)
+    except ValueError as error:
+        raise RequestError(
+            "config_invalid", f"trusted_proxies: {error}; name addresses or networks"
+        ) from error
+    return Site(f"{parts.scheme}://{host}", host, parts.scheme == "https", networks)
+
+
+def _without_port(host: str, port: int) -> str:
+    return host.removesuffix(f":{port}")
+
+
+def _name(host: str) -> str:
+    name, _, port = host.rpartition(":")
+    return name if port.isdecimal() else host
