@@ -1,0 +1,249 @@
+"""What `app.read` answers with: values for pages, the API and the command line.
+
+Rows of the projections (`RunRow`, `CaseRow`, ...) come as the folds made them: `row.ref` is the
+key, `row.entries` the evidence, `row.problems` what did not fit.  Everything here is plain data;
+actors are pseudonyms until `Reader.resolve` turns them into an `ActorView`.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+from counterfoil.events.canonical import JSON
+from counterfoil.events.entry import Entry
+from counterfoil.events.event import BlobName
+from counterfoil.projections.changes import ChangeRow
+from counterfoil.projections.deployments import DeploymentRow
+from counterfoil.projections.environments import EnvironmentRow
+from counterfoil.projections.releases import ReleaseRow
+from counterfoil.projections.runs import CaseRow, RunRow
+from counterfoil.projections.tests import TestRow
+from counterfoil.projections.trace import Gap, Step, Trace
+
+__all__ = [
+    "Activity",
+    "ActorView",
+    "BlobView",
+    "CaseRow",
+    "ChangeRow",
+    "DeploymentRow",
+    "EntryView",
+    "EnvironmentRow",
+    "Gap",
+    "Health",
+    "LogLine",
+    "Page",
+    "ReleaseRow",
+    "RunRow",
+    "SequenceGap",
+    "SourceRow",
+    "Step",
+    "TestRow",
+    "Trace",
+]
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A part of a longer answer.
+
+    Attributes:
+        rows: the rows, most recent first unless the query says otherwise.
+        cursor: hand it back to get the next part; None when this is the last one.
+        total: how many rows there are in all parts together.
+    """
+
+    rows: tuple[T, ...]
+    cursor: str | None
+    total: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ActorView:
+    """An actor as shown to people.
+
+    Attributes:
+        ref: the pseudonym, "actor:...", or "" when the entry names nobody.
+        handle: the account, such as "github.com:octocat"; "erased" after erasure.
+        kind: "person", "service", "agent" or "nobody".
+        how: "proven" (the credential itself is the actor), "matched" or "claimed" (the sender
+            says so).
+    """
+
+    ref: str
+    handle: str
+    kind: str
+    how: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LogLine:
+    """One entry as one sentence.
+
+    Attributes:
+        index: entry number, from 0.
+        time: when it happened, by the sender's word.
+        recordedtime: when it was recorded, by the server's clock.
+        actor: who did it.
+        sentence: what was done to what, past tense, without the actor.
+        outcome: "passed", "failed", "skipped", "error", "cancelled", or None.
+        demo: the entry came with the demonstration data.
+        via: how it arrived: webhook, cli, pytest, api, ...
+        source: the event's source.
+        type: the event's type.
+        subject: the ref it is about, or None.
+        erased: its body has been erased.
+    """
+
+    index: int
+    time: str
+    recordedtime: str
+    actor: ActorView
+    sentence: str
+    outcome: str | None
+    demo: bool
+    via: str
+    source: str
+    type: str
+    subject: str | None
+    erased: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BlobView:
+    """Evidence bytes an event names.
+
+    Attributes:
+        name: digest, file name and media type, as the event says.
+        stored: "sha256:HEX" of the stored bytes, or None when they are not kept here.
+    """
+
+    name: BlobName
+    stored: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EntryView:
+    """One entry with everything that can be opened of it.
+
+    Attributes:
+        index: entry number, from 0.
+        entry: the public envelope.
+        bytes: the exact entry bytes: the leaf.
+        leaf_hash: its 32-byte leaf hash.
+        event: the event as posted, as far as it can be opened.
+        erased: names of the committed parts whose key is gone ("body", "authid", pointers).
+        receipt: a C2SP tlog-proof of this entry in the latest checkpoint.
+        actor: who did it.
+        sentence: what was done to what.
+        outcome: as in `LogLine`.
+        blobs: the evidence files it names.
+        demo: the entry came with the demonstration data.
+    """
+
+    index: int
+    entry: Entry
+    bytes: bytes
+    leaf_hash: bytes
+    event: Mapping[str, JSON]
+    erased: tuple[str, ...]
+    receipt: bytes
+    actor: ActorView
+    sentence: str
+    outcome: str | None
+    blobs: tuple[BlobView, ...]
+    demo: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Health:
+    """How far the log, its checkpoint, its export and its rows have come: all sizes in entries.
+
+    Attributes:
+        size: entries committed.
+        root: the 32-byte root at `size`.
+        origin: the log's name.
+        checkpoint_size: size of the latest signed checkpoint.
+        checkpoint: the signed note itself.
+        exported_size: size of the checkpoint in the public directory, or None when unknown.
+        followed: entries folded into the rows; behind `checkpoint_size` for moments only.
+        stopped: why following stopped, one line, or None.
+        last_recorded: recorded time of the last entry, or None in an empty log.
+        gaps: how many numbered events of producers never arrived.
+    """
+
+    size: int
+    root: bytes
+    origin: str
+    checkpoint_size: int
+    checkpoint: bytes
+    exported_size: int | None
+    followed: int
+    stopped: str | None
+    last_recorded: str | None
+    gaps: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SourceRow:
+    """What one source has sent.
+
+    Attributes:
+        source: the events' source.
+        count: entries from it, at the moment asked for.
+        last: number of the last of them.
+        last_time: its recorded time.
+        via: how that one arrived.
+        buckets: entries in each of the 24 hours before the moment asked for, oldest first.
+        demo: it is demonstration data.
+    """
+
+    source: str
+    count: int
+    last: int
+    last_time: str
+    via: str
+    buckets: tuple[int, ...]
+    demo: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Activity:
+    """Entries over time, for the ruler of the as-of bar.
+
+    Attributes:
+        start: recorded time the first bucket begins at, or None in an empty log.
+        end: recorded time the last bucket ends at, exclusive.
+        bucket_s: seconds a bucket spans: whole hours, so that there are at most 180.
+        counts: entries in each bucket.
+        firsts: number of the first entry at or after each bucket's beginning.
+    """
+
+    start: str | None
+    end: str | None
+    bucket_s: int
+    counts: tuple[int, ...]
+    firsts: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SequenceGap:
+    """Numbers a producer skipped.
+
+    Attributes:
+        producer: the producer's name.
+        boot: its start.
+        first: the first missing number.
+        last: the last missing number, inclusive.
+        before: entry number of the event with the number before the gap.
+        after: entry number of the event with the number after it.
+    """
+
+    producer: str
+    boot: str
+    first: int
+    last: int
+    before: int
+    after: int

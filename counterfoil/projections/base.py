@@ -1,0 +1,231 @@
+"""What every projection is made of: a recorded entry, the pieces of rows, and lenient reading.
+
+A projection is two pure functions: `touches(recorded)` names the rows an entry is about, and
+`fold(key, row, recorded)` says what such a row becomes.  Folds are total: an entry cannot be
+taken out of the log, so an odd one becomes a problem on the row, never an exception
+(docs/adr/0007-rows-with-history.md).  A fold that returns the row it was given changes nothing,
+and no version is kept.
+
+Rows keep entry numbers (0-based), not booleans: every fact can name its evidence.  Rows hold
+pseudonyms (`actor:...`), never handles; text in them comes from bodies and is rebuilt away when a
+body is erased.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+import msgspec
+
+from counterfoil.events.canonical import JSON
+from counterfoil.events.entry import Entry
+
+# A row must not grow without bounds: it keeps its first entries and its last ones.
+ENTRIES_MAX = 200
+PROBLEMS_MAX = 50
+TEXT_MAX = 500
+
+Scalar = str | int | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recorded:
+    """One entry as a fold sees it.
+
+    Attributes:
+        index: its entry number, from 0.
+        entry: the public envelope, as in the log.
+        data: the event's data without personal values; {} when it is absent, no object, or
+            erased.
+        actor: the pseudonym of who did it ("actor:..."), or None if the entry names nobody.
+    """
+
+    index: int
+    entry: Entry
+    data: Mapping[str, JSON]
+    actor: str | None
+
+
+class At(msgspec.Struct, frozen=True):
+    """When something happened and the entry that says so.
+
+    Attributes:
+        entry: entry number, from 0.
+        time: the time the sender gave, RFC 3339.
+        actor: the pseudonym of who did it, or None.
+    """
+
+    entry: int
+    time: str
+    actor: str | None = None
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A ref that belongs to a row, the role it has there, and the entry that says so."""
+
+    ref: str
+    role: str
+    entry: int
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """What every row has.
+
+    Attributes:
+        ref: the key: the ref (or composed key) this row is about.
+        entries: numbers of the entries it rests on, ascending; the first and the last ones if
+            there are more than `ENTRIES_MAX`.
+        problems: (entry number, what is odd about it) pairs.
+    """
+
+    ref: str
+    entries: tuple[int, ...] = ()
+    problems: tuple[tuple[int, str], ...] = ()
+
+
+RowT = TypeVar("RowT", bound=Row)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Projection(Generic[RowT]):
+    """One noun: its table name, its index columns and its two functions.
+
+    Attributes:
+        noun: the table's name.
+        row: the row type, for decoding.
+        columns: names of the index columns, with "text" or "integer".
+        touches: keys of the rows an entry is about.
+        fold: the row after one more entry; the same object if nothing changes.
+        index: values of the index columns of a row.
+    """
+
+    noun: str
+    row: type[RowT]
+    columns: Mapping[str, str]
+    touches: Callable[[Recorded], tuple[str, ...]]
+    fold: Callable[[str, RowT | None, Recorded], RowT]
+    index: Callable[[RowT], dict[str, Scalar]]
+
+
+def moment(recorded: Recorded) -> At:
+    """Return when `recorded` happened, with its entry and actor."""
+    return At(recorded.index, recorded.entry.time, recorded.actor)
+
+
+def grow(entries: tuple[int, ...], index: int) -> tuple[int, ...]:
+    """Return `entries` with `index` at the end, once, bounded by `ENTRIES_MAX`."""
+    if entries and entries[-1] == index:
+        return entries
+    if len(entries) >= ENTRIES_MAX:
+        half = ENTRIES_MAX // 2
+        entries = entries[:half] + entries[half + 1 :]
+    return (*entries, index)
+
+
+def odd(
+    problems: tuple[tuple[int, str], ...], index: int, what: str
+) -> tuple[tuple[int, str], ...]:
+    """Return `problems` with one more; after `PROBLEMS_MAX` they are no longer told apart."""
+    if len(problems) >= PROBLEMS_MAX:
+        return problems
+    return (*problems, (index, what))
+
+
+def add_piece(pieces: tuple[Piece, ...], ref: str, role: str, entry: int) -> tuple[Piece, ...]:
+    """Return `pieces` with `ref` in `role` added, unless it is there; at most 1,000."""
+    if len(pieces) >= 1_000 or any(one.ref == ref and one.role == role for one in pieces):
+        return pieces
+    return (*pieces, Piece(ref, role, entry))
+
+
+def kind_of(ref: str) -> str:
+    """Return the kind of a ref: what stands before its first colon.
+
+    >>> kind_of("release:shop@1.4.2")
+    'release'
+    """
+    return ref.partition(":")[0]
+
+
+def refs_of(recorded: Recorded, kind: str, *roles: str) -> tuple[str, ...]:
+    """Return the refs of `kind` the entry names, in order; only in `roles` if any are given."""
+    prefix = kind + ":"
+    return tuple(
+        dict.fromkeys(
+            named.ref
+            for named in recorded.entry.refs
+            if named.ref.startswith(prefix) and (not roles or named.role in roles)
+        )
+    )
+
+
+def about(recorded: Recorded, kind: str) -> tuple[str, ...]:
+    """Return the refs of `kind` the entry is about: its subject, else those it names."""
+    subject = recorded.entry.subject
+    if subject is not None and subject.startswith(kind + ":"):
+        return (subject,)
+    return refs_of(recorded, kind)
+
+
+def first(refs: tuple[str, ...]) -> str | None:
+    """Return the first of `refs`, or None."""
+    return refs[0] if refs else None
+
+
+def dig(data: JSON | Mapping[str, JSON], *path: str) -> JSON:
+    """Return the value at `path` in nested objects, or None where it ends early."""
+    value: object = data
+    for name in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(name)
+    return value  # type: ignore[return-value]  # JSON in, JSON out
+
+
+def text(data: JSON | Mapping[str, JSON], *path: str) -> str | None:
+    """Return the text at `path`, cut to `TEXT_MAX` characters; None if there is no text there."""
+    value = dig(data, *path)
+    return value[:TEXT_MAX] if isinstance(value, str) and value else None
+
+
+def number(data: JSON | Mapping[str, JSON], *path: str) -> int | None:
+    """Return the whole number at `path`, or None (also beyond 2^53-1 and for booleans)."""
+    value = dig(data, *path)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53:
+        return value
+    return None
+
+
+def flag(data: JSON | Mapping[str, JSON], *path: str) -> bool | None:
+    """Return the boolean at `path`, or None."""
+    value = dig(data, *path)
+    return value if isinstance(value, bool) else None
+
+
+def content(recorded: Recorded) -> JSON:
+    """Return the subject's content of a CDEvents document, or the data itself if it is flat."""
+    inner = dig(recorded.data, "subject", "content")
+    return inner if isinstance(inner, dict) else dict(recorded.data)
+
+
+def custom(recorded: Recorded) -> JSON:
+    """Return `customData` of a CDEvents document if it is an object, else {}."""
+    inner = dig(recorded.data, "customData")
+    return inner if isinstance(inner, dict) else {}
+
+
+def noun_of(event_type: str) -> tuple[str, str]:
+    """Return (subject, predicate) of an event type of CDEvents or of ours, else ("", "").
+
+    >>> noun_of("dev.cdevents.change.merged.0.3.0")
+    ('change', 'merged')
+    >>> noun_of("dev.cdeventsx.counterfoil-approval.signed.0.1.0")
+    ('approval', 'signed')
+    >>> noun_of("com.example.step.finished")
+    ('', '')
+    """
+    for prefix in ("dev.cdevents.", "dev.cdeventsx.counterfoil-"):
+        if event_type.startswith(prefix):
+            parts = event_type.removeprefix(prefix).split(".")
+            return (parts[0], parts[1]) if len(parts) >= 2 else ("", "")
+    return ("", "")
