@@ -13,6 +13,7 @@ from typing import Final
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from counterfoil.app import signin
 from counterfoil.app.home import Home
 from counterfoil.errors import RequestError
 from counterfoil.policy.access import ANONYMOUS, Credential
@@ -53,25 +54,25 @@ class Door:
         authorization = request.headers.get("authorization")
         if authorization is not None:
             return Caller(self._bearer(authorization))
-        signed_in = await self.signed_in(request)
-        if signed_in is None:
-            return NOBODY
-        if request.method not in _SAFE_METHODS:
+        caller = await self.visitor(request)
+        if caller.csrf and request.method not in _SAFE_METHODS:
             shown = request.headers.get(sessions.CSRF_HEADER, "")
-            if not sessions.csrf_matches(signed_in, shown):
+            if not sessions.csrf_matches(caller.csrf, shown):
                 raise RequestError(
                     "csrf",
                     "a session may not do this without its X-Counterfoil-CSRF header; "
                     "reload the page, or use a token",
                 )
-        return Caller(signed_in.credential, signed_in.csrf)
+        return caller
 
-    async def signed_in(self, request: Request) -> sessions.SignedIn | None:
-        """Return the session of the request's cookie, if it is live."""
+    async def visitor(self, request: Request) -> Caller:
+        """Return whose session the request's cookie names, or nobody."""
         cookie = sessions.cookie_of(request, self._site)
         if not cookie:
-            return None
-        return await run_in_threadpool(sessions.find_session, self._home, cookie)
+            return NOBODY
+        home = self._home
+        credential = await run_in_threadpool(signin.find_session, home.state, home.clock, cookie)
+        return NOBODY if credential is None else Caller(credential, sessions.csrf_token(cookie))
 
     def _bearer(self, authorization: str) -> Credential:
         scheme, _, token = authorization.partition(" ")
