@@ -10,15 +10,14 @@ What must hold: whoever writes holds the lock from before the first byte until a
 """
 
 import contextlib
-import errno
 import fcntl
 import json
 import os
 import re
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from counterfoil.app.config import FILE_NAME, TEMPLATE, Config, read_config
 from counterfoil.app.follow import Follower
@@ -30,7 +29,7 @@ from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, Un
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Ledger
 from counterfoil.stores.erasable import ErasableStore
-from counterfoil.stores.files import BlobFiles, PublicFiles
+from counterfoil.stores.files import BlobFiles, PublicFiles, os_errors_translated
 from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.stores.state import State
 from counterfoil.stores.tables import Tables
@@ -45,9 +44,7 @@ HOUSEKEEPING_S = 1.0
 class Home:
     """One opened ledger directory with everything wired; close it, or use it in a `with`."""
 
-    def __init__(
-        self, directory: Path, lock: int, clock: Clock, randomness: Randomness
-    ) -> None:
+    def __init__(self, directory: Path, lock: int, clock: Clock, randomness: Randomness) -> None:
         """Wire an existing ledger whose lock the caller has taken; see `open_home`."""
         self.directory = directory
         self.clock = clock
@@ -102,6 +99,19 @@ class Home:
             self._housekeeper.start()
             self._opened = opened.pop_all()
 
+    def require_project(self, project: str) -> None:
+        """Refuse a project this ledger has no log for.
+
+        Raises:
+            RequestError: `project_invalid`, `project_unknown`.
+        """
+        check_project(project)
+        if project not in {log.project for log in self.log.projects()}:
+            raise RequestError(
+                "project_unknown",
+                f"this ledger has no log {project!r}; add it with: counterfoil init DIR --project",
+            )
+
     def _keep_house(self) -> None:
         while not self._stop.wait(HOUSEKEEPING_S):
             # A refusal that cannot be recorded must not end the housekeeping of those that can.
@@ -120,7 +130,7 @@ class Home:
             self._opened.close()
             os.close(self._lock)
 
-    def __enter__(self) -> "Home":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -133,13 +143,13 @@ class Home:
 
 
 def create_home(
-    directory: Path, clock: Clock, randomness: Randomness, *, origin: str = "",
-    project: str = DEFAULT_PROJECT,
-) -> None:  # fmt: skip
+    directory: Path, randomness: Randomness, *, origin: str = "", project: str = DEFAULT_PROJECT
+) -> None:
     """Make a ledger directory with one empty log.
 
     Args:
         directory: absent or empty; or an existing ledger, to which a log is added.
+        randomness: where keys, the origin and the first token come from.
         origin: the log's name for life, a schema-less URL; random under counterfoil.invalid
             when empty.
         project: the project of the log.
@@ -155,25 +165,24 @@ def create_home(
         raise RequestError(
             "origin_invalid", f"{origin!r} is no schema-less URL such as log.example/acme"
         )
-    with translated_os_errors(directory):
+    with os_errors_translated(directory):
         existing = (directory / "ledger.db").exists()
-        if not existing and directory.exists() and any(directory.iterdir()):
+        taken = directory.exists() and (not directory.is_dir() or any(directory.iterdir()))
+        if taken and not existing:
             raise RequestError(
-                "dir_exists", f"{directory} holds other files; choose an empty directory"
+                "dir_exists", f"{directory} is no empty directory; choose one that is"
             )
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = _take_lock(directory)
         try:
-            _create(directory, clock, randomness, origin, project, existing=existing)
+            _create(directory, randomness, origin, project, existing=existing)
         finally:
             os.close(lock)
 
 
 def _create(
-    directory: Path, clock: Clock, randomness: Randomness, origin: str, project: str, *,
-    existing: bool,
-) -> None:  # fmt: skip
-    del clock
+    directory: Path, randomness: Randomness, origin: str, project: str, *, existing: bool
+) -> None:
     name = origin or f"counterfoil.invalid/{randomness.token(8).hex()}/{project}"
     keys = directory / read_config(directory).keys.directory
     keys.mkdir(mode=0o700, exist_ok=True)
@@ -185,6 +194,7 @@ def _create(
         (directory / "spool").mkdir(mode=0o700, exist_ok=True)
         _write(directory / FILE_NAME, TEMPLATE, 0o600)
         _write(directory / "admin.token", f"cf_{randomness.token(24).hex()}\n", 0o600)
+        ErasableStore(directory / "erasable.db", randomness, create=True).close()
     signer = SignerKey.from_seed(name, randomness.token(32))
     _write(keys / f"{project}.key", signer.to_text() + "\n", 0o600)
     _write(keys / f"{project}.vkey", f"{signer.vkey}\n", 0o644)
@@ -204,7 +214,7 @@ def open_home(directory: Path, clock: Clock, randomness: Randomness) -> Home:
         EvidenceError: the start-up checks found `damaged`, `rolled_back` or `forked`.
     """
     check_ledger(directory)
-    with translated_os_errors(directory):
+    with os_errors_translated(directory):
         lock = _take_lock(directory)
         try:
             return Home(directory, lock, clock, randomness)
@@ -242,22 +252,6 @@ def check_project(project: str) -> None:
         )
 
 
-@contextlib.contextmanager
-def translated_os_errors(path: Path) -> Iterator[None]:
-    """Turn what the operating system refuses into errors that say what to do next."""
-    try:
-        yield
-    except OSError as error:
-        where = error.filename or path
-        if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
-            raise UnavailableError(
-                "read_only", f"{where} does not take writes; check its owner, mode and mount"
-            ) from error
-        if error.errno in {errno.ENOTDIR, errno.EISDIR}:
-            raise RequestError("not_a_ledger", f"{where} is not what it should be: {error}") from error
-        raise UnavailableError("storage", f"{where}: {error.strerror}; nothing was lost") from error
-
-
 def serving_address(directory: Path) -> str | None:
     """Return the address in DIR/server.json, which the server that holds the lock wrote."""
     try:
@@ -289,9 +283,7 @@ def _take_lock(directory: Path) -> int:
     return lock
 
 
-def _read_signers(
-    directory: Path, config: Config, log: SqliteLogStore
-) -> dict[str, SignerKey]:
+def _read_signers(directory: Path, config: Config, log: SqliteLogStore) -> dict[str, SignerKey]:
     """Read the signing key of every log and check that it is the key the log has always had.
 
     Raises:

@@ -1,5 +1,6 @@
 """What every verb shares: printing, JSON, and errors as one line and one exit code."""
 
+import importlib.util
 import json
 import sys
 import unicodedata
@@ -66,24 +67,27 @@ def show_json(value: object) -> None:
 def plain(text: str) -> str:
     """Return outside text with control and bidi characters made visible and harmless."""
     return "".join(
-        character if character == "\t" or unicodedata.category(character)[0] != "C" else "\N{REPLACEMENT CHARACTER}"
+        character
+        if character == "\t" or unicodedata.category(character)[0] != "C"
+        else "\N{REPLACEMENT CHARACTER}"
         for character in text
     )
 
 
 def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print rows: columns and colours on a terminal, tab-separated plain text elsewhere."""
+    """Print rows: a table on a terminal, tab-separated plain text elsewhere and without rich."""
     cells = [tuple(plain(cell) for cell in row) for row in rows]
-    if not sys.stdout.isatty():
+    if sys.stdout.isatty() and importlib.util.find_spec("rich"):
+        from rich import box, console, text  # noqa: PLC0415  comes with [server] only
+        from rich.table import Table  # noqa: PLC0415  the same
+
+        grid = Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False)
         for row in cells:
-            click.echo("\t".join(row))
+            grid.add_row(*(text.Text(cell) for cell in row))
+        console.Console().print(grid)
         return
-    widths = [max(len(cell) for cell in column) for column in zip(heads, *cells, strict=True)]
-    line = "  ".join(head.ljust(width) for head, width in zip(heads, widths, strict=True))
-    click.echo(click.style(line.rstrip(), bold=True))
     for row in cells:
-        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+        click.echo("\t".join(row))
 
 
 def where_options(command: Command) -> Command:

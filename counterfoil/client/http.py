@@ -12,8 +12,13 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from counterfoil.errors import CODES, CounterfoilError, EvidenceError, RequestError
-from counterfoil.errors import UnavailableError
+from counterfoil.errors import (
+    CODES,
+    CounterfoilError,
+    EvidenceError,
+    RequestError,
+    UnavailableError,
+)
 from counterfoil.events import canonical
 from counterfoil.events.event import Event
 

@@ -1,0 +1,91 @@
+"""What the owner of a ledger's files may do to it: rebuild, sign-in links, webhook senders."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from counterfoil.app.home import check_ledger, check_project, open_home, serving_address
+from counterfoil.app.signin import make_link
+from counterfoil.clock import SystemClock
+from counterfoil.errors import RequestError
+from counterfoil.ids import SystemRandomness
+from counterfoil.stores.files import os_errors_translated
+from counterfoil.stores.state import State
+
+SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+def rebuild(directory: Path) -> dict[str, int]:
+    """Drop the derived tables of every project and fold its log again; return the sizes.
+
+    Raises:
+        UnavailableError: `locked`: a server follows the log at this moment; stop it first.
+    """
+    with open_home(directory, SystemClock(), SystemRandomness()) as home:
+        return {log.project: home.follower.rebuild(log.project) for log in home.log.projects()}
+
+
+def sign_in_link(directory: Path, url: str | None) -> str:
+    """Make a one-time link for the server of this directory."""
+    address = url or serving_address(directory) or "http://localhost:8000"
+    with _state(directory) as state:
+        return make_link(state, SystemClock(), SystemRandomness(), address)
+
+
+def add_source(directory: Path, name: str, kind: str, project: str) -> dict[str, str]:
+    """Set up a webhook sender with a fresh secret.
+
+    Raises:
+        RequestError: `usage` when the name is taken or no name.
+    """
+    check_project(project)
+    if not SOURCE_NAME.fullmatch(name):
+        raise RequestError(
+            "usage", f"{name[:80]!r} is no source name: lower-case letters, digits and hyphens"
+        )
+    secret = SystemRandomness().token(24).hex()
+    with _state(directory) as state:
+        state.add_webhook_source(name, kind, project, secret.encode())
+    return _shown(directory, name, project, secret)
+
+
+def rotate_source(directory: Path, name: str) -> dict[str, str]:
+    """Give a sender another secret."""
+    secret = SystemRandomness().token(24).hex()
+    with _state(directory) as state:
+        state.rotate_webhook_secret(name, secret.encode())
+        source = state.webhook_source(name)
+    return _shown(directory, name, source.project if source else "default", secret)
+
+
+def list_sources(directory: Path) -> list[dict[str, str | int]]:
+    """Return the senders that are set up, without their secrets."""
+    with _state(directory) as state:
+        return [
+            {
+                "name": source.name,
+                "kind": source.kind,
+                "project": source.project,
+                "live_secrets": len(source.secrets),
+            }
+            for source in state.webhook_sources()
+        ]
+
+
+@contextlib.contextmanager
+def _state(directory: Path) -> Iterator[State]:
+    """Open state.db beside a running server: it is not evidence, and takes short writes."""
+    check_ledger(directory)
+    with os_errors_translated(directory):
+        state = State(directory / "state.db")
+        try:
+            yield state
+        finally:
+            state.close()
+
+
+def _shown(directory: Path, name: str, project: str, secret: str) -> dict[str, str]:
+    base = serving_address(directory) or "http://localhost:8000"
+    query = "" if project == "default" else f"?project={project}"
+    return {"name": name, "url": f"{base}/v1/webhooks/{name}{query}", "secret": secret}

@@ -1,0 +1,83 @@
+"""A ledger directory used in this process, with the words of the HTTP API.
+
+What the command line does with `--dir` when no server holds the lock.  The export is complete
+before it is closed.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from counterfoil.app.home import check_project, open_home, serving_address
+from counterfoil.app.intake import ReportOptions, report
+from counterfoil.app.record import LOCAL
+from counterfoil.clock import SystemClock
+from counterfoil.errors import RequestError
+from counterfoil.events.event import Event
+from counterfoil.ids import SystemRandomness
+
+__all__ = ["LocalLedger", "open_local", "serving_address"]
+
+
+class LocalLedger:
+    """One opened directory and one project of it."""
+
+    def __init__(self, directory: Path, project: str) -> None:
+        """Open the directory; see `counterfoil.app.home.open_home` for what may be refused."""
+        check_project(project)
+        self._home = open_home(directory, SystemClock(), SystemRandomness())
+        self._project = project
+        try:
+            self._home.require_project(project)
+        except BaseException:
+            self._home.close()
+            raise
+
+    def record(self, events: Sequence[Event]) -> list[dict[str, Any]]:
+        """Record one batch, all or nothing."""
+        answers = self._home.recorder.record(self._project, events, LOCAL, "cli")
+        return [answer.to_json() for answer in answers]
+
+    def report(self, content: bytes, query: Mapping[str, str]) -> dict[str, Any]:
+        """Record one test report."""
+        options = msgspec.convert(dict(query), ReportOptions)
+        answer = report(self._home, self._project, content, options, LOCAL, "cli")
+        return answer.to_json()
+
+    def trace(self, ref: str, as_of: str) -> dict[str, Any]:
+        """Return the trace of a ref, as far as the log goes now."""
+        self._home.follower.catch_up(self._project)
+        position = self._home.reader.position(self._project, as_of) if as_of else None
+        found = self._home.reader.trace(self._project, ref, position)
+        value: dict[str, Any] = msgspec.to_builtins(found)
+        return value
+
+    def receipt(self, index: int) -> bytes:
+        """Return the receipt of an entry."""
+        return self._home.ledger.receipt(self._project, index)
+
+    def receipt_of(self, source: str, event_id: str) -> tuple[int, bytes]:
+        """Return the entry number and receipt of an event."""
+        index = self._home.log.find(self._project, source, event_id)
+        if index is None:
+            raise RequestError("not_found", f"no event {event_id!r} of {source!r} is recorded")
+        return index, self.receipt(index)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._home.close()
+
+
+def open_local(directory: Path, project: str) -> LocalLedger:
+    """Open a ledger directory in this process."""
+    return LocalLedger(directory, project)

@@ -1,0 +1,117 @@
+"""`admin`: what only somebody with the ledger's files may do.
+
+These verbs work on the directory.  Setting up a webhook source and printing a sign-in link work
+while a server runs, because state.db is not evidence; a rebuild needs the lock.
+"""
+
+from pathlib import Path
+
+import click
+
+from counterfoil.app import admin as work
+from counterfoil.cli import output
+from counterfoil.errors import RequestError
+
+KINDS = ("github", "cdevents")
+
+
+@click.group()
+def admin() -> None:
+    """Sign-in links, webhook sources, rebuilding what is derived."""
+
+
+def _directory(directory: Path | None) -> Path:
+    if directory is None:
+        raise RequestError("usage", "which ledger? give --dir DIR")
+    return directory
+
+
+_DIR = click.option(
+    "--dir", "directory", type=click.Path(path_type=Path), envvar="COUNTERFOIL_DIR",
+    help="The ledger directory.",
+)  # fmt: skip
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_PROJECT = click.option(
+    "--project", default="default", show_default=True, help="The project's log."
+)
+
+
+@admin.command()
+@_DIR
+@_JSON
+def rebuild(*, directory: Path | None, as_json: bool) -> int:
+    """Drop every derived table and fold the whole log again."""
+    counts = work.rebuild(_directory(directory))
+    if as_json:
+        output.show_json({"rebuilt": counts})
+    else:
+        for project, size in counts.items():
+            click.echo(f"{project}: folded {size} entries again")
+    return output.YES
+
+
+@admin.command("sign-in")
+@_DIR
+@_JSON
+@click.option("--url", help="The server's public address; default: where it serves.")
+def sign_in(*, directory: Path | None, url: str | None, as_json: bool) -> int:
+    """Print a one-time link that signs one browser in."""
+    link = work.sign_in_link(_directory(directory), url)
+    if as_json:
+        output.show_json({"link": link})
+    else:
+        click.echo(link)
+    return output.YES
+
+
+@admin.group()
+def sources() -> None:
+    """Senders of webhooks."""
+
+
+@sources.command("add")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(KINDS), required=True, help="Whose webhooks.")
+@_DIR
+@_PROJECT
+@_JSON
+def add_source(*, name: str, kind: str, directory: Path | None, project: str, as_json: bool) -> int:
+    """Set up a sender and print its address and secret: the secret is shown once."""
+    made = work.add_source(_directory(directory), name, kind, project)
+    if as_json:
+        output.show_json(made)
+    else:
+        output.facts(made)
+    return output.YES
+
+
+@sources.command("rotate")
+@click.argument("name")
+@_DIR
+@_JSON
+def rotate_source(*, name: str, directory: Path | None, as_json: bool) -> int:
+    """Give a sender another secret; the one before stays good until the next rotation."""
+    made = work.rotate_source(_directory(directory), name)
+    if as_json:
+        output.show_json(made)
+    else:
+        output.facts(made)
+    return output.YES
+
+
+@sources.command("list")
+@_DIR
+@_JSON
+def list_sources(*, directory: Path | None, as_json: bool) -> int:
+    """List the senders that are set up."""
+    found = work.list_sources(_directory(directory))
+    if as_json:
+        output.show_json({"sources": found})
+    elif found:
+        heads = ("Name", "Kind", "Project", "Live secrets")
+        output.table(heads, [tuple(str(value) for value in one.values()) for one in found])
+    else:
+        click.echo(
+            "no webhook source is set up; add one with: counterfoil admin sources add NAME --kind github"
+        )
+    return output.YES

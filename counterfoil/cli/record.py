@@ -1,0 +1,218 @@
+"""`record` one event, `report` test reports: what producers call from scripts and pipelines."""
+
+import getpass
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from counterfoil.cli import output
+from counterfoil.cli.target import Target, open_target
+from counterfoil.clock import SystemClock, format_time
+from counterfoil.errors import RequestError
+from counterfoil.events import canonical
+from counterfoil.events.event import make_event
+from counterfoil.ids import SystemRandomness, short_id
+
+OWN_PREFIX = "dev.cdeventsx.counterfoil-"
+SOURCE = "urn:counterfoil:cli"
+
+
+@click.command()
+@click.argument("event_type", metavar="TYPE")
+@click.option(
+    "--ref", "refs", multiple=True, metavar="[ROLE=]REF", help="A thing it is about; repeatable."
+)
+@click.option("--subject", metavar="REF", help="What it happened to; default: the first --ref.")
+@click.option("--data", metavar="JSON|@FILE|-", default="", help="The event's data, a JSON object.")
+@click.option(
+    "--id",
+    "event_id",
+    metavar="ID",
+    help="Idempotency key; the same id and content is recorded once.",
+)
+@click.option("--source", default=SOURCE, show_default=True, metavar="URI", help="Who says so.")
+@click.option("--time", "when", metavar="RFC3339", help="When it happened; default: now.")
+@click.option(
+    "--by", "authid", metavar="ACCOUNT", help="Who did it; default: you, as this machine knows you."
+)
+@click.option("--by-kind", "authtype", default="user", show_default=True,
+              type=click.Choice(["user", "app_user", "service_account", "api_key", "system"]))  # fmt: skip
+@click.option("--receipt", "receipt_file", type=click.Path(path_type=Path, dir_okay=False),
+              help="Write the receipt to this file (.tlog-proof).")  # fmt: skip
+@output.where_options
+def record(
+    *, event_type: str, refs: tuple[str, ...], subject: str | None, data: str,
+    event_id: str | None, source: str, when: str | None, authid: str | None, authtype: str,
+    receipt_file: Path | None, url: str | None, directory: Path | None, project: str,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Record one event of TYPE and print its entry number.
+
+    TYPE is any CloudEvents type.  Short names such as `approval.requested` stand for
+    dev.cdeventsx.counterfoil-approval.requested.0.1.0.
+    """
+    named = [_named(ref) for ref in refs]
+    event = make_event(
+        type=_full_type(event_type),
+        source=source,
+        id=event_id or short_id(SystemRandomness(), 24),
+        time=when or format_time(SystemClock().now()),
+        authtype=authtype,
+        authid=authid or f"local:{getpass.getuser()}",
+        subject=subject or (named[0][0] if named else None),
+        refs=named,
+        data=_read_data(data),
+    )
+    with open_target(directory, url, project) as target:
+        [answer] = target.record([event])
+    if receipt_file:
+        _write_file(receipt_file, str(answer["receipt"]).encode())
+    if as_json:
+        output.show_json(answer)
+    else:
+        word = "recorded before as" if answer["status"] == "duplicate" else "recorded as"
+        click.echo(f"{word} entry {answer['index']}: {event.type}")
+    return output.YES
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--run",
+    metavar="REF",
+    help="The run these results belong to; default: from the file's content.",
+)
+@click.option("--commit", metavar="REF|HEX", help="The commit under test.")
+@click.option("--environment", metavar="NAME", help="Where the tests ran.")
+@click.option("--name", help="What to call the run.")
+@click.option("--allow-empty", is_flag=True, help="A report without tests is not an error.")
+@click.option(
+    "--fail-on", type=click.Choice(["failed"]), help="Exit 1 when a recorded test failed."
+)
+@click.option("--receipts", "receipts_dir", type=click.Path(path_type=Path, file_okay=False),
+              help="Keep one receipt per record in this folder.")  # fmt: skip
+@output.where_options
+def report(
+    *, files: tuple[Path, ...], run: str | None, commit: str | None, environment: str | None,
+    name: str | None, allow_empty: bool, fail_on: str | None, receipts_dir: Path | None,
+    url: str | None, directory: Path | None, project: str, as_json: bool,
+) -> int:  # fmt: skip
+    """Record the test reports in FILES (JUnit XML)."""
+    words = {
+        "run": run, "commit": commit, "environment": environment, "name": name,
+        "allow_empty": "true" if allow_empty else None,
+    }  # fmt: skip
+    query = {word: value for word, value in words.items() if value}
+    with open_target(directory, url, project) as target:
+        results = [_report_one(target, file, query, receipts_dir) for file in files]
+    if as_json:
+        output.show_json({"reports": results})
+    else:
+        _show_reports(results)
+    return _report_exit(results, fail_on)
+
+
+def _report_one(
+    target: Target, file: Path, query: dict[str, str], receipts_dir: Path | None
+) -> dict[str, Any]:
+    """Record one file; a refusal becomes its result, so that the other files are still tried."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        return {
+            "file": str(file),
+            "error": {"code": "file_unreadable", "detail": f"{file}: {error.strerror}; check the path"},
+        }  # fmt: skip
+    try:
+        answer = target.report(content, {"name": file.stem, **query})
+    except RequestError as error:
+        detail = {"code": error.code, "detail": error.message, **error.facts}
+        return {"file": str(file), "error": detail}
+    if receipts_dir is not None:
+        receipts_dir.mkdir(parents=True, exist_ok=True)
+        for entry in answer["entries"]:
+            path = receipts_dir / f"{entry['index']}.tlog-proof"
+            _write_file(path, str(entry["receipt"]).encode())
+    return {"file": str(file), **answer}
+
+
+def _show_reports(results: Iterable[dict[str, Any]]) -> None:
+    for result in results:
+        if "error" in result:
+            error = result["error"]
+            click.echo(
+                output.plain(f"{result['file']}: {error['detail']} [{error['code']}]"), err=True
+            )
+            continue
+        counts = ", ".join(
+            f"{number} {word}" for word, number in result["counts"].items() if number
+        )
+        entries = result["entries"]
+        recorded = sum(entry["status"] == "recorded" for entry in entries)
+        span = (
+            f"entries {entries[0]['index']} to {entries[-1]['index']}" if entries else "no entries"
+        )
+        click.echo(output.plain(
+            f"{result['file']}: {counts or 'no tests'}; {recorded} of {len(entries)} recorded as {span}, run {result['run']}"
+        ))  # fmt: skip
+        for warning in result["warnings"]:
+            click.echo(output.plain(f"  note: {warning}"))
+
+
+def _report_exit(results: list[dict[str, Any]], fail_on: str | None) -> int:
+    refused = [result["error"] for result in results if "error" in result]
+    if refused and len(refused) < len(results):
+        return output.PARTLY
+    if refused:
+        unreadable = all(error["code"] == "file_unreadable" for error in refused)
+        partly = any(error.get("recorded") for error in refused)
+        return output.UNAVAILABLE if unreadable else output.PARTLY if partly else output.NOTHING
+    failed = any(
+        result["counts"].get("failed") or result["counts"].get("error") for result in results
+    )
+    return output.NO if fail_on and failed else output.YES
+
+
+def _full_type(text: str) -> str:
+    short = text.count(".") == 1 and text.replace(".", "").replace("-", "").isalnum()
+    return f"{OWN_PREFIX}{text}.0.1.0" if short else text
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Read `[ROLE=]REF` into (ref, role); the role stands before a `=` that precedes any colon."""
+    role, equals, ref = text.partition("=")
+    if equals and ":" not in role:
+        return ref, role
+    return text, "about"
+
+
+def _read_data(text: str) -> dict[str, Any] | None:
+    if not text:
+        return None
+    try:
+        if text == "-":
+            content = sys.stdin.buffer.read()
+        elif text.startswith("@"):
+            content = Path(text[1:]).read_bytes()
+        else:
+            content = text.encode()
+    except OSError as error:
+        raise RequestError(
+            "file_unreadable", f"--data {text}: {error.strerror}; check the path"
+        ) from error
+    value = canonical.read(content, "--data")
+    if not isinstance(value, dict):
+        raise RequestError("usage", '--data must be a JSON object such as {"note": "..."}')
+    return value
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise RequestError(
+            "file_unreadable", f"{path}: {error.strerror}; the event is recorded all the same"
+        ) from error

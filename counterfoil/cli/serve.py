@@ -1,0 +1,117 @@
+"""`init` a ledger, `serve` it, `demo` both with real data."""
+
+from pathlib import Path
+
+import click
+
+from counterfoil.app.home import DEFAULT_PROJECT, check_ledger, create_home, open_home
+from counterfoil.cli import output
+from counterfoil.clock import SystemClock
+from counterfoil.errors import RequestError
+from counterfoil.ids import SystemRandomness
+
+_DIR = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--origin", default="", help="The log's name for life, such as log.example/acme.")
+@click.option("--project", default=DEFAULT_PROJECT, show_default=True,
+              help="The project; on an existing ledger: one more log.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def init(*, directory: Path, origin: str, project: str, as_json: bool) -> int:
+    """Create a ledger in DIR."""
+    create_home(directory, SystemRandomness(), origin=origin, project=project)
+    vkey = (directory / "keys" / f"{project}.vkey").read_text("ascii").strip()
+    if as_json:
+        output.show_json({"directory": str(directory), "project": project, "vkey": vkey})
+    else:
+        click.echo(f"made the log of project {project} in {directory}")
+        click.echo(f"its verifier key, for everybody who will check it: {vkey}")
+        click.echo(f"serve it with: counterfoil serve --dir {directory}")
+    return output.YES
+
+
+@click.command()
+@click.option("--dir", "directory", type=click.Path(path_type=Path), envvar="COUNTERFOIL_DIR",
+              help="The ledger directory.")  # fmt: skip
+@click.option("--host", help="The address to listen on; default 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port; default 8000.")
+@click.option("--public-url", help="What links show; default http://localhost:PORT.")
+@click.option("--tls-cert", type=click.Path(path_type=Path, dir_okay=False), help="Serve https.")
+@click.option("--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="Its key.")
+def serve(
+    *, directory: Path | None, host: str | None, port: int | None, public_url: str | None,
+    tls_cert: Path | None, tls_key: Path | None,
+) -> int:  # fmt: skip
+    """Serve a ledger: pages, API, webhooks, the log itself."""
+    if directory is None:
+        raise RequestError(
+            "usage", "which ledger? give --dir DIR; make one with: counterfoil init DIR"
+        )
+    _serve(directory, host, port, public_url, (tls_cert, tls_key))
+    return output.YES
+
+
+@click.command()
+@click.option("--dir", "directory", type=_DIR, default=Path(".demo"), show_default=True,
+              help="Where the demo's ledger goes.")  # fmt: skip
+@click.option("--build-only", "build_only", type=_DIR, metavar="DIR",
+              help="Fill a ledger in DIR and exit.")  # fmt: skip
+@click.option("--host", help="The address to listen on; default 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port; default 8000.")
+@click.option("--json", "as_json", is_flag=True, help="With --build-only: print JSON.")
+def demo(
+    *, directory: Path, build_only: Path | None, host: str | None, port: int | None, as_json: bool
+) -> int:
+    """Fill a ledger from the real data that ships in the package, and serve it.
+
+    A ledger that stands in the directory already is served as it is.
+    """
+    where = build_only or directory
+    if build_only is not None or not (where / "ledger.db").exists():
+        built = _build(where)
+        if as_json:
+            output.show_json(built)
+        else:
+            click.echo(f"filled {where}: {built['entries']:,} entries in {built['seconds']} s")
+    if build_only is not None:
+        return output.YES
+    click.echo(f"check it without the server: counterfoil verify {where}")
+    _serve(where, host, port, None, (None, None))
+    return output.YES
+
+
+def _build(directory: Path) -> dict[str, object]:
+    from counterfoil.demo.build import build  # noqa: PLC0415  the samples load only when asked for
+
+    clock = SystemClock()
+    started = clock.now()
+    create_home(directory, SystemRandomness())
+    with open_home(directory, clock, SystemRandomness()) as home:
+        build(home)
+        home.follower.catch_up(DEFAULT_PROJECT)
+        entries = home.log.head(DEFAULT_PROJECT).size
+    seconds = round((clock.now() - started).total_seconds(), 1)
+    return {"directory": str(directory), "entries": entries, "seconds": seconds}
+
+
+def _serve(
+    directory: Path, host: str | None, port: int | None, public_url: str | None,
+    tls: tuple[Path | None, Path | None],
+) -> None:  # fmt: skip
+    from counterfoil.web.server import serve as serve_web  # noqa: PLC0415  heavy
+
+    check_ledger(directory)
+    if (tls[0] is None) != (tls[1] is None):
+        raise RequestError("usage", "--tls-cert and --tls-key go together")
+    with open_home(directory, SystemClock(), SystemRandomness()) as home:
+        server = home.config.server
+        serve_web(
+            home,
+            host=host or server.host,
+            port=server.port if port is None else port,
+            public_url=public_url or server.public_url,
+            tls_cert=tls[0],
+            tls_key=tls[1],
+        )

@@ -1,0 +1,95 @@
+"""Which ledger a verb talks to: a directory this process may open, or a server over HTTP.
+
+`--dir DIR` opens the ledger itself when nobody holds its lock; when a server does, the verb goes
+through that server (DIR/server.json says where, DIR/admin.token lets it in), so that the same
+words work whether or not something is running.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from counterfoil.client.http import Client
+from counterfoil.errors import RequestError, UnavailableError
+from counterfoil.events.event import Event
+
+
+class Target(Protocol):
+    """What verbs ask of a ledger, near or far.  Answers are the JSON of the HTTP API."""
+
+    def record(self, events: Sequence[Event]) -> list[dict[str, Any]]:
+        """Record one batch, all or nothing."""
+        ...
+
+    def report(self, content: bytes, query: Mapping[str, str]) -> dict[str, Any]:
+        """Record one test report."""
+        ...
+
+    def trace(self, ref: str, as_of: str) -> dict[str, Any]:
+        """Return the trace of a ref."""
+        ...
+
+    def receipt(self, index: int) -> bytes:
+        """Return the receipt of an entry."""
+        ...
+
+    def receipt_of(self, source: str, event_id: str) -> tuple[int, bytes]:
+        """Return the entry number and receipt of an event."""
+        ...
+
+
+class _Remote:
+    """A server."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def record(self, events: Sequence[Event]) -> list[dict[str, Any]]:
+        return self._client.record(events)
+
+    def report(self, content: bytes, query: Mapping[str, str]) -> dict[str, Any]:
+        return self._client.report(content, query)
+
+    def trace(self, ref: str, as_of: str) -> dict[str, Any]:
+        query = {"ref": ref} | ({"as_of": as_of} if as_of else {})
+        return self._client.get("/v1/trace", query)
+
+    def receipt(self, index: int) -> bytes:
+        return self._client.call("GET", f"/v1/entries/{index}/receipt")
+
+    def receipt_of(self, source: str, event_id: str) -> tuple[int, bytes]:
+        found = self._client.get("/v1/receipts", {"source": source, "id": event_id})
+        return int(found["index"]), str(found["receipt"]).encode()
+
+
+@contextlib.contextmanager
+def open_target(directory: Path | None, url: str | None, project: str) -> Iterator[Target]:
+    """Open what `--dir`, `--url` and the environment name; `--dir` wins.
+
+    Raises:
+        RequestError: `usage` when neither names a ledger; `dir_missing`, `not_a_ledger`.
+        UnavailableError: `locked` when somebody holds the ledger and answers nowhere.
+    """
+    if directory is None:
+        if not url:
+            raise RequestError(
+                "usage", "which ledger? give --dir DIR, or --url URL with COUNTERFOIL_TOKEN"
+            )
+        yield _Remote(Client(url, os.environ.get("COUNTERFOIL_TOKEN", ""), project))
+        return
+    # The ledger's own code stands behind [server]; a core install reaches servers only.
+    from counterfoil.app import local  # noqa: PLC0415  heavy, and absent from a core install
+
+    try:
+        opened = local.open_local(directory, project)
+    except UnavailableError as error:
+        address = local.serving_address(directory)
+        if error.code != "locked" or address is None:
+            raise
+        token = (directory / "admin.token").read_text("ascii").strip()
+        yield _Remote(Client(address, token, project))
+        return
+    with opened:
+        yield opened

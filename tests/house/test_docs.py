@@ -1,0 +1,137 @@
+"""Docs are tested: what they say about verbs, errors and commands is what the code does."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+
+from counterfoil import __version__
+from counterfoil.cli import VERBS, group
+from counterfoil.errors import CODES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _commands() -> dict[str, click.Command]:
+    """Return every command by its full name, such as `admin sources add`."""
+    found: dict[str, click.Command] = {}
+
+    def walk(prefix: str, command: click.Command) -> None:
+        found[prefix] = command
+        if isinstance(command, click.Group):
+            for name, child in command.commands.items():
+                walk(f"{prefix} {name}", child)
+
+    context = click.Context(group)
+    for verb in VERBS:
+        command = group.get_command(context, verb)
+        assert command is not None
+        walk(verb, command)
+    return found
+
+
+def test_every_verb_and_option_is_in_cli_md() -> None:
+    """An option that is not in the docs does not exist for its users."""
+    text = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    sections = {
+        part.split("\n", 1)[0].strip(): part for part in re.split(r"^### ", text, flags=re.MULTILINE)[1:]
+    }
+    missing = []
+    for name, command in _commands().items():
+        section = sections.get(name.split()[0], "") + text.split("## Verbs")[0]
+        if name.split()[0] not in sections or name.split()[-1] not in section:
+            missing.append(name)
+        for option in command.params:
+            if isinstance(option, click.Option) and not any(
+                word in section for word in option.opts if word.startswith("--")
+            ):
+                missing.append(f"{name} {option.opts[0]}")
+
+    assert missing == []
+
+
+def test_every_section_of_cli_md_is_a_verb() -> None:
+    """Docs of a verb that is gone mislead."""
+    text = (ROOT / "docs" / "cli.md").read_text("utf-8")
+
+    assert sorted(re.findall(r"^### (\w+)$", text, flags=re.MULTILINE)) == sorted(VERBS)
+
+
+def test_every_error_code_is_in_errors_md_with_its_status_and_no_other_is() -> None:
+    """Codes are promises; the catalogue is where people look them up."""
+    text = (ROOT / "docs" / "errors.md").read_text("utf-8")
+    rows = {
+        code: (int(status), meaning, todo)
+        for code, status, meaning, todo in re.findall(
+            r"^\| `(\w+)` \| (\d+) \| (.+?) \| (.+?) \|$", text, flags=re.MULTILINE
+        )
+    }
+
+    assert {code: row[:2] for code, row in rows.items()} == {
+        code: (status, meaning) for code, (_, status, meaning) in CODES.items()
+    }
+    assert all(len(todo) > 10 for _, _, todo in rows.values())
+
+
+def test_every_error_code_is_raised_somewhere() -> None:
+    """A code nothing raises is a promise nobody keeps."""
+    source = "".join(
+        path.read_text("utf-8")
+        for path in (ROOT / "counterfoil").rglob("*.py")
+        if path.name != "errors.py" or path.parent.name != "counterfoil"
+    )
+
+    assert [code for code in CODES if f'"{code}"' not in source] == []
+
+
+def test_commands_in_the_readme_parse() -> None:
+    """Every `counterfoil ...` line of the README names a verb and options that exist."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    lines = re.findall(
+        r"^    \$ (?:\.venv/bin/)?counterfoil (.+?)(?:\s{2,}#.*)?$", text, flags=re.MULTILINE
+    )
+    commands = _commands()
+
+    assert len(lines) >= 8
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        name = max(
+            (name for name in commands if words[: len(name.split())] == name.split()), key=len
+        )
+        known = {word for option in commands[name].params for word in option.opts}
+        used = {word for word in words if re.fullmatch(r"--?[a-z-]+", word)}
+        assert used <= known, f"counterfoil {line}: {sorted(used - known)}"
+
+
+def test_links_between_docs_lead_somewhere() -> None:
+    """A dead link is a promise of a page."""
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    dead = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8"))
+        if not (page.parent / target).exists()
+    ]
+
+    assert dead == []
+
+
+def test_the_changelog_begins_with_the_version_of_the_package() -> None:
+    """Users read the changelog of what they run."""
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+    assert re.findall(r"^## (\S+)", text, flags=re.MULTILINE)[0] == __version__
+
+
+def test_adrs_are_numbered_once_and_say_what_holds_them() -> None:
+    """A decision is found by its number and kept by a check."""
+    paths = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    numbers = [path.name[:4] for path in paths]
+
+    assert numbers == [f"{number:04d}" for number in range(1, len(paths) + 1)]
+    for path in paths:
+        text = path.read_text("utf-8")
+        assert text.startswith(f"# {path.name[:4]} "), path.name
+        for head in ("Problem", "Choice", "Instead", "Price", "Held by"):
+            assert re.search(rf"^{head} ", text, flags=re.MULTILINE), f"{path.name}: no {head}"
