@@ -1,0 +1,284 @@
+"""From an event to the parts that are committed to and sealed, and back.
+
+An event falls apart into the envelope (public, in the entry), the body (one commitment) and
+its personal values (one commitment each), so that a name can be erased while the test result
+beside it stays provable.  Which values are personal is told by the type (`registry`), by the
+event itself (`data.personal`), and by the form of its refs: every `actor:` ref is.
+
+Taking apart and joining are inverse: `join` of everything `split` made is the event as posted.
+
+Source: docs/adr/0003-entry-format-1.md.
+"""
+
+import base64
+import hmac
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from counterfoil.errors import EvidenceError, RequestError
+from counterfoil.events import canonical, registry
+from counterfoil.events.canonical import JSON
+from counterfoil.events.commitments import commit
+from counterfoil.events.entry import Entry
+from counterfoil.events.event import BlobName, Event
+from counterfoil.events.refs import Named
+
+# Members of the event that the entry holds in the open, or that have a commitment of their own.
+_ENVELOPE = ("id", "source", "type", "subject", "time", "producer", "boot", "seq")
+_NOT_BODY = frozenset({"specversion", "authid", *_ENVELOPE})
+_ACTOR = "actor:"
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """One value about a person.
+
+    Attributes:
+        name: `authid`, `subject`, or a JSON Pointer into the event: `/data/author/email`.
+        value: what stands there.
+        person: the account whose key seals it; None for the event's own key.
+    """
+
+    name: str
+    value: JSON
+    person: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """An event taken apart.
+
+    Attributes:
+        body: RFC 8785 bytes of what is neither envelope nor personal.
+        personal: the personal values; `authid` first.
+        blobs: what `data.blobs` names, in order.
+    """
+
+    body: bytes
+    personal: tuple[Personal, ...]
+    blobs: tuple[BlobName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What `check_event` could compare.
+
+    Attributes:
+        compared: names of commitments that were opened and agree.
+        unopened: names of commitments nobody gave the opening or the value of.
+    """
+
+    compared: tuple[str, ...]
+    unopened: tuple[str, ...]
+
+
+def split(event: Event) -> Parts:
+    """Take `event` apart.  Nothing of it is changed; equal events give equal parts."""
+    body = {name: value for name, value in event.to_json().items() if name not in _NOT_BODY}
+    personal = [Personal("authid", event.authid, event.authid)]
+    if event.subject is not None and (account := _account(event.subject)) is not None:
+        personal.append(Personal("subject", event.subject, account))
+    for pointer, person in _pointers(event):
+        found, value = _get(body, pointer)
+        if found:
+            personal.append(Personal(pointer, value, person))
+            body = _without(body, pointer)
+    return Parts(canonical.write(body), tuple(personal), event.blobs)
+
+
+def join(entry: Entry, body: bytes | None, personal: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return the event as posted, as far as it is opened.
+
+    Args:
+        entry: the envelope.
+        body: the body's bytes, or None if it is erased or not shown.
+        personal: the personal values that are opened, by name.
+
+    A personal value that is not opened is absent; in an array there is `null` in its place.  A
+    subject that is an actor stays a pseudonym until it is opened.
+    """
+    event: dict[str, JSON] = {"specversion": "1.0"}
+    for name in _ENVELOPE:
+        if (value := getattr(entry, name)) is not None:
+            event[name] = value
+    for name in ("authid", "subject"):
+        if name in personal:
+            event[name] = personal[name]
+    opened = canonical.read(body, "the body of the entry") if body is not None else None
+    if isinstance(opened, dict):
+        event.update(opened)
+    for name, value in personal.items():
+        if name.startswith("/"):
+            event = _edit_members(event, _steps(name), value, remove=False)
+    return event
+
+
+def public_refs(event: Event, pseudonym: Callable[[str], str]) -> tuple[Named, ...]:
+    """Return the refs of the entry: those of `data.refs`, those the type states, the actor.
+
+    Args:
+        event: the event.
+        pseudonym: account -> `actor:` and the random letters that stand for it in this log.
+    """
+    named = [
+        Named(pseudonym(account), one.role) if (account := _account(one.ref)) is not None else one
+        for one in event.refs
+    ]
+    named += registry.derived_refs(event)
+    named.append(Named(pseudonym(event.authid), "actor"))
+    return tuple(dict.fromkeys(named))
+
+
+def commit_map(
+    parts: Parts, openings: Mapping[str, bytes], blobs: Mapping[str, bytes]
+) -> dict[str, str]:
+    """Return the entry's commitments, base64 by name.
+
+    Args:
+        parts: the event taken apart.
+        openings: 32 bytes for `body`, for every personal value and every blob that is here.
+        blobs: the bytes of blobs by name: `blob/0` is the first of `data.blobs`.  One that is
+            not here has no commitment: the event names it by digest, inside the body.
+    """
+    contents = {"body": parts.body, **blobs}
+    contents.update({one.name: canonical.write(one.value) for one in parts.personal})
+    return {
+        name: base64.b64encode(commit(openings[name], content)).decode()
+        for name, content in contents.items()
+    }
+
+
+def check_event(entry: Entry, event: JSON, opening: Mapping[str, bytes]) -> Comparison:
+    """Compare an event somebody shows with what its entry committed to.
+
+    Which values are personal is read off the entry, so the verdict does not change when a later
+    version knows a type better.
+
+    Args:
+        entry: the entry, from a verified receipt or log.
+        event: the event as posted or as `join` shows it; parts of it may be missing.
+        opening: name -> 32-byte opening, for what can be opened.
+
+    Raises:
+        EvidenceError: `commitment`: something shown differs from the entry.
+    """
+    if not isinstance(event, dict):
+        raise EvidenceError("commitment", "what is shown is no event: not a JSON object")
+    _check_envelope(entry, event)
+    shown = _shown(entry, event)
+    compared: list[str] = []
+    for name in sorted(shown.keys() & opening.keys()):
+        try:
+            made = base64.b64encode(commit(opening[name], canonical.write(shown[name]))).decode()
+        except RequestError as error:
+            raise EvidenceError("commitment", f"{name} is no JSON: {error}") from error
+        if hmac.compare_digest(made, entry.commit[name]):
+            compared.append(name)
+        elif not (shown[name] is None and name.startswith("/")):
+            # A null is how an unopened element of an array is shown: no claim, no contradiction.
+            raise EvidenceError(
+                "commitment", f"{name} of the event is not what entry {entry.id[:64]!a} fixed"
+            )
+    unopened = [name for name in sorted(entry.commit) if name not in compared]
+    return Comparison(tuple(compared), tuple(unopened))
+
+
+def _shown(entry: Entry, event: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Take a shown event apart along the names its entry commits to."""
+    body = {name: value for name, value in event.items() if name not in _NOT_BODY}
+    shown = {name: event[name] for name in ("authid", "subject") if name in event}
+    for name in sorted(entry.commit):
+        found, value = _get(body, name) if name.startswith("/") else (False, None)
+        if found:
+            shown[name] = value
+            body = _without(body, name)
+    shown["body"] = body
+    if shown.get("subject") == entry.subject:
+        shown.pop("subject", None)  # the pseudonym itself: not opened
+    return {name: value for name, value in shown.items() if name in entry.commit}
+
+
+def _check_envelope(entry: Entry, event: Mapping[str, JSON]) -> None:
+    for name in _ENVELOPE:
+        fixed, given = getattr(entry, name), event.get(name)
+        if name == "subject" and "subject" in entry.commit and isinstance(given, str | None):
+            # The entry holds a pseudonym; the commitment `subject` is what compares.
+            continue
+        if given != fixed or isinstance(given, bool):  # True equals 1, and is no seq
+            raise EvidenceError(
+                "commitment", f"{name} of the event is {given!a:.80}, the entry says {fixed!a:.80}"
+            )
+
+
+def _account(ref: str) -> str | None:
+    return ref.removeprefix(_ACTOR) if ref.startswith(_ACTOR) and ref != _ACTOR else None
+
+
+def _pointers(event: Event) -> list[tuple[str, str | None]]:
+    """Return (pointer into the event, person) without those inside another one."""
+    found: dict[str, str | None] = {}
+    for position, named in enumerate(event.refs):
+        if (account := _account(named.ref)) is not None:
+            found[f"/data/refs/{position}/ref"] = account
+    known = registry.lookup(event.type)
+    for pointer in (*(known.personal if known else ()), *("/data" + p for p in event.personal)):
+        found.setdefault(pointer, None)
+    return [(pointer, person) for pointer, person in found.items() if not _inside(pointer, found)]
+
+
+def _inside(pointer: str, others: Iterable[str]) -> bool:
+    return any(pointer.startswith(other + "/") for other in others)
+
+
+def _steps(pointer: str) -> list[str]:
+    """Read a JSON Pointer (RFC 6901 section 4): ~1 first, so that ~01 is ~1 and not /."""
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+
+
+def _element(items: list[JSON], step: str) -> int | None:
+    if not step.isascii() or not step.isdigit() or (step[0] == "0" and step != "0"):
+        return None
+    return int(step) if len(step) < 8 and int(step) < len(items) else None
+
+
+def _get(value: JSON, pointer: str) -> tuple[bool, JSON]:
+    for step in _steps(pointer):
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and (index := _element(value, step)) is not None:
+            value = value[index]
+        else:
+            return False, None
+    return True, value
+
+
+def _without(event: dict[str, JSON], pointer: str) -> dict[str, JSON]:
+    """Return a copy without what `pointer`, which must lead somewhere, points to."""
+    return _edit_members(event, _steps(pointer), None, remove=True)
+
+
+def _edit_members(
+    members: dict[str, JSON], steps: list[str], value: JSON, *, remove: bool
+) -> dict[str, JSON]:
+    """Return a copy with `value` at `steps`, or without it; unchanged if there is no place."""
+    step, rest = steps[0], steps[1:]
+    copy = dict(members)
+    if rest:
+        if step in copy:
+            copy[step] = _edit(copy[step], rest, value, remove=remove)
+    elif remove:
+        del copy[step]
+    else:
+        copy[step] = value
+    return copy
+
+
+def _edit(holder: JSON, steps: list[str], value: JSON, *, remove: bool) -> JSON:
+    if isinstance(holder, dict):
+        return _edit_members(holder, steps, value, remove=remove)
+    step, rest = steps[0], steps[1:]
+    if isinstance(holder, list) and (index := _element(holder, step)) is not None:
+        # A removed element leaves null behind: the others keep their places.
+        inner = _edit(holder[index], rest, value, remove=remove) if rest else value
+        return [*holder[:index], inner, *holder[index + 1 :]]
+    return holder
