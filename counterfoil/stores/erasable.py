@@ -23,23 +23,24 @@ ERASABLE = Kind("erasable.db", 0x43466572, 1, sql.ERASABLE_SCHEMA, secure_delete
 KEY_BYTES = 32
 
 
-class ErasableKeys:
+class ErasableStore:
     """The key store of one ledger directory.  Every put is durable on return.
 
     Args:
-        path: `erasable.db`, made by `create`.
+        path: `erasable.db`.
         randomness: where keys and pseudonyms of people come from.
+        create: make it if it is absent.  Otherwise an absent file is an error: without its keys
+            everything would read as erased.
         write: whether this process holds the directory's lock.
     """
 
-    def __init__(self, path: Path, randomness: Randomness, *, write: bool = True) -> None:
+    def __init__(
+        self, path: Path, randomness: Randomness, *, create: bool = False, write: bool = True
+    ) -> None:
+        if create and not path.exists():
+            create_database(path, ERASABLE)
         self._db = Database(path, ERASABLE, write=write)
         self._randomness = randomness
-
-    @staticmethod
-    def create(path: Path) -> None:
-        """Make an empty `erasable.db`; durable on return."""
-        create_database(path, ERASABLE)
 
     def put_event_keys(self, project: str, first: int, keys: Sequence[bytes]) -> None:
         """Keep the keys of entries `first`, `first + 1` and so on, over any orphans there."""

@@ -20,21 +20,20 @@ LEDGER = Kind("ledger.db", 0x43466C67, 1, sql.LEDGER_SCHEMA)
 """The header mark is "CFlg" in ASCII."""
 
 
-class SqliteLog:
+class SqliteLogStore:
     """The log store of one ledger directory.
 
     Args:
-        path: `ledger.db`, made by `create`.
+        path: `ledger.db`.
+        create: make it if it is absent.  Otherwise an absent file is an error: an empty ledger
+            in the place of a lost one would be a rollback nobody notices.
         write: whether this process holds the directory's lock and may append.
     """
 
-    def __init__(self, path: Path, *, write: bool = True) -> None:
+    def __init__(self, path: Path, *, create: bool = False, write: bool = True) -> None:
+        if create and not path.exists():
+            create_database(path, LEDGER)
         self._db = Database(path, LEDGER, write=write)
-
-    @staticmethod
-    def create(path: Path) -> None:
-        """Make an empty `ledger.db`; durable on return."""
-        create_database(path, LEDGER)
 
     def create_log(self, project: str, origin: str) -> None:
         """Add an empty log; durable on return."""

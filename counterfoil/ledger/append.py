@@ -1,0 +1,357 @@
+"""The ledger: the queue, the one writer thread, and everything read under a signed head.
+
+Appending is group commit: the writer takes all that is queued as soon as it is free, so a lone
+event waits for nobody and a crowd shares one sync.  Every append call is all or nothing and
+order inside a call is kept.
+
+What must hold: one process at a time (the caller holds the directory's lock), one writer thread,
+and no answer before commit, self-check and signature.  After a failed write the state of the disk
+is unknown: the ledger takes nothing more until a restart has looked.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+
+from counterfoil.clock import Clock
+from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
+from counterfoil.ledger.commit import Appended, Committer, LogState, Request, frozen
+from counterfoil.ledger.export import bundle, export_log
+from counterfoil.ledger.receipt import Nodes, build_receipt
+from counterfoil.ledger.selfcheck import check_at_start
+from counterfoil.ledger.sign import Notary, Signed
+from counterfoil.ledger.store import Exporter, Item, KeyStore, LogStore
+from counterfoil.tlog.note import SignerKey
+from counterfoil.tlog.tile import TILE_HEIGHT, TILE_WIDTH, node_from_tiles
+from counterfoil.tlog.tree import HASH_SIZE
+
+__all__ = ["Appended", "Ledger", "LogStatus"]
+
+QUEUE_ENTRIES_MAX = 4_096
+EXPORT_INTERVAL_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LogStatus:
+    """How one log is doing.
+
+    Args:
+        size: of the signed head.
+        exported_size: of the published checkpoint.
+        frozen: why nothing more is signed; "" while all is well.
+        stopped: why the whole ledger takes no writes; "" while it does.
+        export_failed: why the last export broke off; "" if it did not.
+        committed_at: when this process last committed to the log; None before it did.
+    """
+
+    size: int
+    exported_size: int
+    frozen: str
+    stopped: str
+    export_failed: str
+    committed_at: datetime | None
+
+
+class Ledger:
+    """All logs of one ledger directory.
+
+    Args:
+        store: the truth.
+        keys: the key store.
+        signers: the signing key of each project; its name is the log's origin.
+        exporter: the public directories.
+        clock: tells when a commit was; nothing in the log depends on it.
+        export_interval_s: the least time between two exports.
+    """
+
+    def __init__(
+        self,
+        store: LogStore,
+        keys: KeyStore,
+        signers: Mapping[str, SignerKey],
+        exporter: Exporter,
+        clock: Clock,
+        *,
+        export_interval_s: float = EXPORT_INTERVAL_S,
+    ) -> None:
+        self._store = store
+        self._exporter = exporter
+        self._clock = clock
+        self._export_interval_s = export_interval_s
+        self._notary = Notary(signers)
+        self._logs: dict[str, LogState] = {}
+        self._committer = Committer(store, keys, self._notary, self._logs)
+        self._listeners: list[Callable[[str, int], None]] = []
+        self._committed_at: dict[str, datetime] = {}
+        self._exported: dict[str, int] = {}
+        self._export_failed: dict[str, str] = {}
+        self._export_lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._queue: deque[Request] = deque()
+        self._queued_entries = 0
+        self._closing = False
+        self._stopped: CounterfoilError | None = None
+        self._ended = threading.Event()
+        self._grown = threading.Event()
+        self._writer = threading.Thread(target=self._write, name="counterfoil-writer", daemon=True)
+        self._exporting = threading.Thread(
+            target=self._keep_exporting, name="counterfoil-export", daemon=True
+        )
+
+    def open(self) -> None:
+        """Check every log as it is found, sign its head, and start the threads.
+
+        Raises:
+            EvidenceError: `damaged`, `missing`, `rolled_back`, `forked`: see
+                `selfcheck.check_at_start`.  Nothing was changed.
+        """
+        for info in self._store.projects():
+            published = self._exporter.published(info.project)
+            checked, edge = check_at_start(
+                self._store, info.project, published, self._notary.vkey(info.project)
+            )
+            nodes = Nodes(_tile_reader(self._store, info.project))
+            signed = self._notary.sign(checked)
+            self._logs[info.project] = LogState(info.origin, edge, signed, nodes)
+        # A crash may have left something unpublished.
+        self._grown.set()
+        self._writer.start()
+        self._exporting.start()
+
+    def append(self, project: str, items: Sequence[Item]) -> "Future[list[Appended]]":
+        """Queue items to be recorded together, in order, or not at all.
+
+        Returns:
+            A future of one `Appended` an item.  Its errors: RequestError `id_conflict` or
+            `erased` with facts `position` and `index`, or `project_unknown`; UnavailableError
+            `busy`, `stopping`, `storage`, `read_only`, `locked`: ask again with the same ids;
+            EvidenceError `frozen`.  Its callbacks run in the writer thread.
+        """
+        future: Future[list[Appended]] = Future()
+        with self._changed:
+            refusal = self._refusal(project, len(items))
+            if refusal is None:
+                self._queue.append(Request(project, tuple(items), future))
+                self._queued_entries += len(items)
+                self._changed.notify()
+        if refusal is not None:
+            future.set_exception(refusal)
+        return future
+
+    def on_commit(self, listener: Callable[[str, int], None]) -> None:
+        """Call `listener(project, size)` after each signed head, from the writer thread."""
+        self._listeners.append(listener)
+
+    def checkpoint(self, project: str) -> bytes:
+        """Return the signed checkpoint of the newest checked head."""
+        return self._log(project).signed.checkpoint
+
+    def last_entry(self, project: str) -> bytes | None:
+        """Return the bytes of the last entry under the signed head; None for an empty log."""
+        size = self._log(project).signed.head.size
+        return self._store.entries(project, size - 1, size)[0] if size else None
+
+    def receipt(self, project: str, index: int) -> bytes:
+        """Return the receipt of an entry under the newest signed head.
+
+        Raises:
+            RequestError: `not_found`.
+            EvidenceError: `missing`, `tile`, `proof`: storage does not lead to the root.
+        """
+        signed = self._log(project).signed
+        if not 0 <= index < signed.head.size:
+            raise RequestError("not_found", f"log {project} has no entry {index}")
+        entries = self._store.entries(project, index, index + 1)
+        if not entries:
+            raise EvidenceError("missing", f"log {project}: entry {index} is missing")
+        node = node_from_tiles(_tile_reader(self._store, project))
+        return build_receipt(index, entries[0], signed.head, signed.checkpoint, node)
+
+    def tile(self, project: str, level: int, n: int, width: int = TILE_WIDTH) -> bytes:
+        """Return a tile as any signed head had it: `width` hashes of 32 bytes.
+
+        Raises:
+            RequestError: `not_found`: no signed head has a tile that wide.
+        """
+        self._check_width(project, max(level, 0), n, width)
+        return self._store.tile(project, level, n)[: width * HASH_SIZE]
+
+    def bundle(self, project: str, n: int, width: int = TILE_WIDTH) -> bytes:
+        """Return an entry bundle as any signed head had it: `width` entries.
+
+        Raises:
+            RequestError: `not_found`.
+        """
+        self._check_width(project, 0, n, width)
+        return bundle(self._store, project, n, width)
+
+    def status(self, project: str) -> LogStatus:
+        """Return how a log is doing."""
+        log = self._log(project)
+        return LogStatus(
+            size=log.signed.head.size,
+            exported_size=self._exported.get(project, 0),
+            frozen=log.frozen,
+            stopped=self._stopped.message if self._stopped else "",
+            export_failed=self._export_failed.get(project, ""),
+            committed_at=self._committed_at.get(project),
+        )
+
+    def export_now(self) -> None:
+        """Publish every signed head; durable on return.
+
+        Raises:
+            UnavailableError: `storage` or `read_only`.
+            EvidenceError: that log is frozen.
+        """
+        with self._export_lock:
+            for project, log in self._logs.items():
+                if not log.frozen:
+                    self._export(project, log)
+
+    def close(self) -> None:
+        """Record what is queued, publish it, end the threads.  The stores stay open.
+
+        Raises:
+            UnavailableError: the last export failed; the truth is complete all the same.
+            EvidenceError: likewise.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._ended.set()
+        self._grown.set()
+        if self._writer.ident is not None:
+            self._writer.join()
+            self._exporting.join()
+            self.export_now()
+
+    def _log(self, project: str) -> LogState:
+        try:
+            return self._logs[project]
+        except KeyError:
+            raise _unknown(project) from None
+
+    def _check_width(self, project: str, level: int, n: int, width: int) -> None:
+        size = self._log(project).signed.head.size >> (TILE_HEIGHT * level)
+        if n < 0 or not 1 <= width <= min(TILE_WIDTH, size - n * TILE_WIDTH):
+            raise RequestError("not_found", f"log {project} has no such tile yet")
+
+    def _refusal(self, project: str, count: int) -> CounterfoilError | None:
+        """Say why items cannot be queued; the caller holds the condition."""
+        if self._stopped is not None:
+            return self._stopped
+        if self._closing:
+            return UnavailableError("stopping", "the ledger is closing: send this again later")
+        log = self._logs.get(project)
+        if log is None:
+            return _unknown(project)
+        if log.frozen:
+            return frozen(project, log.frozen)
+        # An empty queue takes any request, so that none is too large for ever.
+        if self._queue and self._queued_entries + count > QUEUE_ENTRIES_MAX:
+            return UnavailableError(
+                "busy", f"{self._queued_entries} entries are waiting: send this again in a second"
+            )
+        return None
+
+    def _write(self) -> None:
+        """Run the writer thread: take everything queued, commit it, again."""
+        while batch := self._take():
+            live = [one for one in batch if one.future.set_running_or_notify_cancel()]
+            try:
+                grown = self._committer.commit(live)
+            except Exception as error:  # noqa: BLE001  whatever it was, nobody waits for ever
+                self._stop(error, live)
+                continue
+            for signed in grown:
+                self._announce(signed)
+
+    def _take(self) -> list[Request]:
+        """Wait for requests and take them all; nothing once closed and drained."""
+        with self._changed:
+            while not self._queue and not self._closing:
+                self._changed.wait()
+            batch = list(self._queue)
+            self._queue.clear()
+            self._queued_entries = 0
+            return batch
+
+    def _stop(self, error: Exception, batch: Sequence[Request]) -> None:
+        """Take no more writes: what the failed one left on the disk is for a restart to see."""
+        _log.critical("the ledger stops taking writes", exc_info=error)
+        why = _stop_error(error)
+        with self._changed:
+            self._stopped = why
+            waiting = list(self._queue)
+            self._queue.clear()
+            self._queued_entries = 0
+        for request in batch:
+            if not request.future.done():
+                request.future.set_exception(why)
+        for request in waiting:
+            if request.future.set_running_or_notify_cancel():
+                request.future.set_exception(why)
+
+    def _announce(self, signed: Signed) -> None:
+        self._committed_at[signed.project] = self._clock.now()
+        self._grown.set()
+        for listener in self._listeners:
+            try:
+                listener(signed.project, signed.head.size)
+            except Exception:  # noqa: BLE001  a listener's fault is not the log's
+                _log.exception("a listener failed at size %d", signed.head.size)
+
+    def _keep_exporting(self) -> None:
+        """Run the export thread: publish what grew, at most once an interval."""
+        while not self._ended.is_set():
+            self._grown.wait()
+            self._grown.clear()
+            if self._ended.is_set():
+                return
+            try:
+                self.export_now()
+            except CounterfoilError as error:
+                _log.error("the export broke off: %s", error)
+                if isinstance(error, UnavailableError):
+                    # The truth is not concerned; the public directory catches up later.
+                    self._grown.set()
+            self._ended.wait(self._export_interval_s)
+
+    def _export(self, project: str, log: LogState) -> None:
+        signed = log.signed
+        try:
+            export_log(self._store, self._exporter, signed)
+        except EvidenceError as error:
+            log.frozen = error.message
+            self._export_failed[project] = error.message
+            raise
+        except UnavailableError as error:
+            self._export_failed[project] = error.message
+            raise
+        self._export_failed.pop(project, None)
+        self._exported[project] = signed.head.size
+
+
+def _tile_reader(store: LogStore, project: str) -> Callable[[int, int], bytes]:
+    return lambda level, n: store.tile(project, level, n)
+
+
+def _stop_error(error: Exception) -> CounterfoilError:
+    """Return what every append gets after a write failed with `error`."""
+    if isinstance(error, EvidenceError):
+        return EvidenceError(error.code, f"the ledger takes no writes: {error.message}")
+    return UnavailableError(
+        error.code if isinstance(error, UnavailableError) else "storage",
+        f"the ledger takes no writes since one failed: {error}; restart, then send this again",
+    )
+
+
+def _unknown(project: str) -> RequestError:
+    return RequestError("project_unknown", f"this ledger has no log for project {project}")
