@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+Octets = bytes  # `EntryView` has a field of that name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -145,11 +146,11 @@ class EntryView:
 
     index: int
     entry: Entry
-    bytes: bytes
-    leaf_hash: bytes
+    bytes: Octets
+    leaf_hash: Octets
     event: Mapping[str, JSON]
     erased: tuple[str, ...]
-    receipt: bytes
+    receipt: Octets
     actor: ActorView
     sentence: str
     outcome: str | None

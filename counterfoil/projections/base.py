@@ -229,3 +229,84 @@ def noun_of(event_type: str) -> tuple[str, str]:
             parts = event_type.removeprefix(prefix).split(".")
             return (parts[0], parts[1]) if len(parts) >= 2 else ("", "")
     return ("", "")
+
+
+def outcome_of(word: JSON) -> str | None:
+    """Return the outcome a sender's word means, or None if it is no word of ours.
+
+    >>> outcome_of("success"), outcome_of("timed_out"), outcome_of("purple")
+    ('passed', 'failed', None)
+    """
+    return _OUTCOMES.get(word.lower()) if isinstance(word, str) else None
+
+
+_OUTCOMES = {
+    # CDEvents 0.5.1
+    "success": "passed",
+    "failure": "failed",
+    "error": "error",
+    "cancel": "cancelled",
+    # test reports
+    "passed": "passed",
+    "pass": "passed",
+    "failed": "failed",
+    "fail": "failed",
+    "skipped": "skipped",
+    "xfailed": "skipped",
+    "xpassed": "failed",
+    "errored": "error",
+    "cancelled": "cancelled",
+    "canceled": "cancelled",
+    # GitHub check conclusions and deployment states
+    "succeeded": "passed",
+    "completed": "passed",
+    "neutral": "skipped",
+    "stale": "cancelled",
+    "timed_out": "failed",
+    "startup_failure": "error",
+    "action_required": "failed",
+}
+
+
+_DELIVERY = {
+    "success": "succeeded",
+    "succeeded": "succeeded",
+    "failure": "failed",
+    "failed": "failed",
+    "error": "failed",
+    "inactive": "removed",
+    "cancelled": "cancelled",
+    "cancel": "cancelled",
+    "queued": "requested",
+    "pending": "requested",
+    "waiting": "requested",
+    "in_progress": "running",
+    "running": "running",
+}
+
+
+def delivery_state(noun: str, predicate: str, recorded: Recorded) -> str:
+    """Return what an event of a deployment or a service says of it.
+
+    One of "requested", "running", "succeeded", "failed", "cancelled", "removed", or "unknown"
+    for a state that is none of these.
+    """
+    if noun == "service":
+        return "removed" if predicate == "removed" else "succeeded"
+    if predicate == "requested":
+        return "requested"
+    body = content(recorded)
+    word = text(body, "state") or text(body, "outcome") or text(custom(recorded), "outcome") or ""
+    return _DELIVERY.get(word.lower(), "unknown")
+
+
+def is_production(name: str) -> bool:
+    """Say whether an environment's name says that it is production.
+
+    >>> is_production("env:production"), is_production("env:acme/prod-eu"), is_production("env:qa")
+    (True, True, False)
+    """
+    words = name.lower().replace("/", " ").replace("-", " ").replace("_", " ").replace(":", " ")
+    return not {"production", "prod", "live"}.isdisjoint(words.split()) and not {
+        "pre", "non",
+    } & set(words.split())  # fmt: skip

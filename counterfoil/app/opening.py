@@ -1,0 +1,111 @@
+"""Opening what is kept beside an entry: keys, seals and the check against the commitments.
+
+A part whose key is gone is erased: that is an answer, not an error.  A part that opens to
+something else than the entry commits to is damage: stop and tell a person.
+"""
+
+import base64
+import dataclasses
+from collections.abc import Mapping
+
+import msgspec
+
+from counterfoil.errors import EvidenceError
+from counterfoil.events.canonical import JSON
+from counterfoil.events.commitments import commit, derive_opening, unseal
+from counterfoil.events.entry import Entry
+from counterfoil.ledger.store import Kept, KeyStore, Sealed
+from counterfoil.projections.base import Recorded
+
+BODY = "body"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Opened:
+    """The kept parts of one entry.
+
+    Attributes:
+        body: the body's bytes, None once erased.
+        personal: opened personal values by name.
+        erased: names of the parts whose key is gone, in the order kept.
+    """
+
+    body: bytes | None
+    personal: Mapping[str, JSON]
+    erased: tuple[str, ...]
+
+
+def open_body(entry: Entry, kept: Kept, event_key: bytes | None) -> bytes | None:
+    """Return the bytes of the body, checked against the entry's commitment; None once erased.
+
+    Raises:
+        EvidenceError: `missing` (no body is kept), `damaged` (it does not open), `commitment`
+            (it opens to something else than the entry commits to).
+    """
+    for sealed in kept.sealed:
+        if sealed.name == BODY:
+            return _open(entry, kept, sealed, event_key)
+    raise EvidenceError("missing", f"entry {kept.index} has no body beside it; run verify")
+
+
+def open_all(entry: Entry, kept: Kept, keys: KeyStore, project: str) -> Opened:
+    """Return every part that can be opened, each checked against its commitment.
+
+    Raises:
+        EvidenceError: as `open_body`.
+    """
+    event_key = keys.event_key(project, kept.index)
+    body: bytes | None = None
+    personal: dict[str, JSON] = {}
+    erased: list[str] = []
+    for sealed in kept.sealed:
+        key = event_key
+        if sealed.owner.startswith("actor:"):
+            person = keys.person_by_pseudonym(sealed.owner)
+            key = person.key if person is not None else None
+        plain = _open(entry, kept, sealed, key)
+        if plain is None:
+            erased.append(sealed.name)
+        elif sealed.name == BODY:
+            body = plain
+        else:
+            personal[sealed.name] = msgspec.json.decode(plain)
+    return Opened(body, personal, tuple(erased))
+
+
+def recorded_of(kept: Kept, entry: Entry, body: bytes | None) -> Recorded:
+    """Return the entry as folds see it."""
+    data: object = None
+    if body is not None:
+        whole = msgspec.json.decode(body)
+        data = whole.get("data") if isinstance(whole, dict) else None
+    actor = next(
+        (
+            named.ref
+            for named in reversed(entry.refs)
+            if named.role == "actor" and named.ref.startswith("actor:")
+        ),
+        None,
+    )
+    return Recorded(kept.index, entry, data if isinstance(data, dict) else {}, actor)
+
+
+def _open(entry: Entry, kept: Kept, sealed: Sealed, key: bytes | None) -> bytes | None:
+    """Return one part's bytes, None if its key is gone."""
+    if sealed.owner == "plain":
+        plain = sealed.data
+        if key is None:
+            # Technical entries hold nothing to erase; without the key nothing can be compared.
+            return plain
+    elif key is None:
+        return None
+    else:
+        plain = unseal(key, kept.salt, sealed.name, sealed.data)
+    stated = entry.commit.get(sealed.name)
+    opening = derive_opening(key, kept.salt, sealed.name)
+    if stated is None or base64.b64decode(stated) != commit(opening, plain):
+        raise EvidenceError(
+            "commitment",
+            f"{sealed.name} of entry {kept.index} is not what the entry commits to; run verify",
+        )
+    return plain

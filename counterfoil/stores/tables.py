@@ -1,0 +1,372 @@
+"""views.db: the rows of the projections with their history, through SQLAlchemy Core.
+
+One table for each noun, three append-only tables, and the position: how many entries of a log
+are folded into the rows.  Every version of a row is kept with `since` (the entry that made it)
+and `until` (the entry that ended it; `FOREVER` for the one that stands), so "as of entry n" is
+`since <= n < until` on every query.
+
+What must hold: rows and position change in one transaction, so a crash leaves both before or both
+after a batch.  Everything here can be dropped and made again from the log; a file of another
+layout or of other folds is dropped on opening, never migrated.
+
+The SQL is the part that SQLite and PostgreSQL share.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from counterfoil.projections.base import Projection, Row, Scalar
+from counterfoil.projections.catalogue import FOLDS_VERSION, PROJECTIONS
+from counterfoil.projections.mentions import Arrival, Link, Mention
+
+FOREVER = 2**63 - 1
+# SQLite takes at least 999 variables in a statement (32,766 since 3.32); stay below both.
+KEYS_PER_QUERY = 500
+
+_TYPES: Mapping[str, type[sa.types.TypeEngine[Any]]] = {"text": sa.Text, "integer": sa.BigInteger}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Position:
+    """How far a project's log is folded into the rows.
+
+    Attributes:
+        size: entries folded; the next one has this index.
+        nodes: the frontier of the tree of these entries: 32-byte hashes, largest subtree first.
+        root: the 32-byte root of that tree.
+    """
+
+    size: int
+    nodes: tuple[bytes, ...]
+    root: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a row: the entry that made it and the first entry of the whole row."""
+
+    key: str
+    first: int
+    since: int
+    row: Row
+
+
+def _noun_table(metadata: sa.MetaData, projection: Projection[Any]) -> sa.Table:
+    extra = [
+        sa.Column(name, _TYPES[kind], nullable=True) for name, kind in projection.columns.items()
+    ]
+    table = sa.Table(
+        projection.noun,
+        metadata,
+        sa.Column("project", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("since", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("until", sa.BigInteger, nullable=False),
+        sa.Column("first", sa.BigInteger, nullable=False),
+        *extra,
+        sa.Column("row", sa.LargeBinary, nullable=False),
+    )
+    # The standing rows of a project, most recent first, without sorting.
+    sa.Index(f"{projection.noun}_by_first", table.c.project, table.c.until, table.c.first)
+    for name in projection.columns:
+        sa.Index(
+            f"{projection.noun}_by_{name}",
+            table.c.project, table.c[name], table.c.until, table.c.since,
+        )  # fmt: skip
+    return table
+
+
+class Schema:
+    """The tables, made from the catalogue of projections."""
+
+    def __init__(self, projections: Sequence[Projection[Any]]) -> None:
+        self.metadata = metadata = sa.MetaData()
+        self.nouns = {one.noun: _noun_table(metadata, one) for one in projections}
+        self.mentions = sa.Table(
+            "mentions",
+            metadata,
+            sa.Column("project", sa.Text, primary_key=True),
+            sa.Column("ref", sa.Text, primary_key=True),
+            sa.Column("entry", sa.BigInteger, primary_key=True, autoincrement=False),
+            sa.Column("role", sa.Text, primary_key=True),
+        )
+        self.links = sa.Table(
+            "links",
+            metadata,
+            sa.Column("project", sa.Text, primary_key=True),
+            sa.Column("source", sa.Text, primary_key=True),
+            sa.Column("role", sa.Text, primary_key=True),
+            sa.Column("target", sa.Text, primary_key=True),
+            sa.Column("entry", sa.BigInteger, primary_key=True, autoincrement=False),
+            sa.Index("links_by_target", "project", "target", "entry"),
+        )
+        self.arrivals = sa.Table(
+            "arrivals",
+            metadata,
+            sa.Column("project", sa.Text, primary_key=True),
+            sa.Column("entry", sa.BigInteger, primary_key=True, autoincrement=False),
+            sa.Column("source", sa.Text, nullable=False),
+            sa.Column("via", sa.Text, nullable=False),
+            sa.Column("time", sa.Text, nullable=False),
+            sa.Column("recordedtime", sa.Text, nullable=False),
+            sa.Column("producer", sa.Text),
+            sa.Column("boot", sa.Text),
+            sa.Column("seq", sa.BigInteger),
+            sa.Index("arrivals_by_source", "project", "source", "entry"),
+            sa.Index("arrivals_by_recordedtime", "project", "recordedtime", "entry"),
+            sa.Index("arrivals_by_seq", "project", "producer", "boot", "seq", "entry"),
+        )
+        self.positions = sa.Table(
+            "positions",
+            metadata,
+            sa.Column("project", sa.Text, primary_key=True),
+            sa.Column("next_index", sa.BigInteger, nullable=False),
+            sa.Column("nodes", sa.LargeBinary, nullable=False),
+            sa.Column("root", sa.LargeBinary, nullable=False),
+        )
+        self.layout = sa.Table("layout", metadata, sa.Column("digest", sa.Text, primary_key=True))
+
+    def digest(self) -> str:
+        """Return a name for this layout and these folds: another name, another views.db."""
+        statements = [f"folds {FOLDS_VERSION}"]
+        for table in self.metadata.sorted_tables:
+            statements.append(str(CreateTable(table)))
+            statements += sorted(str(CreateIndex(index)) for index in table.indexes)
+        return hashlib.sha256("\n".join(statements).encode()).hexdigest()
+
+
+class Writing:
+    """One write transaction on the rows of one project.  It sees its own writes."""
+
+    def __init__(
+        self, connection: sa.Connection, schema: Schema, project: str,
+        projections: Mapping[str, Projection[Any]],
+    ) -> None:  # fmt: skip
+        self._connection = connection
+        self._schema = schema
+        self._project = project
+        self._projections = projections
+
+    def position(self) -> Position:
+        """Return how far the rows are."""
+        return _position(self._connection, self._schema, self._project)
+
+    def set_position(self, position: Position) -> None:
+        """Say how far the rows are, in the transaction that makes them so."""
+        table = self._schema.positions
+        self._connection.execute(table.delete().where(table.c.project == self._project))
+        self._connection.execute(
+            table.insert(),
+            {
+                "project": self._project,
+                "next_index": position.size,
+                "nodes": b"".join(position.nodes),
+                "root": position.root,
+            },
+        )
+
+    def standing(self, noun: str, keys: Sequence[str]) -> dict[str, Version]:
+        """Return the standing versions of the rows with these keys; absent rows are left out."""
+        table = self._schema.nouns[noun]
+        found: dict[str, Version] = {}
+        for start in range(0, len(keys), KEYS_PER_QUERY):
+            query = sa.select(table.c.key, table.c.first, table.c.since, table.c.row).where(
+                table.c.project == self._project,
+                table.c.key.in_(keys[start : start + KEYS_PER_QUERY]),
+                table.c.until == FOREVER,
+            )
+            for key, first, since, row in self._connection.execute(query):
+                found[key] = Version(key, first, since, self._decode(noun, row))
+        return found
+
+    def add_versions(self, noun: str, versions: Sequence[Version]) -> None:
+        """Add versions, ascending by `since` within each key; each ends the one before it."""
+        if not versions:
+            return
+        table = self._schema.nouns[noun]
+        ends: dict[tuple[str, int], int] = {}
+        earliest: dict[str, int] = {}
+        latest: dict[str, int] = {}
+        for version in versions:
+            if version.key in latest:
+                ends[version.key, latest[version.key]] = version.since
+            latest[version.key] = version.since
+            earliest.setdefault(version.key, version.since)
+        closing = (
+            table.update()
+            .where(
+                table.c.project == self._project,
+                table.c.key == sa.bindparam("closed_key"),
+                table.c.until == FOREVER,
+            )
+            .values(until=sa.bindparam("closed_until"))
+        )
+        self._connection.execute(
+            closing,
+            [{"closed_key": key, "closed_until": since} for key, since in earliest.items()],
+        )
+        index = self._projections[noun].index
+        self._connection.execute(
+            table.insert(),
+            [
+                {
+                    "project": self._project,
+                    "key": version.key,
+                    "since": version.since,
+                    "until": ends.get((version.key, version.since), FOREVER),
+                    "first": version.first,
+                    **index(version.row),
+                    "row": msgspec.json.encode(version.row),
+                }
+                for version in versions
+            ],
+        )
+
+    def append(
+        self, mentions: Iterable[Mention], links: Iterable[Link], arrivals: Iterable[Arrival]
+    ) -> None:
+        """Add lines to the append-only tables."""
+        batches: tuple[tuple[sa.Table, Iterable[Mention | Link | Arrival]], ...] = (
+            (self._schema.mentions, mentions),
+            (self._schema.links, links),
+            (self._schema.arrivals, arrivals),
+        )
+        for table, lines in batches:
+            values = [{"project": self._project, **dataclasses.asdict(line)} for line in lines]
+            if values:
+                self._connection.execute(table.insert(), values)
+
+    def clear(self) -> None:
+        """Remove everything of the project, its position too."""
+        for table in self._schema.metadata.sorted_tables:
+            if "project" in table.c:
+                self._connection.execute(table.delete().where(table.c.project == self._project))
+
+    def _decode(self, noun: str, row: bytes) -> Row:
+        decoded: Row = msgspec.json.decode(row, type=self._projections[noun].row)
+        return decoded
+
+
+class Tables:
+    """views.db: one writing connection, any number of read-only ones.  Close it."""
+
+    def __init__(self, path: Path, projections: Sequence[Projection[Any]] = PROJECTIONS) -> None:
+        """Open or make the file at `path`.
+
+        A file of another layout is emptied: following starts at entry 0 again.
+        """
+        self.projections = {one.noun: one for one in projections}
+        self.schema = Schema(projections)
+        self._writing = threading.Lock()
+        self._writer = sa.create_engine(
+            f"sqlite:///{path}",
+            poolclass=StaticPool,
+            connect_args={"check_same_thread": False, "timeout": 30},
+        )
+        _own_transactions(self._writer, "BEGIN IMMEDIATE", writes=True)
+        self._make()
+        self._reader = sa.create_engine(
+            f"sqlite:///file:{path}?mode=ro&uri=true",
+            connect_args={"check_same_thread": False, "timeout": 30},
+        )
+        _own_transactions(self._reader, "BEGIN", writes=False)
+
+    def _make(self) -> None:
+        digest = self.schema.digest()
+        layout = self.schema.layout
+        with self._writer.begin() as connection:
+            known = sa.inspect(connection).has_table("layout")
+            if known and connection.scalars(sa.select(layout.c.digest)).all() == [digest]:
+                return
+            elsewhere = sa.MetaData()
+            elsewhere.reflect(connection)
+            elsewhere.drop_all(connection)
+            self.schema.metadata.create_all(connection)
+            connection.execute(layout.insert(), {"digest": digest})
+
+    @contextlib.contextmanager
+    def write(self, project: str) -> Iterator[Writing]:
+        """Open the one write transaction; it commits on a clean exit and rolls back otherwise."""
+        with self._writing, self._writer.begin() as connection:
+            yield Writing(connection, self.schema, project, self.projections)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Open a read-only transaction: everything read in it is of one moment."""
+        with self._reader.begin() as connection:
+            yield connection
+
+    def position(self, project: str) -> Position:
+        """Return how far the rows of `project` are; size 0 if it was never followed."""
+        with self.read() as connection:
+            return _position(connection, self.schema, project)
+
+    def dump(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """Yield every line of every table, by table name and primary key: the whole content."""
+        with self.read() as connection:
+            for table in self.schema.metadata.sorted_tables:
+                for line in connection.execute(sa.select(table).order_by(*table.primary_key)):
+                    yield table.name, tuple(line)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+
+def as_of_clause(table: sa.Table, as_of: int | None) -> sa.ColumnElement[bool]:
+    """Return the condition for the versions that stood right after entry `as_of` (None: now)."""
+    if as_of is None:
+        return table.c.until == FOREVER
+    return sa.and_(table.c.since <= as_of, table.c.until > as_of)
+
+
+def plain_value(value: Scalar) -> Scalar:
+    """Return an index value as stored: text is cut, so that an index line stays small."""
+    return value[:512] if isinstance(value, str) else value
+
+
+def _position(connection: sa.Connection, schema: Schema, project: str) -> Position:
+    table = schema.positions
+    found = connection.execute(
+        sa.select(table.c.next_index, table.c.nodes, table.c.root).where(table.c.project == project)
+    ).one_or_none()
+    if found is None:
+        return Position(0, (), hashlib.sha256(b"").digest())
+    size, nodes, root = found
+    return Position(size, tuple(nodes[at : at + 32] for at in range(0, len(nodes), 32)), root)
+
+
+def _own_transactions(engine: sa.Engine, begin: str, *, writes: bool) -> None:
+    """Make SQLite transactions begin where SQLAlchemy says they do.
+
+    The driver on its own opens a transaction only before a write, so two reads in one block
+    could see two moments.  Readers neither write nor checkpoint: a second connection that
+    checkpoints can corrupt the write-ahead log (SQLite before 3.51.3).
+    """
+
+    def connected(connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own
+        connection.isolation_level = None
+        if writes:
+            connection.execute("PRAGMA journal_mode=WAL")
+            # Derived data: after a power cut the last batches are folded again.
+            connection.execute("PRAGMA synchronous=NORMAL")
+        else:
+            connection.execute("PRAGMA query_only=ON")
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+
+    def began(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    sa.event.listen(engine, "connect", connected)
+    sa.event.listen(engine, "begin", began)
