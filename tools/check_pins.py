@@ -40,13 +40,9 @@ def licence_faults(path: Path) -> list[str]:
             meta = importlib.metadata.metadata(name)
         except importlib.metadata.PackageNotFoundError:
             continue  # pinned for another platform
-        words = " ".join(
-            [
-                meta.get("License-Expression") or "",
-                (meta.get("License") or "")[:200],
-                *[value for key, value in meta.items() if key == "Classifier" and "License" in value],
-            ]
-        )
+        stated = [meta.json.get(field, "") for field in ("license_expression", "classifier")]
+        stated.append(str(meta.json.get("license", ""))[:200])
+        words = " ".join(one if isinstance(one, str) else " ".join(one) for one in stated)
         allowed = any(word in words for word in PERMISSIVE) or name in NAMED_EXCEPTIONS
         if not allowed:
             faults.append(f"{name}: licence {words.strip()[:80]!r} is not on the list")
@@ -56,7 +52,9 @@ def licence_faults(path: Path) -> list[str]:
 def pins_of(path: Path) -> list[tuple[str, str]]:
     """Return (name, version) of every pin in a requirements file."""
     return [
-        (pin[1], pin[2]) for line in path.read_text("utf-8").splitlines() if (pin := PIN.match(line))
+        (pin[1], pin[2])
+        for line in path.read_text("utf-8").splitlines()
+        if (pin := PIN.match(line))
     ]
 
 

@@ -119,7 +119,9 @@ class Home:
                 self.recorder.record_refusals()
 
     def close(self) -> None:
-        """Record what is counted, export, fold the write-ahead log, give the lock back."""
+        """Record what is counted, export, fold the write-ahead log, give the lock back; once."""
+        if self._stop.is_set():
+            return
         self._stop.set()
         self._housekeeper.join()
         try:

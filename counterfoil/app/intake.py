@@ -10,6 +10,7 @@ receipt stands in for it; a repeat takes the one that was recorded the first tim
 
 import getpass
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -25,6 +26,8 @@ from counterfoil.sources import cdevents, github, junit
 
 REPORT_SOURCE = "urn:counterfoil:report"
 CDEVENTS = "cdevents"
+
+T = TypeVar("T")
 
 
 class ReportOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,6 +71,10 @@ class ReportAnswer(msgspec.Struct, frozen=True):
             "warnings": list(self.warnings),
             "entries": [answer.to_json() for answer in self.answers],
         }
+
+
+class _Warning(msgspec.Struct):
+    message: str
 
 
 def account_of(credential: Credential) -> tuple[str, str]:
@@ -120,15 +127,16 @@ def report(
     answers = home.recorder.record(project, events, credential, via)
     return ReportAnswer(
         run=events[-1].subject or "",
-        counts=junit.counts_of(events[-1]),
-        warnings=junit.warnings_of(events[-1]),
+        counts=_custom(events[-1], "counts", dict[str, int]),
+        warnings=tuple(one.message for one in _custom(events[-1], "warnings", list[_Warning])),
         answers=answers,
     )
 
 
 def webhook(
-    home: Home, name: str, headers: Mapping[str, str], body: bytes, credential: Credential
-) -> list[Answer]:
+    home: Home, name: str, headers: Mapping[str, str], body: bytes, credential: Credential,
+    project: str = "default",
+) -> list[Answer]:  # fmt: skip
     """Record a delivery of a vendor.
 
     Args:
@@ -137,13 +145,14 @@ def webhook(
         headers: of the request, names in lower case.
         body: the raw bytes: what the signature is over.
         credential: who asks, `ANONYMOUS` where the vendor's signature is the credential.
+        project: where deliveries go whose source was not set up for a project of its own.
 
     Raises:
         RequestError: `source_unknown`, `webhook_signature`, `webhook_payload`, `not_allowed`.
     """
     known = home.state.webhook_source(name)
     kind = known.kind if known else CDEVENTS if name == CDEVENTS else ""
-    project = known.project if known else "default"
+    project = known.project if known else project
     if kind == "github" and known is not None:
         github.check_signature(known.secrets, body, headers.get("x-hub-signature-256"))
         credential = Credential(f"webhook:{name}", "webhook", name)
@@ -209,6 +218,14 @@ def _as_before(home: Home, project: str, read: Callable[[str], Sequence[Event]])
             [entry] = home.log.entries(project, index, index + 1)
             return read(read_entry(entry).time)
     return events
+
+
+def _custom(event: Event, name: str, kind: type[T]) -> T:
+    """Return a member of `customData` that a source of ours has just put there."""
+    assert isinstance(event.data, dict)
+    custom = event.data["customData"]
+    assert isinstance(custom, dict)
+    return msgspec.convert(custom[name], kind)
 
 
 def _commit_ref(text: str) -> str | None:

@@ -4,7 +4,7 @@ import importlib.util
 import json
 import sys
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,7 +74,7 @@ def plain(text: str) -> str:
     )
 
 
-def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows: a table on a terminal, tab-separated plain text elsewhere and without rich."""
     cells = [tuple(plain(cell) for cell in row) for row in rows]
     if sys.stdout.isatty() and importlib.util.find_spec("rich"):

@@ -85,7 +85,7 @@ def record(
     metavar="REF",
     help="The run these results belong to; default: from the file's content.",
 )
-@click.option("--commit", metavar="REF|HEX", help="The commit under test.")
+@click.option("--commit", metavar="OWNER/REPO@HEX", help="The commit under test.")
 @click.option("--environment", metavar="NAME", help="Where the tests ran.")
 @click.option("--name", help="What to call the run.")
 @click.option("--allow-empty", is_flag=True, help="A report without tests is not an error.")

@@ -1,0 +1,51 @@
+"""The command line as a function: words in, exit code and output out."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from counterfoil.cli import main
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What one command line did."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Foil = Callable[..., Result]
+
+
+@pytest.fixture
+def foil(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Foil:
+    """Run `counterfoil WORDS`."""
+    for name in ("COUNTERFOIL_URL", "COUNTERFOIL_TOKEN", "COUNTERFOIL_DIR", "COUNTERFOIL_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*words: object) -> Result:
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        printed = capsys.readouterr()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return Result(code, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, foil: Foil) -> Path:
+    """A fresh ledger directory."""
+    where = tmp_path / "foil"
+    assert foil("init", where, "--origin", "log.example/acme").code == 0
+    return where
