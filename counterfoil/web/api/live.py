@@ -1,0 +1,103 @@
+"""GET /v1/live: entries as they are recorded, as server-sent events.
+
+The id of an event is its entry number, so a reconnect with `Last-Event-ID` goes on exactly where
+it stopped: a hint that the log grew may be lost or merged, the entries come from the log.
+
+Source: HTML living standard, section 9.2 (server-sent events).
+"""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from counterfoil.errors import RequestError
+from counterfoil.policy.access import decide
+from counterfoil.web.api.route import INDEX_MAX, Call, Param, Raw, Route
+
+HEARTBEAT_S: Final = 15.0
+# How many entries are read at once: a listener far behind must not hold the log in memory.
+_PART: Final = 200
+
+
+async def get_live(call: Call) -> StreamingResponse:
+    """Answer with entries from `Last-Event-ID` on, or from now on."""
+    size = call.home.ledger.status(call.project).size
+    last = call.number("last-event-id")
+    start = size if last is None else last + 1
+    if start > size:
+        raise RequestError(
+            "query_invalid", f"Last-Event-ID {last} is no entry: the log has {size}; start over"
+        )
+    return StreamingResponse(
+        _stream(call, start, size),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+    )
+
+
+async def _stream(call: Call, start: int, size: int) -> AsyncIterator[bytes]:
+    # Said at once, so that the browser knows it is connected before anything happens.
+    yield b": the log has %d entries\n\n" % size
+    async for part in _parts(call, start, size):
+        yield part
+    async for grown in call.home.live.sizes(call.project, max(start, size), HEARTBEAT_S):
+        if grown is None:
+            if not await _still_allowed(call):
+                return
+            yield b": still here\n\n"
+            continue
+        async for part in _parts(call, max(start, size), grown):
+            yield part
+        size = grown
+
+
+async def _parts(call: Call, start: int, end: int) -> AsyncIterator[bytes]:
+    """Yield entries start..end-1 in order, some at a time."""
+    for first in range(start, end, _PART):
+        yield await run_in_threadpool(_read, call, first, min(first + _PART, end))
+
+
+def _read(call: Call, start: int, end: int) -> bytes:
+    lines = call.home.reader.log_lines(call.project, before=end, limit=end - start)
+    return b"".join(
+        b"id: %d\nevent: entry\ndata: %b\n\n" % (line.index, msgspec.json.encode(line))
+        for line in sorted(lines, key=lambda line: line.index)
+        if line.index >= start
+    )
+
+
+async def _still_allowed(call: Call) -> bool:
+    """Whether a session that opened the stream is still signed in: signing out ends it."""
+    if call.credential.kind != "session":
+        return True
+    caller = await call.served.door.visitor(call.request)
+    return decide(caller.credential, "read", call.project).allowed
+
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/v1/live",
+        handler=get_live,
+        verb="read",
+        summary="Entries as they are recorded",
+        doc=(
+            "Server-sent events named `entry`; the id is the entry number, the data one line of"
+            " the log as JSON.  A comment comes every 15 s.  The stream ends when the server"
+            " stops or the session does."
+        ),
+        params=(
+            Param(
+                name="last-event-id",
+                where="header",
+                doc="number of the last entry seen; what follows it is sent",
+                number=True,
+                maximum=INDEX_MAX,
+            ),
+        ),
+        answer=Raw(media_type="text/event-stream", doc="server-sent events"),
+    ),
+)

@@ -1,0 +1,38 @@
+"""Every call of the API, in the order the documentation shows them."""
+
+from typing import Final
+
+from counterfoil.web.api import (
+    blobs,
+    changes,
+    deployments,
+    entries,
+    events,
+    health,
+    live,
+    log,
+    releases,
+    reports,
+    runs,
+    tests,
+    trace,
+    webhooks,
+)  # fmt: skip
+from counterfoil.web.api.route import Route
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *events.ROUTES,
+    *reports.ROUTES,
+    *webhooks.ROUTES,
+    *entries.ROUTES,
+    *blobs.ROUTES,
+    *runs.ROUTES,
+    *tests.ROUTES,
+    *changes.ROUTES,
+    *releases.ROUTES,
+    *deployments.ROUTES,
+    *trace.ROUTES,
+    *live.ROUTES,
+    *log.ROUTES,
+    *health.ROUTES,
+)

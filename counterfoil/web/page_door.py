@@ -1,0 +1,83 @@
+"""The door of the pages: a session that may read, a project that exists, a moment that was.
+
+Handlers are plain functions that block: they run in a thread.  Errors come back as pages.
+"""
+
+import inspect
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route as StarletteRoute
+
+from counterfoil.errors import CounterfoilError, RequestError
+from counterfoil.policy.access import decide
+from counterfoil.web import pages
+from counterfoil.web.api.errors import internal, status_of
+from counterfoil.web.api.route import Served
+from counterfoil.web.context import Context
+from counterfoil.web.identity import Caller
+from counterfoil.web.signing_in import read_form, require_csrf
+
+_LOG: Final = logging.getLogger("counterfoil.web")
+
+
+def mount(page: pages.PageRoute, served: Served) -> StarletteRoute:
+    """Return a page as Starlette knows it."""
+
+    async def answer(request: Request) -> Response:
+        return await errors_as_pages(request, lambda: _answer(request, page, served))
+
+    return StarletteRoute(page.path, answer, methods=list(page.methods))
+
+
+async def errors_as_pages(
+    request: Request, work: Callable[[], Coroutine[Any, Any, Response]]
+) -> Response:
+    """Answer with what `work` returns, or with a page about its error."""
+    try:
+        return await work()
+    except CounterfoilError as error:
+        return error_page(request, error)
+    except Exception:  # noqa: BLE001  the last line: nothing of ours reaches a reader raw
+        _LOG.exception("%s %s failed", request.method, request.url.path)
+        return error_page(request, internal())
+
+
+def error_page(request: Request, error: CounterfoilError) -> Response:
+    """Return an error as a page."""
+    return pages.error_page(request, status_of(error), error.code, error.message)
+
+
+async def _answer(request: Request, page: pages.PageRoute, served: Served) -> Response:
+    caller = await served.door.visitor(request)
+    if not decide(caller.credential, "read", "default").allowed:
+        return RedirectResponse("/sign-in", status_code=303)
+    if request.method not in {"GET", "HEAD"}:
+        form = await read_form(request, served)
+        require_csrf(request, served, form)
+        request.state.form = form
+    context = await run_in_threadpool(_context, request, served, caller)
+    if inspect.iscoroutinefunction(page.handler):
+        result: Response = await page.handler(request, context)
+        return result
+    return await run_in_threadpool(page.handler, request, context)
+
+
+def _context(request: Request, served: Served, caller: Caller) -> Context:
+    project = request.query_params.get("project") or "default"
+    served.home.require_project(project)
+    moment = request.query_params.get("as_of")
+    if moment is not None and len(moment) > 64:
+        raise RequestError("query_invalid", "as_of is an entry number or an RFC 3339 time")
+    return Context(
+        home=served.home,
+        credential=caller.credential,
+        csrf=caller.csrf,
+        project=project,
+        as_of=served.home.reader.position(project, moment) if moment else None,
+        public_url=served.site.public_url,
+    )

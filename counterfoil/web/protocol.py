@@ -1,0 +1,71 @@
+"""HTTP/1.1 on httptools, with bounds on headers in size and in time.
+
+uvicorn's protocol on httptools keeps every header it is sent, for as long as they keep coming.
+What must hold here: a connection that does not finish its headers in time, or sends too many, is
+closed, so that slow or endless ones cannot use up the server.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEADERS_TIMEOUT_S: Final = 15.0
+# Above what `security.Guard` takes, so that its problem document is what callers meet first.
+UNFINISHED_MAX_BYTES: Final = 64 * 1024
+_TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-type: text/plain; charset=utf-8\r\n"
+    b"content-length: 21\r\nconnection: close\r\n\r\n"
+    b"headers are too large"
+)
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    headers_timeout_s = HEADERS_TIMEOUT_S
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  uvicorn's arguments
+        super().__init__(*args, **kwargs)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._unfinished_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock at once: a connection that says nothing is the cheapest attack."""
+        super().connection_made(transport)
+        self._start_clock()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Start the clock for one more request on this connection."""
+        super().on_message_begin()
+        self._start_clock()
+
+    def on_headers_complete(self) -> None:
+        """Stop the clock: from here on `security.read_chunks` watches."""
+        self._stop_clock()
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; close when headers go on and on."""
+        super().data_received(data)
+        if self._deadline is not None:
+            self._unfinished_bytes += len(data)
+            if self._unfinished_bytes > UNFINISHED_MAX_BYTES and not self.transport.is_closing():
+                self.transport.write(_TOO_LARGE)
+                self.transport.close()
+
+    def _start_clock(self) -> None:
+        if self._deadline is None:
+            self._unfinished_bytes = 0
+            self._deadline = self.loop.call_later(self.headers_timeout_s, self.transport.close)
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

@@ -1,0 +1,264 @@
+"""The server: the calls and pages of one ledger directory, on uvicorn.
+
+Stopping (SIGTERM, SIGINT), in order: take no more connections; end the live streams; answer what
+was accepted; return, upon which the caller closes the home, which exports and folds the
+write-ahead log.  If we crash instead, nothing acknowledged is lost: the next start does the rest.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+
+from counterfoil.app import signin
+from counterfoil.app.home import Home
+from counterfoil.errors import RequestError, UnavailableError
+from counterfoil.web import docs, page_door, pages, signing_in, static
+from counterfoil.web.api import dispatch
+from counterfoil.web.api.errors import internal, problem
+from counterfoil.web.api.route import Served
+from counterfoil.web.api.table import ROUTES
+from counterfoil.web.identity import Door
+from counterfoil.web.protocol import BoundedProtocol
+from counterfoil.web.security import Guard, Pace
+from counterfoil.web.site import make_site
+
+STOP_TIMEOUT_S: Final = 30
+_PROGRAMS: Final = ("/v1", "/log/", "/healthz", "/readyz", "/openapi.json")
+
+
+def build_app(home: Home, *, public_url: str = "", pace: Pace | None = None) -> Starlette:
+    """Return the ASGI application of an open home.
+
+    Args:
+        home: stays the caller's: closing it is the caller's business.
+        public_url: what people reach the server under; else what the settings say, else
+            http://localhost and the settings' port.
+        pace: how slowly bodies may arrive.
+
+    Raises:
+        RequestError: `config_invalid`: the public URL or the trusted proxies.
+    """
+    settings = home.config.server
+    url = public_url or settings.public_url or f"http://localhost:{settings.port}"
+    site = make_site(url, settings.trusted_proxies)
+    projects = frozenset(log.project for log in home.log.projects())
+    served = Served(home, site, Door(home, site), pace or Pace(), projects)
+    return Starlette(
+        routes=[
+            *(dispatch.mount(route, served) for route in ROUTES),
+            *docs.mount(ROUTES, site),
+            *signing_in.mount(served),
+            StarletteRoute(f"{static.PREFIX}{{path:path}}", static.serve, methods=["GET"]),
+            *(page_door.mount(page, served) for page in pages.ROUTES),
+        ],
+        middleware=[Middleware(Guard, site=site)],
+        exception_handlers={
+            HTTPException: _no_route,
+            RequestError: _refused,
+            Exception: _fault,
+        },
+    )
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        found = RequestError(
+            "method", f"{request.url.path[:200]} does not take {request.method[:20]}"
+        )
+    else:
+        found = RequestError("not_found", f"there is no {request.url.path[:200]}; see /docs")
+    return _answer(request, found, dict(error.headers or {}))
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)
+    return _answer(request, error, {})
+
+
+async def _fault(request: Request, _error: Exception) -> Response:
+    return _answer(request, internal(), {})
+
+
+def _answer(
+    request: Request, error: RequestError | UnavailableError, headers: dict[str, str]
+) -> Response:
+    if request.url.path.startswith(_PROGRAMS):
+        return problem(error, headers)
+    page = page_door.error_page(request, error)
+    page.headers.update(headers)
+    return page
+
+
+class Server(uvicorn.Server):
+    """uvicorn, told where we write our address and what ends first."""
+
+    def __init__(self, config: uvicorn.Config, home: Home, local: str, public: str) -> None:
+        super().__init__(config)
+        self._home = home
+        self._addresses = {"url": local, "public_url": public}
+        self.listening = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say where: who reads server.json finds a server that answers."""
+        await super().startup(sockets)
+        _write_addresses(self._home.directory, self._addresses)
+        self.listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take the address away and end the live streams, then answer what was accepted."""
+        (self._home.directory / "server.json").unlink(missing_ok=True)
+        self._home.live.close()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take signals as a wish to stop; do not die of them afterwards, as uvicorn's does."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def make_server(
+    home: Home,
+    sock: socket.socket,
+    *,
+    public_url: str = "",
+    tls: tuple[Path, Path] | None = None,
+    pace: Pace | None = None,
+) -> Server:
+    """Return a server for an open home on a bound socket; `Server.run` serves until told to stop.
+
+    Args:
+        home: the ledger.
+        sock: bound, not yet listening; the server closes it.
+        public_url: "" for the settings', or else http(s)://localhost and the socket's port.
+        tls: files of certificate and key.
+        pace: how slowly bodies may arrive.
+
+    Raises:
+        RequestError: `config_invalid`, `file_unreadable`.
+    """
+    host, port = sock.getsockname()[:2]
+    scheme = "https" if tls else "http"
+    url = public_url or home.config.server.public_url or f"{scheme}://localhost:{port}"
+    # Tools on this machine: under TLS only the public name matches the certificate.
+    local = f"http://{'127.0.0.1' if host == '0.0.0.0' else _bracketed(host)}:{port}"  # noqa: S104  a comparison
+    config = uvicorn.Config(
+        build_app(home, public_url=url, pace=pace),
+        http=BoundedProtocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Who is believed about the caller is decided in `site`, for the settings' proxies only.
+        proxy_headers=False,
+        timeout_keep_alive=20,
+        timeout_graceful_shutdown=STOP_TIMEOUT_S,
+        ssl_certfile=str(tls[0]) if tls else None,
+        ssl_keyfile=str(tls[1]) if tls else None,
+    )
+    try:
+        config.load()
+    except OSError as error:
+        raise RequestError("file_unreadable", f"certificate or key: {error}") from error
+    return Server(config, home, url if tls else local, url)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound to an address.
+
+    Raises:
+        UnavailableError: `port_in_use`.
+        RequestError: `config_invalid`: no address of this machine, or not ours to take.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        # Listening here already: two servers may both bind a port, only one may listen on it.
+        sock.listen(socket.SOMAXCONN)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise UnavailableError(
+                "port_in_use",
+                f"another program listens on {host} port {port}; stop it, or choose --port",
+            ) from error
+        raise RequestError(
+            "config_invalid", f"cannot listen on {host} port {port}: {error.strerror or error}"
+        ) from error
+    return sock
+
+
+def serve(
+    home: Home,
+    *,
+    host: str,
+    port: int,
+    public_url: str = "",
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then return with everything accepted answered.
+
+    Prints the address, and a one-time sign-in link when nobody is signed in.
+
+    Raises:
+        UnavailableError: `port_in_use`.
+        RequestError: `config_invalid`, `file_unreadable`.
+    """
+    sock = bind(host, port)
+    try:
+        tls = (tls_cert, tls_key) if tls_cert and tls_key else None
+        server = make_server(home, sock, public_url=public_url, tls=tls)
+        url = public_url or home.config.server.public_url
+        url = (url or f"{'https' if tls else 'http'}://localhost:{sock.getsockname()[1]}").rstrip(
+            "/"
+        )
+        click.echo(f"serving {home.directory} on {url}; stop with Ctrl-C")
+        if not signin.anybody_signed_in(home.state, home.clock):
+            link = signin.make_link(home.state, home.clock, home.randomness, url)
+            click.echo(f"sign in, once, within a day: {link}")
+        server.run(sockets=[sock])
+    finally:
+        sock.close()
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _write_addresses(directory: Path, addresses: dict[str, str]) -> None:
+    """Write DIR/server.json (0600) in one step: a reader sees all of it or none."""
+    temporary = directory / "server.json.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump({**addresses, "pid": os.getpid()}, file)
+    temporary.replace(directory / "server.json")
