@@ -35,18 +35,20 @@ def test_every_verb_and_option_is_in_cli_md() -> None:
     """An option that is not in the docs does not exist for its users."""
     text = (ROOT / "docs" / "cli.md").read_text("utf-8")
     sections = {
-        part.split("\n", 1)[0].strip(): part for part in re.split(r"^### ", text, flags=re.MULTILINE)[1:]
+        part.split("\n", 1)[0].strip(): part
+        for part in re.split(r"^### ", text, flags=re.MULTILINE)[1:]
     }
     missing = []
     for name, command in _commands().items():
         section = sections.get(name.split()[0], "") + text.split("## Verbs")[0]
         if name.split()[0] not in sections or name.split()[-1] not in section:
             missing.append(name)
-        for option in command.params:
-            if isinstance(option, click.Option) and not any(
-                word in section for word in option.opts if word.startswith("--")
-            ):
-                missing.append(f"{name} {option.opts[0]}")
+        missing += [
+            f"{name} {option.opts[0]}"
+            for option in command.params
+            if isinstance(option, click.Option)
+            and not any(word in section for word in option.opts if word.startswith("--"))
+        ]
 
     assert missing == []
 
