@@ -96,6 +96,9 @@ def join(entry: Entry, body: bytes | None, personal: Mapping[str, JSON]) -> dict
 
     A personal value that is not opened is absent; in an array there is `null` in its place.  A
     subject that is an actor stays a pseudonym until it is opened.
+
+    Raises:
+        EvidenceError: `damaged`: the body is no JSON object, so it is none that `split` made.
     """
     event: dict[str, JSON] = {"specversion": "1.0"}
     for name in _ENVELOPE:
@@ -104,9 +107,7 @@ def join(entry: Entry, body: bytes | None, personal: Mapping[str, JSON]) -> dict
     for name in ("authid", "subject"):
         if name in personal:
             event[name] = personal[name]
-    opened = canonical.read(body, "the body of the entry") if body is not None else None
-    if isinstance(opened, dict):
-        event.update(opened)
+    event.update(_read_body(entry, body) if body is not None else {})
     for name, value in personal.items():
         if name.startswith("/"):
             event = _edit_members(event, _steps(name), value, remove=False)
@@ -208,6 +209,16 @@ def _check_envelope(entry: Entry, event: Mapping[str, JSON]) -> None:
             raise EvidenceError(
                 "commitment", f"{name} of the event is {given!a:.80}, the entry says {fixed!a:.80}"
             )
+
+
+def _read_body(entry: Entry, body: bytes) -> dict[str, JSON]:
+    try:
+        opened = canonical.read(body, "the body")
+    except RequestError as error:
+        raise EvidenceError("damaged", f"entry {entry.id[:64]!a}: {error}") from error
+    if not isinstance(opened, dict):
+        raise EvidenceError("damaged", f"entry {entry.id[:64]!a}: the body is no JSON object")
+    return opened
 
 
 def _account(ref: str) -> str | None:
