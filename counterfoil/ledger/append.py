@@ -67,7 +67,7 @@ class Ledger:
         signers: the signing key of each project; its name is the log's origin.
         exporter: the public directories.
         clock: tells when a commit was; nothing in the log depends on it.
-        export_interval_s: the least time between two exports.
+        export_interval_s: how long after a commit it is published, with what came meanwhile.
     """
 
     def __init__(
@@ -105,11 +105,14 @@ class Ledger:
         )
 
     def open(self) -> None:
-        """Check every log as it is found, sign its head, and start the threads.
+        """Check every log as it is found, sign and publish its head, and start the threads.
+
+        A public directory that cannot be written does not keep the ledger from recording; the
+        export is tried again.
 
         Raises:
             EvidenceError: `damaged`, `missing`, `rolled_back`, `forked`: see
-                `selfcheck.check_at_start`.  Nothing was changed.
+                `selfcheck.check_at_start` and `export.export_log`.  Nothing was changed.
         """
         for info in self._store.projects():
             published = self._exporter.published(info.project)
@@ -119,8 +122,11 @@ class Ledger:
             nodes = Nodes(_tile_reader(self._store, info.project))
             signed = self._notary.sign(checked)
             self._logs[info.project] = LogState(info.origin, edge, signed, nodes)
-        # A crash may have left something unpublished.
-        self._grown.set()
+        try:
+            self.export_now()  # a crash may have left something unpublished
+        except UnavailableError as error:
+            _log.error("the export broke off: %s", error)
+            self._grown.set()
         self._writer.start()
         self._exporting.start()
 
@@ -309,12 +315,12 @@ class Ledger:
                 _log.exception("a listener failed at size %d", signed.head.size)
 
     def _keep_exporting(self) -> None:
-        """Run the export thread: publish what grew, at most once an interval."""
-        while not self._ended.is_set():
+        """Run the export thread: publish what grew, once an interval."""
+        while True:
             self._grown.wait()
-            self._grown.clear()
-            if self._ended.is_set():
+            if self._ended.wait(self._export_interval_s):
                 return
+            self._grown.clear()
             try:
                 self.export_now()
             except CounterfoilError as error:
@@ -322,7 +328,6 @@ class Ledger:
                 if isinstance(error, UnavailableError):
                     # The truth is not concerned; the public directory catches up later.
                     self._grown.set()
-            self._ended.wait(self._export_interval_s)
 
     def _export(self, project: str, log: LogState) -> None:
         signed = log.signed
