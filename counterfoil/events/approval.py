@@ -38,7 +38,7 @@ TYPES = (
     _approval(
         "signed",
         "Somebody approved, by the word of whoever sent this.",
-        "gave {thing}[ for {data.environment}][: {data.reason}]",
+        "signed {thing}[ for {data.environment}][: {data.reason}]",
         "96 of 97 passed, the other one is owned",
     ),
     _approval(

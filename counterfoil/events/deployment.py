@@ -53,7 +53,7 @@ TYPES = (
     _service(
         "deployed",
         "A service runs in an environment it was not in before.",
-        "deployed {service}[: {artifact}][ to {content.environment.id}]",
+        "deployed {service}[ ({artifact})][ to {content.environment.id}]",
         artifact=True,
     ),
     _service(

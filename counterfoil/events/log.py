@@ -29,7 +29,7 @@ TYPES = (
         "refusal.counted",
         noun="log",
         meaning="Requests of one source were refused for one reason within one minute.",
-        title="refused {data.count} requests[ of {data.source}][: {data.reason}]",
+        title="refused[ {data.count}] requests[ of {data.source}][: {data.reason}]",
         row=LISTED,
         data={
             "reason": "webhook_signature",
@@ -53,7 +53,7 @@ TYPES = (
         "report.received",
         noun="log",
         meaning="A test report was handed in; what it says is in events of its own.",
-        title="handed in the report {data.name}[ with {data.cases} cases][ of {thing}]",
+        title="handed in a report[, {data.name}][ with {data.cases} cases][ of {thing}]",
         row=LISTED,
         subject="run:acme/shop/902",
         data={"name": "junit.xml", "dialect": "junit", "cases": 97, "size_bytes": 48211},

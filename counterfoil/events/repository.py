@@ -48,7 +48,7 @@ TYPES = (
         "repository.event",
         noun="repository",
         meaning="A signed delivery of a kind that is kept whole, but not interpreted.",
-        title="sent a delivery[ of {data.event}][ {data.action}][ about {thing}]",
+        title="sent a delivery[: {data.event}][ {data.action}][, about {thing}]",
         row=LISTED,
         subject="repo:acme/shop",
         data={"event": "member", "action": "added"},

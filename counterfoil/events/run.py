@@ -105,11 +105,11 @@ TYPES = (
         "finished {thing}[ of {content.pipelineName}][: {result}]",
         finished=True,
     ),
-    _task("started", "A task of a run began.", "started {thing}[ ({content.taskName})]"),
+    _task("started", "A task of a run began.", "started {task}"),
     _task(
         "finished",
         "A task of a run ended.",
-        "finished {thing}[ ({content.taskName})][: {result}]",
+        "finished {task}[: {result}]",
         finished=True,
     ),
     _build("queued", "A build waits for its turn.", "queued {thing}"),
