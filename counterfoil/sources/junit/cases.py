@@ -21,6 +21,9 @@ MAX_RESULTS = 64
 MAX_PROPERTIES = 64
 MAX_WARNINGS = 50
 
+# The name of the case that a suite's own failure becomes.
+SUITE_CASE = "(suite)"
+
 ROOTS = frozenset({"testsuites", "testsuite", "testrun", "testcase"})
 _SUITES = frozenset({"testsuites", "testsuite", "testrun"})
 _FINAL = {"failure": "failure", "error": "error", "skipped": "skipped", "skip": "skipped"}
@@ -200,6 +203,11 @@ class _Listener:
                     "report_limit", f"the report holds over {MAX_CASES} cases; send it in parts"
                 )
             self._open = _OpenCase(depth, attributes, line)
+        elif self._suites and _RANK.get(_FINAL.get(name, ""), 0) > _RANK["skipped"]:
+            # A suite that broke outside of any case: it must not get lost, so it is a case.
+            self.warn("suite_result", "a result stands outside of any case; it counts as one", line)
+            self._open = _OpenCase(depth - 1, {"name": SUITE_CASE}, line, of_suite=True)
+            self._open.start(name, attributes, depth)
 
     def text(self, piece: str) -> None:
         """Take text of the element that is open."""
@@ -209,9 +217,8 @@ class _Listener:
     def end(self, name: str, depth: int, line: int) -> None:
         """Close an element."""
         if self._open is not None:
-            if depth > self._open.depth:
-                self._open.end(depth)
-            else:
+            self._open.end(depth)
+            if depth == self._open.last_depth:
                 self._close_case(self._open)
                 self._open = None
         elif name in _SUITES and self._suites:
@@ -330,10 +337,13 @@ class _Listener:
 class _OpenCase:
     """A test case between its tags."""
 
-    def __init__(self, depth: int, attributes: Mapping[str, str], line: int) -> None:
+    def __init__(
+        self, depth: int, attributes: Mapping[str, str], line: int, *, of_suite: bool = False
+    ) -> None:
         self.depth = depth
         self.attributes = attributes
         self.line = line
+        self.last_depth = depth + 1 if of_suite else depth
         self.results: list[Result] = []
         self.retried: list[Result] = []
         self.outputs: dict[str, Text] = {}
@@ -393,13 +403,16 @@ def _unknown(name: str) -> RequestError:
     )
 
 
-def read_report(chunks: Iterable[bytes], totals: list[Totals] | None = None) -> Iterator[Case]:
+def read_report(
+    chunks: Iterable[bytes], totals: list[Totals] | None = None, *, allow_empty: bool = False
+) -> Iterator[Case]:
     """Read a report as a stream of cases; memory does not grow with its length.
 
     Args:
         chunks: the bytes of the report, in pieces of any size.
         totals: if given, the report's `Totals` is appended before the first case and is complete
             after the last.
+        allow_empty: take a well-formed report without a single case.
 
     Raises:
         RequestError: report_empty (no case at all), report_unknown, report_doctype,
@@ -410,7 +423,7 @@ def read_report(chunks: Iterable[bytes], totals: list[Totals] | None = None) -> 
         totals.append(listener.totals)
     for _step in read_xml(chunks, listener):
         yield from listener.take()
-    if listener.totals.size == 0:
+    if listener.totals.size == 0 and not allow_empty:
         raise RequestError(
             "report_empty", "the report holds no test case; an empty report is not a pass"
         )

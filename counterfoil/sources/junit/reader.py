@@ -25,7 +25,7 @@ KEPT_BYTES = 64 * 1024
 _STEP_BYTES = 64 * 1024
 
 _ENDED_EARLY = {3, 5, 6, 20}  # no element found, unclosed token, partial character, unclosed CDATA
-_AFTER_ROOT = {9, 17}  # junk after document element, XML declaration not at the start
+_AFTER_ROOT = {4, 9, 17}  # an invalid token, junk, an XML declaration behind the root element
 
 
 @dataclass(frozen=True, slots=True)
