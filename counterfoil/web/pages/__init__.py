@@ -1,0 +1,43 @@
+"""The pages people read: view models built by pure functions, templates that only print.
+
+A handler takes (request, context), reads through `context.home.reader` alone, and blocks, so the
+server runs it in a thread.  Errors leave a handler as `RequestError` and become `error_page`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.web.context import Context
+from counterfoil.web.pages.doors import error_page, theme_page
+from counterfoil.web.pages.entry import entry_page
+from counterfoil.web.pages.log import log_page
+from counterfoil.web.pages.now import now_page
+from counterfoil.web.pages.releases import release_page, releases_page
+from counterfoil.web.pages.render import render
+from counterfoil.web.pages.runs import run_page, runs_page
+
+__all__ = ["ROUTES", "Context", "PageRoute", "error_page", "render"]
+
+
+@dataclass(frozen=True, slots=True)
+class PageRoute:
+    """A page: answers `path` for whoever may `read`; pages change nothing, so GET is enough."""
+
+    path: str
+    handler: Callable[[Request, Context], Response]
+    methods: tuple[str, ...] = ("GET",)
+
+
+ROUTES: tuple[PageRoute, ...] = (
+    PageRoute("/", now_page),
+    PageRoute("/runs", runs_page),
+    PageRoute("/run", run_page),
+    PageRoute("/releases", releases_page),
+    PageRoute("/release", release_page),
+    PageRoute("/log", log_page),
+    PageRoute("/entries/{index}", entry_page),
+    PageRoute("/theme", theme_page),
+)

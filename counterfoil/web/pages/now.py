@@ -1,0 +1,323 @@
+"""Now: what is wrong, what moves, what is in production, and how far the log has come."""
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.app.answers import (
+    ActorView,
+    EnvironmentRow,
+    Health,
+    LogLine,
+    Page,
+    ReleaseRow,
+    RunRow,
+    SourceRow,
+    TestRow,
+)
+from counterfoil.web.context import Context
+from counterfoil.web.pages import words
+from counterfoil.web.pages.frame import frame_of, links_of, now_of
+from counterfoil.web.pages.parts import (
+    Bars,
+    Empty,
+    Line,
+    Links,
+    Mark,
+    bars,
+    line,
+    mark,
+)
+from counterfoil.web.pages.render import render
+from counterfoil.web.pages.runs import RunLine, counts_of, run_line
+
+FEED_LINES: Final = 40
+RED_SHOWN: Final = 12
+RUNNING_SHOWN: Final = 8
+SOURCES_SHOWN: Final = 8
+PLACES_SHOWN: Final = 8
+
+Resolve = Callable[[str], ActorView]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One of the four figures."""
+
+    label: str
+    text: str
+    tone: str
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedTest:
+    """A test whose last outcome is red."""
+
+    name: str
+    run_text: str
+    run_href: str
+    since: str
+    runs: str
+    flaky: bool
+    mark: Mark | None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthLine:
+    """One fact about the log: an icon, a number, a sentence."""
+
+    icon: str
+    tone: str
+    name: str
+    number: str
+    detail: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """One source with its last 24 hours."""
+
+    name: str
+    href: str
+    last: str
+    count: str
+    bars: Bars
+    spoken: str
+    demo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What is deployed somewhere."""
+
+    environment: str
+    what: str
+    href: str | None
+    since: str
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class NowView:
+    """The board."""
+
+    say: str
+    figures: tuple[Figure, ...]
+    red: tuple[RedTest, ...]
+    red_words: str
+    red_empty: Empty
+    running: tuple[RunLine, ...]
+    running_empty: Empty
+    lines: tuple[Line, ...]
+    lines_words: str
+    lines_empty: Empty
+    health: tuple[HealthLine, ...]
+    intact: bool
+    sources: tuple[SourceLine, ...]
+    sources_words: str
+    sources_empty: Empty
+    placed: tuple[Placed, ...]
+    placed_empty: Empty
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What the board is made of, as read."""
+
+    health: Health
+    running: Page[RunRow]
+    counted: Mapping[str, Mapping[str, int]]
+    red: Page[TestRow]
+    releases: Sequence[ReleaseRow]
+    environments: Sequence[EnvironmentRow]
+    lines: Sequence[LogLine]
+    sources: Sequence[SourceRow]
+
+
+def build_now(board: Board, resolve: Resolve, links: Links, now: datetime.datetime) -> NowView:
+    """Build the board; everything it says follows from `board` and `now`."""
+    shown = board.lines[0] if board.lines else None
+    at = now if links.as_of is None or shown is None else words.moment(shown.recordedtime) or now
+    health = health_lines(board.health, now)
+    return NowView(
+        say=f"{words.long_day(at)}. {_red_sentence(board.red.total)}",
+        figures=_figures(board, now),
+        red=tuple(_red(row, links, now) for row in board.red.rows),
+        red_words=f"{words.number(len(board.red.rows))} of {words.number(board.red.total)}, "
+        "red for the shortest time first" if board.red.total else "none",
+        red_empty=Empty("No test is red.", "Every test's last recorded outcome is not a failure.")
+        if board.lines
+        else Empty("No test is recorded.", "A test report brings them."),
+        running=tuple(
+            run_line(row, counts_of(row, board.counted), resolve, links, now)
+            for row in board.running.rows
+        ),
+        running_empty=Empty("Nothing is running, as far as recorded.", "A run shows here from its "
+                            "first event to its last."),
+        lines=tuple(line(row, links, now) for row in board.lines),
+        lines_words=_today(board.lines, now),
+        lines_empty=Empty("Nothing is recorded yet.", "Send a first event:",
+                          command="counterfoil record com.example.hello --data '{}'"),
+        health=health,
+        intact=all(each.tone in {"pass", "none"} for each in health),
+        sources=tuple(source_line(row, links, now) for row in board.sources[:SOURCES_SHOWN]),
+        sources_words=words.count(len(board.sources), "source"),
+        sources_empty=Empty("No source has sent anything.", "Point a webhook or the pytest plugin "
+                            "here."),
+        placed=_placed(board.environments, links, now),
+        placed_empty=Empty("No deployment is recorded.", "Deployment events bring what runs where."),
+    )  # fmt: skip
+
+
+def _red_sentence(total: int) -> str:
+    return "No test is red." if not total else f"{words.count(total, 'red test')}."
+
+
+def _today(lines: Sequence[LogLine], now: datetime.datetime) -> str:
+    today = sum(
+        1 for row in lines
+        if (at := words.moment(row.recordedtime)) and at.date() == now.date()
+    )  # fmt: skip
+    more = "or more " if today == len(lines) and today else ""
+    return f"{words.number(today)} {more}entries today" if today != 1 else "1 entry today"
+
+
+def _figures(board: Board, now: datetime.datetime) -> tuple[Figure, ...]:
+    failing = sum(counts_of(row, board.counted).red > 0 for row in board.running.rows)
+    live = [
+        (environment, one)
+        for environment in board.environments
+        if environment.production and environment.state == "present"
+        for one in environment.deployed
+    ]
+    live.sort(key=lambda pair: pair[1].at.entry, reverse=True)
+    waiting = _waiting(board.releases)
+    latest = live[0][1] if live else None
+    return (
+        Figure("Red tests", words.number(board.red.total), "fail" if board.red.total else "",
+               "by their last outcome"),
+        Figure("Running", words.number(board.running.total), "",
+               f"{words.number(failing)} already with a failing test" if failing
+               else "none with a failing test" if board.running.total else "nothing moves"),
+        Figure("In production", latest.what.partition(":")[2] if latest else "nothing recorded", "",
+               f"since {words.when(latest.at.time, now)}" + (
+                   f", and {words.number(len(live) - 1)} more" if len(live) > 1 else "")
+               if latest else "no deployment to production is recorded"),
+        Figure("Waiting for a signature", words.number(len(waiting)), "",
+               words.listing(waiting[:2]) if waiting else "nobody was asked"),
+    )  # fmt: skip
+
+
+def _waiting(releases: Sequence[ReleaseRow]) -> list[str]:
+    """Return names of releases somebody was asked to approve and nobody answered since."""
+    return [
+        row.ref.partition(":")[2]
+        for row in releases
+        if row.approvals and row.approvals[-1].state == "requested"
+    ]
+
+
+def _red(row: TestRow, links: Links, now: datetime.datetime) -> RedTest:
+    last = row.last_red
+    run = row.runs[-1].run if row.runs else ""
+    reds = sum(one.outcome in {"failed", "error"} for one in row.runs)
+    return RedTest(
+        name=row.name or row.ref.partition(":")[2],
+        run_text=run.partition(":")[2] or "unknown",
+        run_href=links.to("/run", ref=run, outcome="failed") if run else links.to("/runs"),
+        since=words.when(row.since.time, now) if row.since else "unknown",
+        runs=f"red in {reds} of its last {words.count(len(row.runs), 'outcome')}",
+        flaky=row.flaky,
+        mark=mark(last.entry, links) if last else None,
+    )
+
+
+def health_lines(health: Health, now: datetime.datetime) -> tuple[HealthLine, ...]:
+    """Say how far the log, its checkpoint, its export and its rows have come."""
+    when = words.ago(health.last_recorded or "", now)
+    behind = health.size - health.followed
+    exported = health.exported_size
+    newest = words.number(health.size - 1) if health.size else "none"
+    signed = health.checkpoint_size == health.size
+    return (
+        HealthLine("pass" if health.size else "unknown", "pass" if health.size else "none",
+                   "Committed", newest,
+                   f"the last one {when}" if health.size else "no entry yet", ""),
+        HealthLine("pass" if signed else "warn", "pass" if signed else "warn", "Signed checkpoint",
+                   words.number(health.checkpoint_size),
+                   "tree size, root" if signed
+                   else f"{words.number(health.size - health.checkpoint_size)} entries wait, root",
+                   health.root.hex()[:12]),
+        HealthLine("pending", "none", "Witnessed", "none",
+                   "no witness is set up: nobody outside holds this tree", ""),
+        HealthLine("unknown" if exported is None else "pass" if exported == health.size
+                   else "pending",
+                   "pass" if exported == health.size else "none",
+                   "Exported for anybody to check",
+                   "unknown" if exported is None else words.number(exported),
+                   "tree size of the public copy", ""),
+        HealthLine("fail" if health.stopped else "pass" if not behind else "pending",
+                   "fail" if health.stopped else "pass" if not behind else "none",
+                   "Folded into these pages", words.number(health.followed),
+                   health.stopped or ("nothing waits" if not behind
+                                      else f"{words.count(behind, 'entry', 'entries')} wait"), ""),
+        HealthLine("warn" if health.gaps else "pass", "warn" if health.gaps else "pass",
+                   "Never arrived", words.number(health.gaps),
+                   "numbers that producers skipped" if health.gaps
+                   else "no producer skipped a number", ""),
+    )  # fmt: skip
+
+
+def source_line(row: SourceRow, links: Links, now: datetime.datetime) -> SourceLine:
+    """Build the line of one source with its last 24 hours."""
+    day = sum(row.buckets)
+    return SourceLine(
+        name=row.source,
+        href=links.entry(row.last),
+        last=words.ago(row.last_time, now),
+        count=words.number(row.count),
+        bars=bars(row.buckets, step=3.2),
+        spoken=f"{words.count(day, 'entry', 'entries')} in 24 hours",
+        demo=row.demo,
+    )
+
+
+def _placed(
+    environments: Sequence[EnvironmentRow], links: Links, now: datetime.datetime
+) -> tuple[Placed, ...]:
+    found = [(row, one) for row in environments if row.state == "present" for one in row.deployed]
+    found.sort(key=lambda pair: pair[1].at.entry, reverse=True)
+    return tuple(
+        Placed(
+            environment=row.name,
+            what=words.short_digest(one.what.partition(":")[2]),
+            href=links.ref(one.what),
+            since=words.when(one.at.time, now),
+            mark=mark(one.at.entry, links),
+        )
+        for row, one in found[:PLACES_SHOWN]
+    )
+
+
+def now_page(request: Request, context: Context) -> Response:
+    """Answer GET /."""
+    reader, project, as_of = context.home.reader, context.project, context.as_of
+    running = reader.runs(project, as_of=as_of, limit=RUNNING_SHOWN, state="running")
+    board = Board(
+        health=reader.health(project),
+        running=running,
+        counted=reader.case_counts(project, [row.ref for row in running.rows], as_of=as_of),
+        red=reader.tests(project, as_of=as_of, limit=RED_SHOWN, colour="red"),
+        releases=reader.releases(project, as_of=as_of, limit=50).rows,
+        environments=reader.environments(project, as_of=as_of),
+        lines=reader.log_lines(project, as_of=as_of, limit=FEED_LINES),
+        sources=reader.sources(project, as_of=as_of),
+    )
+    view = build_now(board, reader.resolve, links_of(context), now_of(context))
+    return render(request, "now.html", frame=frame_of(request, context, "/"), view=view)

@@ -1,0 +1,371 @@
+"""The small things every page is made of, as values: marks, pills, chips, lines, gaps, bars.
+
+Pure: from rows of `app.read` to what `templates/parts.html` prints.  What must hold: a mark is
+green only for what a witness has signed, and nothing unknown is ever shown as passed.
+"""
+
+import datetime
+import urllib.parse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from counterfoil.app.answers import ActorView, Gap, LogLine
+from counterfoil.web.pages import words
+
+DEFAULT_PROJECT: Final = "default"
+GAP_MARKS_MAX: Final = 3
+LATE_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Addresses of pages; every one keeps the project and the moment that is looked at.
+
+    Args:
+        project: the project of the page.
+        as_of: entry index of the moment, or None for now.
+    """
+
+    project: str
+    as_of: int | None
+
+    def to(self, path: str, **query: str | int | None) -> str:
+        """Return `path` with a query, this project and this moment; None leaves a word out."""
+        pairs: dict[str, str] = {k: str(v) for k, v in query.items() if v is not None}
+        if self.project != DEFAULT_PROJECT:
+            pairs["project"] = self.project
+        if self.as_of is not None:
+            pairs.setdefault("as_of", str(self.as_of))
+        safe = urllib.parse.urlencode(pairs, safe=":/@", quote_via=urllib.parse.quote)
+        return f"{path}?{safe}" if safe else path
+
+    def at(self, as_of: int | None) -> "Links":
+        """Return the links of the same project at another moment."""
+        return Links(self.project, as_of)
+
+    def entry(self, index: int) -> str:
+        """Return the page of one entry."""
+        return self.to(f"/entries/{index}")
+
+    def ref(self, ref: str) -> str | None:
+        """Return the page about a ref, or None when there is none of its kind."""
+        kind = ref.partition(":")[0]
+        return self.to(f"/{kind}", ref=ref) if kind in {"run", "release"} else None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The way from a fact to its entry and proof.  `state` names the ticket glyph."""
+
+    state: str
+    text: str
+    href: str
+    spoken: str
+
+
+_MARKS: Final = {
+    "witnessed": "witnessed",
+    "recorded": "recorded, not witnessed",
+    "erased": "in the log, body erased",
+    "broken": "does not match its proof",
+    "announced": "announced, not in the log",
+}
+
+
+def mark(index: int, links: Links, *, state: str = "recorded") -> Mark:
+    """Make the proof mark of entry `index`."""
+    shown = words.number(index)
+    return Mark(
+        state, shown, links.entry(index), f"entry {shown}, {_MARKS[state]}, open entry and proof"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pill:
+    """A state as icon and word.  `tone` is pass, fail, warn, run or none."""
+
+    text: str
+    tone: str
+    icon: str
+
+
+# Outcomes of runs, cases and deployments -> (tone, icon).  What is not here is unknown.
+_STATES: Final = {
+    "passed": ("pass", "pass"),
+    "succeeded": ("pass", "pass"),
+    "approved": ("pass", "pass"),
+    "signed": ("pass", "pass"),
+    "failed": ("fail", "fail"),
+    "error": ("fail", "fail"),
+    "refused": ("fail", "fail"),
+    "running": ("run", "run"),
+    "queued": ("none", "pending"),
+    "planned": ("none", "pending"),
+    "requested": ("none", "pending"),
+    "skipped": ("none", "waived"),
+    "cancelled": ("none", "waived"),
+    "removed": ("none", "waived"),
+}
+
+
+def pill(state: str | None) -> Pill:
+    """Make the pill of an outcome; a word this table does not know is shown without a verdict."""
+    if not state:
+        return Pill("unknown", "none", "unknown")
+    tone, icon = _STATES.get(state, ("none", "unknown"))
+    return Pill(state, tone, icon)
+
+
+def gaps_pill(number: int) -> Pill:
+    """Make the pill that counts gaps; zero is a fact about the rules, not a verdict."""
+    if number:
+        return Pill(words.count(number, "gap"), "fail", "gap")
+    return Pill("no gap found", "none", "pass")
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """An actor: `kind` gives the shape, `how` says how we know."""
+
+    handle: str
+    kind: str
+    how: str
+    spoken: str
+
+
+_HOW: Final = {
+    "proven": "proven by its credential",
+    "matched": "matched to an account",
+    "claimed": "claimed by the sender",
+}
+_KINDS: Final = frozenset({"person", "service", "agent"})
+
+
+def who(actor: ActorView | None) -> Who:
+    """Make the chip of an actor; nobody is somebody worth naming."""
+    if actor is None or actor.kind not in _KINDS:
+        return Who("nobody named", "nobody", "", "nobody named")
+    known = _HOW.get(actor.how, "how is unknown")
+    return Who(actor.handle, actor.kind, actor.how, f"{actor.handle}, {actor.kind}, {known}")
+
+
+@dataclass(frozen=True, slots=True)
+class RefChip:
+    """A ref: kind, short id for the screen, full id for paper."""
+
+    kind: str
+    short: str
+    full: str
+    href: str | None
+
+
+def ref_chip(ref: str, links: Links) -> RefChip:
+    """Make the chip of a ref.
+
+    >>> ref_chip("commit:acme/shop@9fceb02aa17b", Links("default", None)).short
+    'acme/shop@9fceb02'
+    """
+    kind, _, name = ref.partition(":")
+    short = words.short_digest(name)
+    if kind == "commit":
+        repository, at, revision = name.rpartition("@")
+        short = f"{repository}{at}{revision[:7]}"
+    return RefChip(kind, short, name, links.ref(ref))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry as one sentence."""
+
+    index: int
+    time: str
+    clock: str
+    who: Who
+    sentence: str
+    outcome: Pill | None
+    demo: bool
+    late: str
+    mark: Mark
+
+
+def line(row: LogLine, links: Links, now: datetime.datetime) -> Line:
+    """Make a log line; happened and recorded both, when they differ by over a minute."""
+    happened, recorded = words.moment(row.time), words.moment(row.recordedtime)
+    late = ""
+    if happened is None:
+        late = f"recorded {words.when(row.recordedtime, now)}; the sender's time cannot be read"
+    elif recorded and abs((recorded - happened).total_seconds()) > LATE_S:
+        late = f"happened {words.when(row.time, now)}, recorded {words.when(row.recordedtime, now)}"
+    return Line(
+        index=row.index,
+        time=row.time if happened else row.recordedtime,
+        clock=words.when(row.recordedtime, now, seconds=True),
+        who=who(row.actor),
+        sentence=row.sentence,
+        outcome=pill(row.outcome) if row.outcome else None,
+        demo=row.demo,
+        late=late,
+        mark=mark(row.index, links, state="erased" if row.erased else "recorded"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GapLine:
+    """Something that is missing, numbered the same in the drawing and in the list."""
+
+    number: int
+    what: str
+    why: str
+    rule: str
+    lane: str
+    marks: tuple[Mark, ...]
+    more: str
+
+
+def gap_lines(gaps: Sequence[Gap], links: Links) -> tuple[GapLine, ...]:
+    """Number the gaps of a trace and give each its marks, the first few of many."""
+    return tuple(
+        GapLine(
+            number=number,
+            what=gap.what,
+            why=gap.why,
+            rule=gap.rule,
+            lane=gap.lane,
+            marks=tuple(mark(index, links) for index in gap.entries[:GAP_MARKS_MAX]),
+            more=words.count(len(gap.entries) - GAP_MARKS_MAX, "more entry", "more entries")
+            if len(gap.entries) > GAP_MARKS_MAX
+            else "",
+        )
+        for number, gap in enumerate(gaps, start=1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """What is true instead of rows, since when, and one next step."""
+
+    fact: str
+    since: str
+    step: str = ""
+    href: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """A fact with a consequence and at most one action.  `tone`: fail, warn, pass or note."""
+
+    tone: str
+    icon: str
+    fact: str
+    consequence: str
+    action: str = ""
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar, in units of its drawing."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A small bar chart; its numbers stand beside it in words."""
+
+    width: float
+    height: float
+    bars: tuple[Bar, ...]
+
+
+def bars(
+    counts: Sequence[int],
+    *,
+    step: float = 3,
+    height: float = 20,
+    later: Callable[[int], bool] = lambda _place: False,
+) -> Bars:
+    """Draw counts as bars on one scale; a nonzero count is never under one unit high.
+
+    >>> [bar.height for bar in bars((0, 1, 400), height=20).bars]
+    [1.0, 19.0]
+    """
+    most = max(counts, default=0)
+    drawn = []
+    for place, value in enumerate(counts):
+        if value:
+            tall = max(1.0, round((height - 1) * value / most, 1))
+            drawn.append(
+                Bar(round(place * step, 1), round(height - tall, 1), step - 1, tall, later(place))
+            )
+    return Bars(max(step, step * len(counts)), height, tuple(drawn))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One stretch of a progress bar, in hundredths of its width."""
+
+    tone: str
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: failed first, then passed, on a ground of what is not known."""
+
+    parts: tuple[Part, ...]
+    spoken: str
+    text: str
+    failing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Outcomes of the cases of a run, by name; zero where nothing was counted."""
+
+    by_outcome: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All cases."""
+        return sum(self.by_outcome.values())
+
+    @property
+    def red(self) -> int:
+        """Cases that failed or could not be carried out."""
+        return self.by_outcome.get("failed", 0) + self.by_outcome.get("error", 0)
+
+    @property
+    def passed(self) -> int:
+        """Cases that passed."""
+        return self.by_outcome.get("passed", 0)
+
+    def progress(self) -> Progress | None:
+        """Draw the counts; None when nothing was counted."""
+        if not self.total:
+            return None
+        red, passed = (100 * n / self.total for n in (self.red, self.passed))
+        parts = tuple(
+            part
+            for part in (
+                Part("failed", 0, round(red, 2)),
+                Part("passed", round(red, 2), round(passed, 2)),
+            )
+            if part.width
+        )
+        text = f"{words.number(self.passed)} of {words.number(self.total)} passed"
+        failing = f"{words.number(self.red)} failed" if self.red else ""
+        rest = [
+            f"{words.number(n)} {name}"
+            for name, n in sorted(self.by_outcome.items())
+            if n and name not in {"passed", "failed", "error"}
+        ]
+        said = ", ".join([text, *([failing] if failing else []), *rest])
+        return Progress(parts, said, ", ".join([text, *rest]), failing)
