@@ -1,0 +1,305 @@
+"""The function behind `counterfoil verify`: say what the evidence is, and whether it is whole.
+
+It reads a ledger directory, an exported log (in a directory, an archive or behind a URL) or a
+receipt; it needs no server, no account and no lock, and writes nothing.
+
+What is wrong with the evidence is in the report.  An error is only raised when there is nothing
+to report on: `RequestError` when the caller named something else, `UnavailableError` when it
+could not be read.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from counterfoil.client.evidence_archive import is_archive, open_archive
+from counterfoil.client.evidence_files import DirectoryLog, read_named, unreadable
+from counterfoil.client.evidence_http import HttpLog
+from counterfoil.client.evidence_ledger import check_ledger
+from counterfoil.errors import EvidenceError, RequestError
+from counterfoil.events import canonical
+from counterfoil.events.canonical import JSON
+from counterfoil.tlog.checkpoint import parse_checkpoint
+from counterfoil.tlog.keys import parse_vkey
+from counterfoil.tlog.note import parse_note
+from counterfoil.tlog.policy import Log, Policy, parse_policy
+from counterfoil.tlog.receipt import parse_receipt
+from counterfoil.tlog.tile import node_from_tiles, root_from_tiles
+from counterfoil.tlog.tree import EMPTY_ROOT
+from counterfoil.verifier.anchor import Anchor, Held, compare, read_anchor
+from counterfoil.verifier.log import LogReader, check_log, exported_tiles
+from counterfoil.verifier.receipt import MAGIC, RECEIPT_MAX_BYTES, check_receipt
+from counterfoil.verifier.report import Findings, LogSeen, ReceiptVerdict, Report, Trust
+
+_NO_LOG = LogSeen("", "", 0, "", "")
+_LEDGER_FILES = ("ledger.db", "counterfoil.toml", "erasable.db")
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Whom the caller said to trust."""
+
+    policy: Policy
+    trust: Trust
+
+
+def verify_path(
+    target: str,
+    *,
+    trust: Path | None = None,
+    vkey: Path | None = None,
+    against: tuple[str, ...] = (),
+    event: Path | None = None,
+    opening: Path | None = None,
+    project: str | None = None,
+) -> Report | ReceiptVerdict:
+    """Verify whatever `target` is.
+
+    Args:
+        target: a ledger directory, a `public/PROJECT` directory, a zip or tar of one, an
+            http(s) URL of one, or a receipt (`.tlog-proof`).
+        trust: a tlog-policy file; its keys and witnesses count, and no key found beside the
+            evidence.
+        vkey: a file of one verifier key, in the place of a policy.
+        against: receipts, checkpoints or log URLs that were kept elsewhere.
+        event: the event as posted, to compare with the receipt.
+        opening: the `opening` of the answer to that post.
+        project: which log of several.
+
+    Raises:
+        RequestError: `dir_missing`, `not_a_ledger`, `project_unknown`, or `usage`: a file
+            named beside the target is not what it has to be.
+        UnavailableError: `storage` or `unreachable`: it cannot be read just now.
+    """
+    given = _given(trust, vkey)
+    if "://" in target:
+        _refuse_contents(event, opening)
+        reader = HttpLog(target)
+        try:
+            return _verify_exported(target, reader, _required(given, target), against)
+        finally:
+            reader.close()
+    path = Path(target)
+    try:
+        is_directory, exists = path.is_dir(), path.exists()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not exists:
+        raise RequestError("dir_missing", f"{target} does not exist; name a ledger or a receipt")
+    if not is_directory:
+        return _verify_file(path, given, against, event, opening, project)
+    _refuse_contents(event, opening)
+    if any((path / name).exists() for name in _LEDGER_FILES):
+        return _verify_ledger(path, given, against, project)
+    if (path / "checkpoint").exists() or (path / "tile").is_dir():
+        return _verify_exported(target, DirectoryLog(path), _required(given, target), against)
+    raise RequestError(
+        "not_a_ledger", f"{target} is neither a ledger directory nor an exported log"
+    )
+
+
+def _verify_file(
+    path: Path,
+    given: _Given | None,
+    against: tuple[str, ...],
+    event: Path | None,
+    opening: Path | None,
+    project: str | None,
+) -> Report | ReceiptVerdict:
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if head.startswith(MAGIC):
+        if against:
+            raise RequestError("usage", "--against goes with a log; a receipt stands for itself")
+        if opening is not None and event is None:
+            raise RequestError("usage", "--opening opens an event; give --event FILE as well")
+        known = _required(given, str(path))
+        return check_receipt(
+            read_named(path, RECEIPT_MAX_BYTES),
+            known.policy,
+            _read_event(event) if event is not None else None,
+            _read_opening(opening) if opening is not None else None,
+            target=str(path),
+            trust=known.trust,
+        )
+    if is_archive(head):
+        _refuse_contents(event, opening)
+        known = _required(given, str(path))
+        return _verify_exported(str(path), open_archive(path, project), known, against)
+    raise RequestError("not_a_ledger", f"{path} is no receipt and no zip or tar of an exported log")
+
+
+def _verify_ledger(
+    path: Path, given: _Given | None, against: tuple[str, ...], project: str | None
+) -> Report:
+    findings = Findings()
+    policy = given.policy if given is not None else None
+    result = check_ledger(path, policy, project, findings)
+    notes = list(result.notes)
+    keys = [key for log in result.logs if (key := log.key) is not None]
+    if policy is None:
+        policy = Policy(tuple(Log(key) for key in keys))
+    held = {log.origin: log.held for log in result.logs}
+    for kept in against:
+        notes += _hold_against(kept, policy, held, findings)
+    return Report(
+        target=str(path),
+        logs=tuple(log.seen for log in result.logs) or (_NO_LOG,),
+        trust=given.trust if given is not None else "self",
+        checked=result.checked,
+        findings=tuple(findings),
+        uncounted=findings.uncounted,
+        notes=tuple(notes),
+    )
+
+
+def _verify_exported(
+    target: str, reader: LogReader, given: _Given, against: tuple[str, ...]
+) -> Report:
+    findings = Findings()
+    verdict = check_log(reader, given.policy, findings, lambda path: path)
+    notes = []
+    if verdict.beyond:
+        notes.append(
+            f"{len(verdict.beyond)} files lie beyond the checkpoint and are no part of this"
+            f" verdict: an export under way ({verdict.beyond[0]}, ...)"
+        )
+    if reader.names() is None:
+        notes.append("a server lists no files: what else it keeps was not looked at")
+    seen = LogSeen("", "", verdict.entries, "", "")
+    checkpoint = verdict.checkpoint
+    if checkpoint is not None:
+        root = checkpoint.root.hex()
+        seen = LogSeen("", checkpoint.origin, checkpoint.size, root, verdict.fingerprint)
+        held = _exported_held(reader, checkpoint.size) if verdict.whole else None
+        for kept in against:
+            notes += _hold_against(kept, given.policy, {checkpoint.origin: held}, findings)
+    elif against:
+        notes.append("nothing was compared with --against: no checkpoint here can be trusted")
+    checked = {
+        "checkpoints": int(checkpoint is not None),
+        "entries": verdict.entries,
+        "tiles": verdict.tiles,
+        "further_files": verdict.files,
+    }
+    return Report(
+        target, (seen,), given.trust, checked, tuple(findings), findings.uncounted, tuple(notes)
+    )
+
+
+def _exported_held(reader: LogReader, size: int) -> Held:
+    read = exported_tiles(reader, size)
+
+    def root_at(earlier: int) -> bytes | None:
+        try:
+            return root_from_tiles(earlier, read) if earlier else EMPTY_ROOT
+        except EvidenceError:
+            return None
+
+    return Held("tile/entries", size, node_from_tiles(read), root_at)
+
+
+def _hold_against(
+    kept: str, policy: Policy, logs: Mapping[str, Held | None], findings: Findings
+) -> list[str]:
+    """Compare one piece of outside evidence with the log it is about; return notes."""
+    remote = HttpLog(kept) if "://" in kept else None
+    try:
+        data = remote.checkpoint() if remote is not None else read_named(Path(kept))
+        if data is None:
+            raise RequestError("usage", f"{kept} has no checkpoint; give the address of a log")
+        origin, size = _claimed(kept, data)
+        if origin not in logs:
+            raise RequestError(
+                "usage", f"{kept} is of the log {origin!a}, which is not here; give another"
+            )
+        node = node_from_tiles(exported_tiles(remote, size)) if remote is not None else None
+        try:
+            anchor = read_anchor(kept, data, policy, node)
+        except EvidenceError as error:
+            if error.code == "key_unknown":
+                message = f"signed for this log by a key that is not trusted here: {error.message}"
+                findings.add("forked", kept, message)
+            else:
+                findings.add("damaged", kept, f"does not hold by itself: {error.message}")
+            return []
+        return _compare(anchor, logs[origin], findings)
+    finally:
+        if remote is not None:
+            remote.close()
+
+
+def _compare(anchor: Anchor, held: Held | None, findings: Findings) -> list[str]:
+    if held is None:
+        return [f"not compared with {anchor.name}: the log here does not agree with itself"]
+    compare(anchor, held, findings)
+    return []
+
+
+def _claimed(kept: str, data: bytes) -> tuple[str, int]:
+    """Return origin and size that a receipt or checkpoint claims, before anything is checked."""
+    try:
+        note = parse_receipt(data).checkpoint if data.startswith(MAGIC) else data
+        checkpoint = parse_checkpoint(parse_note(note).text)
+    except EvidenceError as error:
+        raise RequestError(
+            "usage", f"{kept} is no receipt and no checkpoint: {error.message}"
+        ) from error
+    return checkpoint.origin, checkpoint.size
+
+
+def _given(trust: Path | None, vkey: Path | None) -> _Given | None:
+    if trust is not None and vkey is not None:
+        raise RequestError("usage", "give --trust or --vkey, not both")
+    try:
+        if trust is not None:
+            return _Given(parse_policy(read_named(trust)), "policy")
+        if vkey is not None:
+            text = read_named(vkey).decode("utf-8", "replace").removesuffix("\n")
+            return _Given(Policy.for_vkey(parse_vkey(text)), "vkey")
+    except EvidenceError as error:
+        raise RequestError("usage", f"{trust or vkey}: {error.message}") from error
+    return None
+
+
+def _required(given: _Given | None, target: str) -> _Given:
+    if given is None:
+        raise RequestError(
+            "usage", f"{target} carries no key of its own; give --trust POLICY or --vkey FILE"
+        )
+    return given
+
+
+def _refuse_contents(event: Path | None, opening: Path | None) -> None:
+    if event is not None or opening is not None:
+        raise RequestError("usage", "--event and --opening go with a receipt (.tlog-proof)")
+
+
+def _read_event(path: Path) -> JSON:
+    try:
+        return canonical.read(read_named(path), str(path))
+    except RequestError as error:
+        raise RequestError("usage", error.message) from error
+
+
+def _read_opening(path: Path) -> dict[str, bytes]:
+    """Read the openings of one event: the object itself, or the answer that holds it."""
+    value = _read_event(path)
+    if isinstance(value, dict) and isinstance(value.get("opening"), dict):
+        value = value["opening"]
+    opening: dict[str, bytes] = {}
+    for name, text in value.items() if isinstance(value, dict) else ():
+        try:
+            opening[name] = base64.b64decode(text if isinstance(text, str) else "", validate=True)
+        except (binascii.Error, ValueError):
+            opening[name] = b""
+        if len(opening[name]) != 32:
+            raise RequestError("usage", f"{path}: {name[:64]!a} is not 32 bytes in base64")
+    if not opening:
+        raise RequestError("usage", f'{path} holds no opening such as {{"body": "BASE64"}}')
+    return opening

@@ -1,0 +1,117 @@
+"""Reading evidence files from a directory: bounded, without following links, never writing."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from counterfoil.errors import EvidenceError, RequestError, UnavailableError
+from counterfoil.tlog.tile import entries_path, tile_path
+from counterfoil.verifier.log import (
+    BUNDLE_MAX_BYTES,
+    CHECKPOINT,
+    CHECKPOINT_MAX_BYTES,
+    TILE_MAX_BYTES,
+)
+
+NAMED_FILE_MAX_BYTES = 4 << 20
+
+
+def read_bounded(path: Path, limit_bytes: int) -> bytes | None:
+    """Return the bytes of a regular file; None if nothing stands there.
+
+    Raises:
+        EvidenceError: `damaged`: a link, a directory, a device, or over `limit_bytes`.
+        UnavailableError: `storage`: it cannot be read.
+    """
+    try:
+        # NONBLOCK: a named pipe in somebody's evidence must not make us wait for a writer.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+            return None
+        if error.errno in {errno.ELOOP, errno.ENXIO}:
+            raise EvidenceError("damaged", "not a regular file") from error
+        raise unreadable(path, error) from error
+    try:
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise EvidenceError("damaged", "not a regular file")
+            data = file.read(limit_bytes + 1)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if len(data) > limit_bytes:
+        raise EvidenceError("damaged", f"larger than the {limit_bytes} bytes it may have")
+    return data
+
+
+def read_named(path: Path, limit_bytes: int = NAMED_FILE_MAX_BYTES) -> bytes:
+    """Return the bytes of a file the caller named.
+
+    Raises:
+        RequestError: `usage`: there is no such file, or it is too large to be one.
+        UnavailableError: `storage`: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit_bytes + 1)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise RequestError("usage", f"{path} is no file; name one that exists") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if len(data) > limit_bytes:
+        raise RequestError("usage", f"{path} is over {limit_bytes} bytes; name another file")
+    return data
+
+
+def unreadable(path: Path, error: OSError) -> UnavailableError:
+    """Return the error for a file the operating system does not let us read."""
+    why = error.strerror or str(error)
+    return UnavailableError("storage", f"{path} cannot be read: {why}; check who may")
+
+
+class DirectoryLog:
+    """An exported log in a directory; `counterfoil.verifier.log.LogReader`.
+
+    Args:
+        directory: holds `checkpoint` and `tile/`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def checkpoint(self) -> bytes | None:
+        """Return the signed checkpoint."""
+        return read_bounded(self._directory / CHECKPOINT, CHECKPOINT_MAX_BYTES)
+
+    def tile(self, level: int, n: int, width: int) -> bytes | None:
+        """Return the file of exactly this tile."""
+        return read_bounded(self._directory / tile_path(level, n, width), TILE_MAX_BYTES)
+
+    def bundle(self, n: int, width: int) -> bytes | None:
+        """Return the file of exactly this entry bundle."""
+        return read_bounded(self._directory / entries_path(n, width), BUNDLE_MAX_BYTES)
+
+    def names(self) -> Iterator[str]:
+        """Yield the path of everything but directories, below the prefix."""
+        return walk(self._directory, "")
+
+
+def walk(directory: Path, prefix: str) -> Iterator[str]:
+    """Yield the paths of everything below `directory` but directories, in order of name.
+
+    Links are yielded and never followed.
+    """
+    try:
+        with os.scandir(directory) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise unreadable(directory, error) from error
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from walk(Path(entry.path), f"{prefix}{entry.name}/")
+        else:
+            yield f"{prefix}{entry.name}"

@@ -1,0 +1,340 @@
+"""A ledger directory as evidence: databases, blobs, keys and the exported log, against each other.
+
+Order matters while a server writes: the exported checkpoints are read before the database is
+opened, so the database can only be ahead of them, and one read transaction then sees one commit.
+`erasable.db` is opened after `ledger.db`: keys are written before the entries they belong to.
+"""
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from counterfoil.client.evidence_files import (
+    NAMED_FILE_MAX_BYTES,
+    DirectoryLog,
+    read_bounded,
+    unreadable,
+)
+from counterfoil.client.evidence_rows import ERASABLE, LEDGER, SqliteRows, foreign_rows, projects
+from counterfoil.client.evidence_sqlite import Damaged, EvidenceDatabase, Kind
+from counterfoil.errors import EvidenceError, RequestError, UnavailableError
+from counterfoil.tlog.keys import VerifierKey, parse_signer_key, parse_vkey
+from counterfoil.tlog.policy import Policy
+from counterfoil.tlog.tile import node_from_tiles
+from counterfoil.tlog.tree import TreeHead
+from counterfoil.verifier.anchor import Held
+from counterfoil.verifier.kept import RowNames
+from counterfoil.verifier.ledger import LedgerCheck
+from counterfoil.verifier.log import LogVerdict, check_log, exported_tiles
+from counterfoil.verifier.report import Findings, LogSeen
+
+_PROJECT = re.compile(r"[a-z0-9_][a-z0-9-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedLog:
+    """One log of a ledger after it was checked.
+
+    Args:
+        origin: its name.
+        seen: for the report.
+        key: the key found in the directory, when nobody said whom to trust.
+        held: for comparing with outside evidence; None when its tree is not whole.
+    """
+
+    origin: str
+    seen: LogSeen
+    key: VerifierKey | None
+    held: Held | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerResult:
+    """A ledger directory after it was checked; findings went where the caller said."""
+
+    logs: tuple[CheckedLog, ...]
+    checked: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def check_ledger(
+    directory: Path, policy: Policy | None, project: str | None, findings: Findings
+) -> LedgerResult:
+    """Check a ledger directory.
+
+    Args:
+        directory: the directory.
+        policy: whose signatures count; None to trust the keys in the directory.
+        project: check only this log; None for all.
+        findings: where findings go.
+
+    Raises:
+        RequestError: `project_unknown`.
+        UnavailableError: `storage`.
+    """
+    return _Directory(directory, policy, findings).check(project)
+
+
+class _SnapshotLog(DirectoryLog):
+    """An exported log whose checkpoint was read at one moment."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        try:
+            self._checkpoint: bytes | EvidenceError | None = super().checkpoint()
+        except EvidenceError as error:
+            self._checkpoint = error
+
+    def checkpoint(self) -> bytes | None:
+        """Return the checkpoint as it was."""
+        if isinstance(self._checkpoint, EvidenceError):
+            raise self._checkpoint
+        return self._checkpoint
+
+
+class _Directory:
+    """One check of one directory."""
+
+    def __init__(self, directory: Path, policy: Policy | None, findings: Findings) -> None:
+        self._directory = directory
+        self._policy = policy
+        self._findings = findings
+        self._checked: Counter[str] = Counter()
+        self._notes: list[str] = []
+        self._keys_directory = _keys_directory(directory)
+
+    def check(self, project: str | None) -> LedgerResult:
+        """Check the logs, or the one of `project`."""
+        exported = self._exported()
+        with self._database(LEDGER) as ledger, self._database(ERASABLE) as keys:
+            found = self._projects(ledger)
+            names = sorted(found.keys() | exported.keys())
+            if project is not None:
+                if project not in names:
+                    raise RequestError(
+                        "project_unknown", f"{self._directory} has no log of project {project!r}"
+                    )
+                names = [project]
+            logs = []
+            for name in names:
+                log = exported.get(name) or _SnapshotLog(self._directory / "public" / name)
+                rows, labels = None, RowNames(f" of {name}" if len(found) > 1 else "")
+                if ledger is not None and name in found:
+                    rows = SqliteRows(name, ledger, keys, self._directory / "blobs", labels)
+                logs.append(self._log(name, found.get(name), log, rows, labels))
+        return LedgerResult(tuple(logs), dict(self._checked), tuple(self._notes))
+
+    def _projects(self, ledger: EvidenceDatabase | None) -> dict[str, str | None]:
+        """Return project -> origin of the logs in the database, and report rows of no log."""
+        if ledger is None:
+            return {}
+        try:
+            found = projects(ledger)
+            for name in [name for name in found if not _PROJECT.fullmatch(name)]:
+                self._findings.add("damaged", f"ledger.db logs row {name}", "no project name")
+                del found[name]
+            foreign_rows(ledger, list(found), self._findings)
+        except Damaged:
+            return {}
+        return found
+
+    def _exported(self) -> dict[str, _SnapshotLog]:
+        public = self._directory / "public"
+        try:
+            names = sorted(entry.name for entry in public.iterdir()) if public.is_dir() else []
+        except OSError as error:
+            raise unreadable(public, error) from error
+        found = {}
+        for name in names:
+            if name.startswith("."):
+                continue  # where the exporter writes files before it moves them into place
+            if not _PROJECT.fullmatch(name) or not (public / name).is_dir():
+                self._findings.add("damaged", f"public/{name}", "no log of any project")
+                continue
+            found[name] = _SnapshotLog(public / name)
+        return found
+
+    def _log(
+        self,
+        project: str,
+        origin: str | None,
+        exported: _SnapshotLog,
+        rows: SqliteRows | None,
+        names: RowNames,
+    ) -> CheckedLog:
+        key = self._key(project) if self._policy is None else None
+        policy = self._policy
+        if policy is None and key is not None:
+            policy = Policy.for_vkey(key)
+        if rows is None:
+            name = names.row("logs", project)
+            self._findings.add("missing", name, f"public/{project} is of no log of the database")
+            check = None
+        else:
+            check = self._rows(rows, names)
+        verdict = self._export(project, exported, policy, check)
+        signed = verdict.checkpoint if verdict is not None else None
+        known = signed.origin if signed is not None else key.name if key is not None else None
+        if rows is not None and known is not None and origin != known:
+            name = names.row("logs", project, "" if origin is None else "origin")
+            message = f"the log's key is that of {known}"
+            self._findings.add("missing" if origin is None else "damaged", name, message)
+        fingerprint = verdict.fingerprint if verdict is not None and verdict.fingerprint else ""
+        if not fingerprint and key is not None:
+            fingerprint = key.fingerprint()
+        origin = known or origin or ""
+        if check is None:
+            size = verdict.entries if verdict is not None else 0
+            return CheckedLog(origin, LogSeen(project, origin, size, "", fingerprint), key, None)
+        if signed is not None and verdict is not None:
+            node = node_from_tiles(exported_tiles(exported, signed.size)) if verdict.whole else None
+            try:
+                head = TreeHead(signed.size, signed.root)
+                check.compare_export(head, node, f"public/{project}/checkpoint")
+            except Damaged:
+                pass  # reported where it was read
+            if signed.size < check.size:
+                self._notes.append(
+                    f"public/{project} holds {signed.size} of {check.size} entries:"
+                    " the rest is signed and exported when the server gets to it"
+                )
+        root = check.root.hex() if check.root is not None else ""
+        seen = LogSeen(project, origin, check.size, root, fingerprint)
+        held = Held(f"ledger.db entries ({project})", check.size, check.node(), check.root_at)
+        return CheckedLog(origin, seen, key, held if check.whole else None)
+
+    def _rows(self, rows: SqliteRows, names: RowNames) -> LedgerCheck | None:
+        check = LedgerCheck(rows, self._findings, names)
+        try:
+            check.run()
+        except Damaged:
+            return None
+        finally:
+            self._checked.update(
+                {
+                    "entries": check.size,
+                    "tiles": check.tiles,
+                    "sealed_pieces": check.kept.pieces,
+                    "blobs": check.kept.blobs,
+                    "idempotency_keys": check.kept.idem,
+                }
+            )
+        return check
+
+    def _export(
+        self,
+        project: str,
+        exported: _SnapshotLog,
+        policy: Policy | None,
+        check: LedgerCheck | None,
+    ) -> LogVerdict | None:
+        prefix = f"public/{project}/"
+        if check is not None and check.size == 0:
+            try:
+                if exported.checkpoint() is None and not any(exported.names()):
+                    return None  # an empty log has nothing to export yet
+            except EvidenceError:
+                pass  # reported by the check itself
+        verdict = check_log(exported, policy, self._findings, lambda path: prefix + path)
+        self._checked.update(
+            {
+                "checkpoints": int(verdict.checkpoint is not None),
+                "exported_entries": verdict.entries,
+                "exported_tiles": verdict.tiles,
+                "further_files": verdict.files,
+            }
+        )
+        if verdict.beyond and check is not None:
+            for path in verdict.beyond:
+                self._beyond(prefix + path, path, check)
+        return verdict
+
+    def _beyond(self, name: str, path: str, check: LedgerCheck) -> None:
+        """A file beyond the checkpoint is an export under way if it lies inside the database."""
+        try:
+            inside = check.covers(path)
+        except Damaged:
+            return
+        if not inside:
+            self._findings.add("damaged", name, f"no part of the log of {check.size} entries")
+
+    def _key(self, project: str) -> VerifierKey | None:
+        """Return the verifier key in the directory, and compare the signer key with it."""
+        name = f"keys/{project}.vkey"
+        try:
+            data = read_bounded(self._keys_directory / f"{project}.vkey", NAMED_FILE_MAX_BYTES)
+            if data is None:
+                self._findings.add("missing", name, "the key the log is checked with is not there")
+                return None
+            key = parse_vkey(_one_line(data))
+            Policy.for_vkey(key)
+        except EvidenceError as error:
+            self._findings.add("damaged", name, error.message)
+            return None
+        self._compare_signer(project, key)
+        return key
+
+    def _compare_signer(self, project: str, key: VerifierKey) -> None:
+        name = f"keys/{project}.key"
+        try:
+            data = read_bounded(self._keys_directory / f"{project}.key", NAMED_FILE_MAX_BYTES)
+            if data is not None and parse_signer_key(_one_line(data)).vkey != key:
+                self._findings.add("damaged", name, f"not the key of keys/{project}.vkey")
+        except EvidenceError:
+            # The message may quote the file, and the file is a secret.
+            self._findings.add("damaged", name, "no signer key")
+        except UnavailableError:
+            self._notes.append(f"{name} is not readable and was not looked at")
+
+    @contextmanager
+    def _database(self, kind: Kind) -> Iterator[EvidenceDatabase | None]:
+        database = self._open(kind)
+        try:
+            yield database
+        finally:
+            if database is not None:
+                database.close()
+
+    def _open(self, kind: Kind) -> EvidenceDatabase | None:
+        """Open a database and let SQLite check it; None, reported, when it cannot be read."""
+        path = self._directory / kind.name
+        if not path.exists():
+            self._findings.add("missing", kind.name, "the file is not there")
+            return None
+        try:
+            database = EvidenceDatabase(path, kind, self._findings)
+        except Damaged:
+            return None
+        try:
+            database.check_pages()
+        except Damaged:
+            database.close()
+            return None
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+
+def _one_line(data: bytes) -> str:
+    if not data.endswith(b"\n"):
+        raise EvidenceError("note_invalid", "the file does not end in a newline: is it cut off?")
+    try:
+        return data[:-1].decode("ascii")
+    except UnicodeDecodeError as error:
+        raise EvidenceError("note_invalid", f"not ASCII at byte {error.start}") from error
+
+
+def _keys_directory(directory: Path) -> Path:
+    """Return where the settings say the keys are; unusable settings leave the default."""
+    try:
+        data = read_bounded(directory / "counterfoil.toml", NAMED_FILE_MAX_BYTES) or b""
+        settings = tomllib.loads(data.decode("utf-8")).get("keys")
+    except (EvidenceError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        settings = None
+    named = settings.get("directory") if isinstance(settings, dict) else None
+    return directory / (named if isinstance(named, str) else "keys")

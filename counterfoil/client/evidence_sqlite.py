@@ -1,0 +1,178 @@
+"""How the databases of a ledger are opened for reading only, and what may be believed of them.
+
+Nothing is written, and no lock keeps a server waiting.  Three cases:
+
+- No write-ahead log beside the file, or an empty one: nobody is writing and the file alone is
+  complete.  It is opened `immutable=1`, which takes no lock and makes no file.
+- A write-ahead log and its index (`-shm`): a server is running.  `mode=ro` joins it; one read
+  transaction sees one commit, and no file is made.
+- A write-ahead log without its index: a copy, or the rest of a crash.  `mode=ro` reads it, and
+  SQLite makes the `-shm` file, the only file this program can be the cause of.  In a directory
+  that takes no writes this is `UnavailableError`: the file alone would be an earlier state.
+
+The file may be hostile: views, triggers and tables other than ours are findings, and what a
+schema can call is not trusted.  Source: https://sqlite.org/wal.html#read_only_databases.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from counterfoil.errors import UnavailableError
+from counterfoil.verifier.report import Findings
+
+BUSY_TIMEOUT_S = 10.0
+MAX_INTEGRITY_MESSAGES = 20
+
+Value = TypeVar("Value", int, str, bytes)
+_STAND_IN: dict[type, tuple[int, ...]] = {int: (-1,)}
+
+# What SQLite answers when the fault lies outside the file; every other error is the file's.
+_OUTSIDE = (
+    "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH",
+    "SQLITE_READONLY", "SQLITE_INTERRUPT", "SQLITE_FULL",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a database has to be.
+
+    Args:
+        name: for findings: `ledger.db`.
+        application_id: the mark in the file's header.
+        version: its layout.
+        columns: table -> its columns.
+    """
+
+    name: str
+    application_id: int
+    version: int
+    columns: dict[str, tuple[str, ...]]
+
+
+class Damaged(Exception):  # noqa: N818  never leaves this package
+    """SQLite itself cannot read the file."""
+
+
+class EvidenceDatabase:
+    """One database in one read transaction; close it.
+
+    Args:
+        path: the file.
+        kind: what it has to be.
+        findings: where findings go.
+
+    Raises:
+        Damaged: reported already; nothing more can be read.
+        UnavailableError: `storage`.
+    """
+
+    def __init__(self, path: Path, kind: Kind, findings: Findings) -> None:
+        self._path = path
+        self._kind = kind
+        self._findings = findings
+        with self._errors():
+            self._db = _connect(path)
+        try:
+            with self._errors():
+                self._db.text_factory = _text
+                self._db.execute("PRAGMA trusted_schema = OFF")
+                self._db.execute("PRAGMA cell_size_check = ON")
+                self._db.execute("PRAGMA query_only = ON")
+                self._db.execute("BEGIN")
+                self._check_schema()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def rows(self, statement: str, values: Sequence[object] = ()) -> Iterator[tuple[object, ...]]:
+        """Yield the rows of one SELECT.
+
+        Raises:
+            Damaged: reported already.
+        """
+        with self._errors():
+            yield from self._db.execute(statement, values)
+
+    def value(self, value: object, kind: type[Value], cell: str, index: int | None) -> Value:
+        """Return a cell as the type its column has; another type is a finding.
+
+        What stands in for a cell of another type, -1 or nothing, equals nothing that is stored.
+        """
+        if isinstance(value, kind):
+            return value
+        message = f"a {type(value).__name__} where {kind.__name__} belongs"
+        self._findings.add("damaged", cell, message, index)
+        return kind(*_STAND_IN.get(kind, ()))
+
+    def check_pages(self) -> None:
+        """Let SQLite check its own pages and indices, and report what it says."""
+        statement = f"PRAGMA integrity_check({MAX_INTEGRITY_MESSAGES})"
+        for (text,) in list(self.rows(statement)):
+            if text != "ok":
+                lines = str(text).split("\n")
+                self._findings.add("damaged", self._kind.name, f"SQLite: {'; '.join(lines)}")
+
+    def _check_schema(self) -> None:
+        name, kind = self._kind.name, self._kind
+        [(mark,)] = self._db.execute("PRAGMA application_id").fetchall()
+        [(version,)] = self._db.execute("PRAGMA user_version").fetchall()
+        if (mark, version) != (kind.application_id, kind.version):
+            message = f"header mark {mark} and layout {version}, not {kind.application_id} and {kind.version}"
+            self._findings.add("damaged", f"{name} header", message)
+        found = set()
+        for form, table, owner in self._db.execute(
+            "SELECT type, name, tbl_name FROM sqlite_schema"
+        ):
+            known = owner in kind.columns and (form == "table" or str(table).startswith("sqlite_"))
+            if form not in {"table", "index"} or not known:
+                self._findings.add(
+                    "damaged", f"{name} schema {form} {table}", "does not belong here"
+                )
+            elif form == "table":
+                found.add(table)
+        for table, columns in kind.columns.items():
+            if table not in found:
+                self._findings.add("missing", f"{name} table {table}", "the table is not there")
+                raise Damaged
+            listed = [row[1] for row in self._db.execute(f"PRAGMA table_info({table})")]
+            if tuple(listed) != columns:
+                self._findings.add("damaged", f"{name} schema table {table}", f"columns {listed}")
+                raise Damaged
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OverflowError, MemoryError, UnicodeError) as error:
+            code = getattr(error, "sqlite_errorname", type(error).__name__)
+            # A file that ends too early is damaged; a disk that does not answer is not.
+            disk = code.startswith("SQLITE_IOERR") and code != "SQLITE_IOERR_SHORT_READ"
+            if disk or code.startswith(_OUTSIDE):
+                raise UnavailableError(
+                    "storage", f"{self._path} cannot be read: {error} ({code}); try again"
+                ) from error
+            message = f"SQLite cannot read it: {error} ({code})"
+            self._findings.add("damaged", self._kind.name, message)
+            raise Damaged from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    log, index = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    if not (log.exists() and (log.stat().st_size or index.exists())):
+        uri += "&immutable=1"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+
+
+def _text(data: bytes) -> str:
+    """Read text of any bytes, so that bytes that are no UTF-8 differ from all that is."""
+    return data.decode("utf-8", "surrogateescape")

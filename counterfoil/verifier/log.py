@@ -1,0 +1,287 @@
+"""An exported log: every file of it against the signed checkpoint.
+
+What must hold: the checkpoint is signed by a trusted key; every bundle and tile of the tree is
+there, whole; nothing else is.  A file is named by its path below the log's prefix.
+
+Source: C2SP tlog-tiles (paths, partial tiles, "may fall back to the full tile").
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from counterfoil.errors import EvidenceError
+from counterfoil.tlog.checkpoint import Checkpoint
+from counterfoil.tlog.entries import read_bundle, write_bundle
+from counterfoil.tlog.note import parse_note
+from counterfoil.tlog.policy import Policy
+from counterfoil.tlog.tile import (
+    ENTRIES_LEVEL,
+    TILE_WIDTH,
+    ReadTile,
+    Tile,
+    entries_path,
+    parse_path,
+    tile_path,
+)
+from counterfoil.tlog.tree import HASH_SIZE
+from counterfoil.verifier.report import Findings
+from counterfoil.verifier.tree import TreeCheck
+
+CHECKPOINT = "checkpoint"
+CHECKPOINT_MAX_BYTES = 1 << 20
+TILE_MAX_BYTES = TILE_WIDTH * HASH_SIZE
+BUNDLE_MAX_BYTES = TILE_WIDTH * (2 + 65_535)
+
+
+class LogReader(Protocol):
+    """Where the files of one log come from: a directory, an archive, a server.
+
+    Reading returns None for what is not there and raises EvidenceError `damaged` for what is
+    there but cannot be read: too large, no file, cut off.  Sizes are bounded by the reader.
+    """
+
+    def checkpoint(self) -> bytes | None:
+        """Return the signed checkpoint."""
+        ...
+
+    def tile(self, level: int, n: int, width: int) -> bytes | None:
+        """Return the file of exactly this tile."""
+        ...
+
+    def bundle(self, n: int, width: int) -> bytes | None:
+        """Return the file of exactly this entry bundle."""
+        ...
+
+    def names(self) -> Iterable[str] | None:
+        """Return the path of every file below the prefix; None where they cannot be listed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogVerdict:
+    """What checking an exported log led to.
+
+    Args:
+        checkpoint: as signed; None when no trusted key signed what stands there.
+        fingerprint: of the key that signed; "" when none did.
+        whole: whether entries and tiles lead to the signed root.
+        entries: how many were read.
+        tiles: how many were compared whole.
+        files: how many further files were compared or named.
+        beyond: files of tiles that start after the signed tree: an export under way.
+    """
+
+    checkpoint: Checkpoint | None
+    fingerprint: str
+    whole: bool
+    entries: int
+    tiles: int
+    files: int
+    beyond: tuple[str, ...]
+
+
+def check_log(
+    reader: LogReader, policy: Policy | None, findings: Findings, name: Callable[[str], str]
+) -> LogVerdict:
+    """Check an exported log.
+
+    Args:
+        reader: where its files come from.
+        policy: whose signatures count; None where there is no usable key, which is a finding
+            already: then the files are compared with each other.
+        findings: where findings go.
+        name: turns a path below the log's prefix into the name used in findings.
+
+    Cost: one pass over everything; memory stays flat.
+    """
+    checkpoint, fingerprint = read_checkpoint(reader, policy, findings, name(CHECKPOINT))
+    if checkpoint is None:
+        # Nobody vouches for a size: what can be said is whether the files agree with each other.
+        size, root = _largest(reader), None
+    else:
+        size, root = checkpoint.size, checkpoint.root
+    tree = ExportedTree(reader, findings, name)
+    check = TreeCheck(tree, size, root, findings)
+    whole = check.run()
+    files, beyond = _check_names(tree, reader, size, findings, name)
+    return LogVerdict(checkpoint, fingerprint, whole, check.entries, check.tiles, files, beyond)
+
+
+def read_checkpoint(
+    reader: LogReader, policy: Policy | None, findings: Findings, name: str
+) -> tuple[Checkpoint | None, str]:
+    """Return the checkpoint if a trusted key signed it, and that key's fingerprint."""
+    try:
+        note = reader.checkpoint()
+        if note is None:
+            findings.add("missing", name, "there is no checkpoint")
+            return None, ""
+        if policy is None:
+            return None, ""
+        checkpoint = policy.verify_checkpoint(note)
+    except EvidenceError as error:
+        findings.add("damaged", name, f"not what a trusted key signed: {error.message}")
+        return None, ""
+    return checkpoint, signer_fingerprint(policy, note)
+
+
+def signer_fingerprint(policy: Policy, note: bytes) -> str:
+    """Return the fingerprint, in hex, of the log key that signed a note `policy` accepts."""
+    signed = {(line.name, line.key_id) for line in parse_note(note).signatures}
+    for log in policy.logs:
+        if (log.key.name, log.key.key_id) in signed:
+            return log.key.fingerprint()
+    return ""
+
+
+class ExportedTree:
+    """The tree as its exported files hold it; `counterfoil.verifier.tree.StoredTree`."""
+
+    def __init__(self, reader: LogReader, findings: Findings, name: Callable[[str], str]) -> None:
+        self._reader = reader
+        self._findings = findings
+        self._name = name
+
+    def entries(self, n: int, width: int) -> Sequence[bytes | None]:
+        """Return bundle `n`; all None when the file is absent or no bundle of that width."""
+        path, span = entries_path(n, width), _span(-1, n, width)
+        try:
+            data = self._reader.bundle(n, width)
+            if data is None and width < TILE_WIDTH:
+                data = self._reader.bundle(n, TILE_WIDTH)
+                entries = read_bundle(data)[:width] if data is not None else None
+            else:
+                entries = read_bundle(data) if data is not None else None
+        except EvidenceError as error:
+            self._findings.add("damaged", self._name(path), error.message, *span)
+            return [None] * width
+        if entries is None:
+            self._findings.add("missing", self._name(path), "the bundle is not there", *span)
+            return [None] * width
+        if len(entries) != width:
+            message = f"the bundle holds {len(entries)} entries, not {width}"
+            self._findings.add("damaged", self._name(path), message, *span)
+            return [None] * width
+        return entries
+
+    def tile(self, level: int, n: int, width: int) -> bytes | None:
+        """Return a tile, cut out of the full one if only that is there."""
+        path, span = tile_path(level, n, width), _span(level, n, width)
+        try:
+            data = self._reader.tile(level, n, width)
+            if data is None and width < TILE_WIDTH:
+                data = self._reader.tile(level, n, TILE_WIDTH)
+                data = data[: width * HASH_SIZE] if data is not None else None
+        except EvidenceError as error:
+            self._findings.add("damaged", self._name(path), error.message, *span)
+            return None
+        if data is None:
+            self._findings.add("missing", self._name(path), "the tile is not there", *span)
+            return None
+        if len(data) != width * HASH_SIZE:
+            message = f"the tile is {len(data)} bytes, not {width * HASH_SIZE}"
+            self._findings.add("damaged", self._name(path), message, *span)
+            return None
+        return data
+
+    def blame_entries(self, n: int, width: int, positions: Sequence[int], message: str) -> None:
+        """Report entries of a bundle."""
+        first, last = n * TILE_WIDTH + positions[0], n * TILE_WIDTH + positions[-1]
+        self._findings.add("damaged", self._name(entries_path(n, width)), message, first, last)
+
+    def blame_tile(self, level: int, n: int, width: int, span: tuple[int, int], why: str) -> None:
+        """Report a tile."""
+        self._findings.add("damaged", self._name(tile_path(level, n, width)), why, *span)
+
+    def blame_root(self, message: str) -> None:
+        """Report a tree that is rewritten as a whole."""
+        self._findings.add("damaged", self._name("tile"), message)
+
+
+def _check_names(
+    tree: ExportedTree,
+    reader: LogReader,
+    size: int,
+    findings: Findings,
+    name: Callable[[str], str],
+) -> tuple[int, tuple[str, ...]]:
+    """Name what does not belong, and compare the partial tiles of earlier sizes.
+
+    Returns:
+        How many files were looked at here, and those that lie beyond the tree.
+    """
+    count, beyond = 0, []
+    for path in reader.names() or ():
+        if path == CHECKPOINT:
+            continue
+        try:
+            tile = parse_path(path)
+        except EvidenceError:
+            findings.add("damaged", name(path), "a file that is no part of a log")
+            continue
+        expected = _expected_width(tile, size)
+        if tile.width == expected:
+            continue
+        count += 1
+        if tile.width > expected:
+            beyond.append(path)
+        elif not _is_prefix(reader, tree, tile, expected):
+            span = _span(tile.level, tile.n, tile.width)
+            findings.add("damaged", name(path), "not the beginning of the wider tile", *span)
+    return count, tuple(beyond)
+
+
+def exported_tiles(reader: LogReader, size: int) -> ReadTile:
+    """Return what `tlog.tile` reads tiles of the tree of `size` with: EvidenceError if absent."""
+
+    def read(level: int, n: int) -> bytes:
+        width = _expected_width(Tile(level, n, TILE_WIDTH), size)
+        data = reader.tile(level, n, width) if width else None
+        if data is None and 0 < width < TILE_WIDTH:
+            data = reader.tile(level, n, TILE_WIDTH)
+        if data is None:
+            raise EvidenceError("missing", f"{tile_path(level, n)} is not there")
+        return data
+
+    return read
+
+
+def _expected_width(tile: Tile, size: int) -> int:
+    """Return how wide the tree of `size` makes the tile of that place; 0 where it has none."""
+    unit: int = TILE_WIDTH ** max(tile.level, 0)
+    return max(0, min(TILE_WIDTH, size // unit - tile.n * TILE_WIDTH))
+
+
+def _is_prefix(reader: LogReader, tree: ExportedTree, tile: Tile, expected: int) -> bool:
+    try:
+        if tile.level == ENTRIES_LEVEL:
+            partial = reader.bundle(tile.n, tile.width)
+            wider = [entry for entry in tree.entries(tile.n, expected) if entry is not None]
+            # A wider bundle that cannot be read is a finding of its own already, and a partial
+            # one that is gone by now was removed because the full one stands there.
+            return partial is None or not wider or partial == write_bundle(wider[: tile.width])
+        data = tree.tile(tile.level, tile.n, expected)
+        part = reader.tile(tile.level, tile.n, tile.width)
+        return part is None or data is None or part == data[: tile.width * HASH_SIZE]
+    except EvidenceError:
+        return False
+
+
+def _largest(reader: LogReader) -> int:
+    """Return the size the widest bundle speaks for, where no checkpoint says it."""
+    size = 0
+    for path in reader.names() or ():
+        try:
+            tile = parse_path(path)
+        except EvidenceError:
+            continue
+        if tile.level == ENTRIES_LEVEL:
+            size = max(size, tile.n * TILE_WIDTH + tile.width)
+    return size
+
+
+def _span(level: int, n: int, width: int) -> tuple[int, int]:
+    """Return the first and last entry under a tile or bundle."""
+    unit = TILE_WIDTH ** max(level, 0)
+    return n * TILE_WIDTH * unit, (n * TILE_WIDTH + width) * unit - 1

@@ -1,0 +1,450 @@
+"""What is stored beside the entries: does it open, and is it what the entries committed to?
+
+Every cell of `ledger.db` and of the keys in `erasable.db` is reached from an entry that the tree
+binds: sealed pieces and salts through the commitments, blob names and their files likewise, the
+idempotency digest because it follows from the opened event and its key.  Absence counts: an
+entry commits to pieces, so a piece or a key that is gone without an erasure in the log is an
+`unlogged_absence`.
+
+Source: docs/adr/0003-entry-format-1.md, docs/adr/0005; the schema in stores/sqlite_statements.py.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from counterfoil.errors import EvidenceError, RequestError
+from counterfoil.events import canonical, codec, commitments
+from counterfoil.events.canonical import JSON
+from counterfoil.events.entry import Entry, read_entry
+from counterfoil.verifier.kept import (
+    STORED_NAME,
+    BlobKeyRow,
+    BlobRow,
+    KeptRows,
+    PieceRow,
+    RowNames,
+    blob_path,
+    person_key,
+)
+from counterfoil.verifier.report import Findings
+from counterfoil.verifier.suspects import Observation, Suspects
+
+IDEM_LABEL = b"counterfoil.idem.v1\0"
+
+
+@dataclass(slots=True)
+class _Opened:
+    """One entry while it is checked."""
+
+    index: int
+    entry: Entry
+    salt: bytes
+    event_key: bytes | None
+    pieces: Sequence[PieceRow]
+    blobs: Sequence[BlobRow]
+    tried: list[Observation]
+    shared: set[str]
+    body: bytes | None
+    personal: dict[str, JSON]
+    complete: bool
+
+
+class RowsCheck:
+    """Checks what is stored beside the entries of one log.
+
+    Args:
+        rows: where rows come from.
+        findings: where findings go.
+        names: how rows are called.
+
+    Cost: about 100 us an entry, and every blob is read; memory holds one bundle and one blob.
+    """
+
+    def __init__(self, rows: KeptRows, findings: Findings, names: RowNames) -> None:
+        self.pieces = 0
+        self.blobs = 0
+        self.idem = 0
+        self._rows = rows
+        self._findings = findings
+        self._names = names
+        self._suspects = Suspects(findings)
+        self._absent: dict[str, tuple[int, int]] = {}
+        self._accounts: dict[str, tuple[int, int]] = {}
+        self._unlisted: dict[int, str] = {}
+        self._listed = 0
+        self._size = 0
+        self._blob: tuple[str, bytes, bytes] | None = None
+
+    def bundle(self, first: int, entries: Sequence[bytes | None]) -> None:
+        """Check the rows of some entries; None stands for an entry that is not the tree's."""
+        end = self._size = first + len(entries)
+        salts = self._rows.salts(first, end)
+        pieces = self._rows.pieces(first, end)
+        blobs = self._rows.blobs(first, end)
+        keys = self._rows.event_keys(first, end)
+        for index, data in enumerate(entries, first):
+            if data is None:
+                # Its idempotency row cannot be looked up either: it is not a stray for that.
+                self._unlisted[index] = ""
+                continue
+            try:
+                entry = read_entry(data)
+            except EvidenceError as error:
+                name = self._names.row("entries", index, "entry")
+                self._findings.add("damaged", name, error.message, index)
+                self._unlisted[index] = ""
+                continue
+            event_key = keys.get(index) if keys is not None else None
+            opened = _Opened(
+                index, entry, salts.get(index, b""), event_key, pieces.get(index, ()),
+                blobs.get(index, ()), [], set(), None, {}, complete=True,
+            )  # fmt: skip
+            self._check(opened, readable=keys is not None)
+
+    def finish(self) -> None:
+        """Report what needed all entries: keys of people, and idempotency rows of no entry."""
+        self._suspects.finish()
+        for pseudonym, (first, last) in sorted(self._absent.items()):
+            self._findings.add(
+                "unlogged_absence", f"erasable.db people row {pseudonym}",
+                "the key is gone and the log holds no erasure", first, last,
+            )  # fmt: skip
+        for pseudonym, (first, last) in sorted(self._accounts.items()):
+            self._findings.add(
+                "damaged", f"erasable.db people row {pseudonym} column account",
+                "not the account that the sealed pieces name", first, last,
+            )  # fmt: skip
+        self._find_stray_idem()
+
+    def _check(self, one: _Opened, *, readable: bool) -> None:
+        pieces = self._match_pieces(one)
+        if not readable:
+            one.complete = False
+        elif len(one.salt) != commitments.SALT_BYTES:
+            name = self._names.row("entries", one.index, "salt")
+            message = f"a salt of {len(one.salt)} bytes, not {commitments.SALT_BYTES}"
+            self._findings.add("damaged", name, message, one.index)
+            one.complete = False
+        else:
+            if one.event_key is None or len(one.event_key) != commitments.KEY_BYTES:
+                self._report_event_key(one)
+            for piece in pieces:
+                self._open(one, piece)
+        event = self._event(one)
+        self._check_blobs(one, event, readable=readable)
+        self._check_idem(one, event)
+        self._suspects.judge(one.index, one.tried, one.shared)
+
+    def _event(self, one: _Opened) -> dict[str, JSON] | None:
+        """Return the event as far as it opened; None without its body."""
+        if one.body is None:
+            return None
+        try:
+            return codec.join(one.entry, one.body, one.personal)
+        except RequestError as error:
+            # The log commits to these bytes, so it is our own fault and no tampering; say so.
+            name = self._names.row("bodies", one.index)
+            self._findings.add("damaged", name, f"committed to, but {error.message}", one.index)
+            return None
+
+    def _report_event_key(self, one: _Opened) -> None:
+        name = self._names.event_key(one.index)
+        if one.event_key is None:
+            message = "the key is gone and the log holds no erasure"
+            self._findings.add("unlogged_absence", name, message, one.index)
+        else:
+            message = f"a key of {len(one.event_key)} bytes, not {commitments.KEY_BYTES}"
+            self._findings.add("damaged", name, message, one.index)
+        one.event_key = None
+
+    def _match_pieces(self, one: _Opened) -> list[PieceRow]:
+        """Return the pieces the entry commits to; report rows too many, too few or misnamed."""
+        wanted = {name for name in one.entry.commit if not name.startswith("blob/")}
+        matched: list[PieceRow] = []
+        strangers = []
+        for piece in one.pieces:
+            if piece.name in wanted:
+                wanted.remove(piece.name)
+                matched.append(piece)
+            else:
+                strangers.append(piece)
+        for piece in strangers:
+            name = self._names.piece(one.index, piece.position, "name" if wanted else "")
+            message = f"the entry commits to no {piece.name[:64]!a}, or to one piece of that name"
+            self._findings.add("damaged", name, message, one.index)
+        if len(strangers) < len(wanted):
+            for missing in sorted(wanted):
+                name = self._names.row("bodies", one.index)
+                message = f"{missing[:64]!a} is gone and the log holds no erasure"
+                self._findings.add("unlogged_absence", name, message, one.index)
+        if wanted:
+            one.complete = False
+        positions = [piece.position for piece in one.pieces]
+        if positions != list(range(len(positions))) and not wanted:
+            at = next(n for n, position in enumerate([*positions, -1]) if n != position)
+            name = self._names.piece(one.index, positions[at], "position")
+            self._findings.add("damaged", name, f"positions {positions} have a gap", one.index)
+        return matched
+
+    def _open(self, one: _Opened, piece: PieceRow) -> None:
+        """Open one piece, compare it with its commitment, and keep the value if it agrees."""
+        data = self._names.piece(one.index, piece.position, "data")
+        salt = self._names.row("entries", one.index, "salt")
+        key, cell = self._owner_key(one, piece)
+        if key is None:
+            one.complete = False
+            return
+        self.pieces += 1
+        plain: bytes | None = piece.data
+        if piece.owner != "plain":
+            try:
+                plain = commitments.unseal(key, one.salt, piece.name, piece.data)
+            except EvidenceError:
+                plain = None
+        if plain is not None and _committed(one, key, piece.name, plain):
+            one.tried.append(Observation(ok=True, cells=frozenset({data, salt, cell}), message=""))
+            if piece.name == "body":
+                one.body = plain
+            else:
+                self._keep_value(one, piece, plain)
+            return
+        one.complete = False
+        message = f"{piece.name[:64]!a} does not open to what the entry committed to"
+        if plain is not None and piece.owner != "plain":
+            # It opens, so key and salt are right: somebody who has the keys sealed other content.
+            one.tried.append(Observation(ok=True, cells=frozenset({salt, cell}), message=""))
+            self._findings.add("damaged", data, message, one.index)
+            return
+        one.tried.append(
+            Observation(ok=False, cells=frozenset({data, salt, cell}), message=message)
+        )
+
+    def _owner_key(self, one: _Opened, piece: PieceRow) -> tuple[bytes | None, str]:
+        """Return the key that opens a piece and its name; None, reported, when there is none."""
+        technical = one.entry.retention == "technical"
+        event_cell = self._names.event_key(one.index)
+        if piece.name == "body":
+            right = piece.owner == ("plain" if technical else "event")
+        else:
+            right = piece.owner == "event" or piece.owner in _actors(one.entry)
+        if not right:
+            name = self._names.piece(one.index, piece.position, "owner")
+            message = f"{piece.owner[:64]!a} is no owner of {piece.name[:64]!a} in this entry"
+            self._findings.add("damaged", name, message, one.index)
+            return None, ""
+        if not piece.owner.startswith("actor:"):
+            return one.event_key, event_cell
+        person = self._rows.person(piece.owner)
+        if person is None:
+            first, _ = self._absent.get(piece.owner, (one.index, one.index))
+            self._absent[piece.owner] = (first, one.index)
+            return None, ""
+        cell = person_key(piece.owner)
+        if len(person.key) != commitments.KEY_BYTES:
+            self._findings.add("damaged", cell, f"a key of {len(person.key)} bytes", one.index)
+            return None, ""
+        one.shared.add(cell)
+        return person.key, cell
+
+    def _keep_value(self, one: _Opened, piece: PieceRow, plain: bytes) -> None:
+        try:
+            value = canonical.read(plain, "the piece")
+        except RequestError as error:
+            name = self._names.piece(one.index, piece.position, "data")
+            self._findings.add("damaged", name, error.message, one.index)
+            one.complete = False
+            return
+        one.personal[piece.name] = value
+        if not piece.owner.startswith("actor:") or not isinstance(value, str):
+            return
+        is_ref = piece.name == "subject" or piece.name.startswith("/data/refs/")
+        if not is_ref and piece.name != "authid":
+            return
+        person = self._rows.person(piece.owner)
+        if person is None or person.account != (value.removeprefix("actor:") if is_ref else value):
+            first, _ = self._accounts.get(piece.owner, (one.index, one.index))
+            self._accounts[piece.owner] = (first, one.index)
+
+    def _check_blobs(
+        self, one: _Opened, event: Mapping[str, JSON] | None, *, readable: bool
+    ) -> None:
+        committed = {name for name in one.entry.commit if name.startswith("blob/")}
+        digests = _blob_digests(event) if event is not None else None
+        count = len(digests) if digests is not None else None
+        seen = set()
+        for row in one.blobs:
+            if row.position in seen or row.position < 0 or (
+                count is not None and row.position >= count
+            ):  # fmt: skip
+                name = self._names.blob(one.index, row.position)
+                self._findings.add("damaged", name, "the event names no blob there", one.index)
+                continue
+            seen.add(row.position)
+            committed.discard(f"blob/{row.position}")
+            digest = digests[row.position] if digests is not None else None
+            self._check_blob(one, row, digest, readable=readable)
+        for position in sorted(set(range(count or 0)) - seen):
+            committed.discard(f"blob/{position}")
+            name = self._names.blob(one.index, position)
+            self._findings.add("missing", name, "the event names a blob there", one.index)
+        for left in sorted(committed):
+            name = self._names.blob(one.index, left.removeprefix("blob/"))
+            self._findings.add("missing", name, "the entry commits to a blob there", one.index)
+
+    def _check_blob(
+        self, one: _Opened, row: BlobRow, digest: str | None, *, readable: bool
+    ) -> None:
+        name = f"blob/{row.position}"
+        cell = self._names.blob(one.index, row.position, "stored")
+        if (name in one.entry.commit) != bool(row.stored):
+            message = "a blob is named that the entry does not commit to, or the other way round"
+            self._findings.add("damaged", cell, message, one.index)
+            return
+        if not row.stored:
+            return
+        if not STORED_NAME.fullmatch(row.stored):
+            self._findings.add("damaged", cell, "no blob name (sha256:HEX)", one.index)
+            return
+        content = self._blob_content(one, row, digest, cell) if readable else None
+        if content is None or one.event_key is None or len(one.salt) != commitments.SALT_BYTES:
+            one.complete = one.complete and content is not None
+            return
+        self.blobs += 1
+        salt = self._names.row("entries", one.index, "salt")
+        cells = frozenset({salt, self._names.event_key(one.index)})
+        if digest is None:
+            # The body that names the digest did not open: the blob's own cells are not cleared.
+            cells |= {cell}
+        ok = _committed(one, one.event_key, name, content)
+        message = f"{name} is not what the entry committed to"
+        one.tried.append(Observation(ok=ok, cells=cells, message=message))
+
+    def _blob_content(
+        self, one: _Opened, row: BlobRow, digest: str | None, cell: str
+    ) -> bytes | None:
+        """Return the plain bytes of a blob; None, reported, when they cannot be had."""
+        path = blob_path(row.stored)
+        try:
+            sealed = self._rows.blob_file(row.stored)
+        except EvidenceError as error:
+            self._findings.add("damaged", path, error.message, one.index)
+            return None
+        key = self._blob_key(one, row, digest, cell, present=sealed is not None)
+        if key is None:
+            return None
+        if sealed is None:
+            message = "the blob is gone and the log holds no erasure"
+            self._findings.add("unlogged_absence", path, message, one.index)
+            return None
+        if f"sha256:{hashlib.sha256(sealed).hexdigest()}" != row.stored:
+            self._findings.add("damaged", path, "the bytes do not hash to their name", one.index)
+            return None
+        if self._blob is not None and self._blob[:2] == (row.stored, key.key):
+            return self._blob[2]
+        try:
+            content = _unseal_blob(key.key, sealed)
+        except EvidenceError as error:
+            name = f"erasable.db blob_keys row {key.digest} column key"
+            self._findings.add("damaged", name, error.message, one.index)
+            return None
+        if digest is not None and f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
+            self._findings.add("damaged", path, f"opens to other bytes than {digest}", one.index)
+            return None
+        self._blob = (row.stored, key.key, content)
+        return content
+
+    def _blob_key(
+        self, one: _Opened, row: BlobRow, digest: str | None, cell: str, *, present: bool
+    ) -> BlobKeyRow | None:
+        """Return the key of a blob; None, reported, when rows disagree about it."""
+        by_stored = self._rows.blob_key_by_stored(row.stored)
+        by_digest = self._rows.blob_key(digest) if digest is not None else by_stored
+        if by_digest is not None and by_digest.stored == row.stored:
+            return by_digest
+        if by_stored is not None:
+            name = f"erasable.db blob_keys row {by_stored.digest} column digest"
+            self._findings.add("damaged", name, f"the event names {digest}", one.index)
+        elif by_digest is None:
+            name = f"erasable.db blob_keys row {digest or row.stored}"
+            message = "the key is gone and the log holds no erasure"
+            self._findings.add("unlogged_absence", name, message, one.index)
+        else:
+            name = f"erasable.db blob_keys row {digest} column stored" if present else cell
+            self._findings.add("damaged", name, "names another blob than its key does", one.index)
+        return None
+
+    def _check_idem(self, one: _Opened, event: Mapping[str, JSON] | None) -> None:
+        row = self._rows.idem(one.entry.source, one.entry.id)
+        if row is None:
+            self._unlisted[one.index] = one.entry.id
+            return
+        self._listed += 1
+        name = self._names.row("idem", one.index, "idx")
+        if row.index != one.index:
+            message = f"the key of entry {one.index} leads to entry {row.index}"
+            self._findings.add("damaged", name, message, one.index)
+        if event is None or one.event_key is None or not one.complete:
+            return
+        self.idem += 1
+        digest = hashlib.sha256(canonical.write(dict(event))).digest()
+        expected = hmac.digest(one.event_key, IDEM_LABEL + digest, hashlib.sha256)
+        cells = frozenset(
+            {self._names.row("idem", one.index, "digest"), self._names.event_key(one.index)}
+        )
+        message = "the idempotency digest is not that of the event"
+        one.tried.append(Observation(ok=expected == row.digest, cells=cells, message=message))
+
+    def _find_stray_idem(self) -> None:
+        """Tell rows of a changed key from rows that are gone, and name those of no entry."""
+        count = sum(1 for _ in self._rows.idem_keys())
+        waiting = {index: key for index, key in self._unlisted.items() if key}
+        if count != self._listed + len(self._unlisted) - len(waiting):
+            waiting = self._name_strays(waiting)
+        for index in sorted(waiting):
+            name = self._names.row("idem", index)
+            self._findings.add("missing", name, "the entry's key is not there", index)
+
+    def _name_strays(self, waiting: dict[int, str]) -> dict[int, str]:
+        left = dict(waiting)
+        seen: set[int] = set()
+        for source, event_id, index in self._rows.idem_keys():
+            if left.pop(index, None) is not None:
+                name = self._names.row("idem", index, "source or id")
+                message = f"({source[:64]!a}, {event_id[:64]!a}) is not the key of that entry"
+                self._findings.add("damaged", name, message, index)
+            elif index in seen or not 0 <= index < self._size:
+                self._findings.add(
+                    "damaged", self._names.row("idem", index), "a row too many", index
+                )
+            seen.add(index)
+        return left
+
+
+def _committed(one: _Opened, key: bytes, name: str, content: bytes) -> bool:
+    opening = commitments.derive_opening(key, one.salt, name)
+    made = base64.b64encode(commitments.commit(opening, content)).decode()
+    return hmac.compare_digest(made, one.entry.commit[name])
+
+
+def _unseal_blob(key: bytes, sealed: bytes) -> bytes:
+    if len(key) != commitments.KEY_BYTES:
+        raise EvidenceError("damaged", f"a key of {len(key)} bytes")
+    return commitments.unseal_blob(key, sealed)
+
+
+def _actors(entry: Entry) -> set[str]:
+    """Return the pseudonyms an entry names."""
+    named: Iterable[str] = (one.ref for one in entry.refs)
+    return {ref for ref in (*named, entry.subject or "") if ref.startswith("actor:")}
+
+
+def _blob_digests(event: Mapping[str, JSON]) -> list[str]:
+    """Return the digests in `data.blobs`, in order."""
+    data = event.get("data")
+    blobs = data.get("blobs") if isinstance(data, dict) else None
+    if not isinstance(blobs, list):
+        return []
+    return [str(blob.get("digest")) if isinstance(blob, dict) else "" for blob in blobs]
