@@ -78,7 +78,8 @@ def parse_path(path: str) -> Tile:
     if match is not None:
         level = ENTRIES_LEVEL if match[1] == "entries" else int(match[1])
         tile = Tile(level, int(re.sub("[x/]", "", match[2])), int(match[3] or TILE_WIDTH))
-        if level <= MAX_LEVEL and 1 <= tile.width <= TILE_WIDTH and _path(tile) == path:
+        within = level <= MAX_LEVEL and tile.n <= MAX_SIZE and 1 <= tile.width <= TILE_WIDTH
+        if within and _path(tile) == path:
             return tile
     raise EvidenceError("tile", f"{path[:96]!a} is not the path of a tile or entry bundle")
 
