@@ -25,7 +25,7 @@ from counterfoil.ledger.receipt import Nodes, build_receipt
 from counterfoil.ledger.selfcheck import check_at_start
 from counterfoil.ledger.sign import Notary, Signed
 from counterfoil.ledger.store import Exporter, Item, KeyStore, LogStore
-from counterfoil.tlog.note import SignerKey
+from counterfoil.tlog.note import SignerKey, VerifierKey
 from counterfoil.tlog.tile import TILE_HEIGHT, TILE_WIDTH, node_from_tiles
 from counterfoil.tlog.tree import HASH_SIZE
 
@@ -157,6 +157,11 @@ class Ledger:
     def checkpoint(self, project: str) -> bytes:
         """Return the signed checkpoint of the newest checked head."""
         return self._log(project).signed.checkpoint
+
+    def vkey(self, project: str) -> VerifierKey:
+        """Return the public key that checks this log's checkpoints."""
+        self._log(project)
+        return self._notary.vkey(project)
 
     def last_entry(self, project: str) -> bytes | None:
         """Return the bytes of the last entry under the signed head; None for an empty log."""
