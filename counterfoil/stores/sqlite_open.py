@@ -23,6 +23,7 @@ from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, Un
 
 PAGE_SIZE_BYTES = 16_384
 BUSY_TIMEOUT_S = 5.0
+IMMUTABLE = "ro&immutable=1"
 _WRITER_PRAGMAS = ("synchronous = FULL", "mmap_size = 0", "trusted_schema = OFF")
 _READER_PRAGMAS = (
     "wal_autocheckpoint = 0",
@@ -79,6 +80,11 @@ class Database:
                 self._writer = self._connect("rw", _WRITER_PRAGMAS)
                 if kind.secure_delete:
                     self._writer.execute("PRAGMA secure_delete = ON")
+                # SQLite opens a file it may not write without a word, and begins a read
+                # transaction there; only a write tells.  Ask now, not at the first event.
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._writer.execute(f"PRAGMA user_version = {kind.version}")
+                self._writer.execute("ROLLBACK")
         with self.reading():
             pass  # the first reader is opened, and so checked, before anybody relies on it
 
@@ -147,7 +153,7 @@ class Database:
             log = self._path.with_name(self._path.name + "-wal")
             if self._writer is not None or (log.exists() and log.stat().st_size):
                 raise
-            return self._connect("ro&immutable=1", _READER_PRAGMAS)
+            return self._connect(IMMUTABLE, _READER_PRAGMAS)
 
     def _connect(self, mode: str, pragmas: Sequence[str]) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -161,6 +167,8 @@ class Database:
             for pragma in pragmas:
                 connection.execute(f"PRAGMA {pragma}")
             self._check_kind(connection)
+            if mode != IMMUTABLE:
+                self._check_journal(connection)
         except BaseException:
             connection.close()
             raise
@@ -169,7 +177,6 @@ class Database:
     def _check_kind(self, connection: sqlite3.Connection) -> None:
         [application_id] = connection.execute("PRAGMA application_id").fetchone()
         [version] = connection.execute("PRAGMA user_version").fetchone()
-        [journal] = connection.execute("PRAGMA journal_mode").fetchone()
         kind = self._kind
         if application_id != kind.application_id:
             raise RequestError("not_a_ledger", f"{self._path} is no {kind.name} of Counterfoil")
@@ -179,6 +186,9 @@ class Database:
                 f"{self._path} has layout {version}, written by a later version of Counterfoil; "
                 f"this one reads up to {kind.version}: use that version or a later one",
             )
+
+    def _check_journal(self, connection: sqlite3.Connection) -> None:
+        [journal] = connection.execute("PRAGMA journal_mode").fetchone()
         if journal != "wal":
             raise EvidenceError(
                 "damaged",

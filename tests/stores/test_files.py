@@ -1,0 +1,195 @@
+import hashlib
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from counterfoil.errors import EvidenceError, RequestError, UnavailableError
+from counterfoil.stores.files import BlobFiles, PublicFiles
+from counterfoil.tlog.checkpoint import sign_checkpoint
+from counterfoil.tlog.tree import TreeHead
+from tests.ledger_place import ORIGIN, SIGNER
+
+PROJECT = "default"
+
+
+@pytest.fixture
+def public(tmp_path: Path) -> PublicFiles:
+    return PublicFiles(tmp_path / "public")
+
+
+def _note(size: int, root: bytes = b"\x01") -> bytes:
+    return sign_checkpoint(ORIGIN, TreeHead(size, root * 32), SIGNER)
+
+
+def _names(directory: Path) -> list[str]:
+    return sorted(
+        path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()
+    )
+
+
+def test_files_are_whole_read_only_and_alone(public: PublicFiles, tmp_path: Path) -> None:
+    public.write(PROJECT, [("tile/0/000.p/5", b"five"), ("tile/entries/000.p/5", b"entries")])
+    public.publish(PROJECT, _note(5), 5)
+
+    place = tmp_path / "public" / PROJECT
+    assert _names(place) == ["checkpoint", "tile/0/000.p/5", "tile/entries/000.p/5"]
+    assert (place / "tile/0/000.p/5").read_bytes() == b"five"
+    modes = {stat.S_IMODE((place / name).stat().st_mode) for name in _names(place)}
+    assert modes == {0o444}
+    assert public.published(PROJECT) == _note(5)
+
+
+def test_the_same_bytes_again_are_no_conflict(public: PublicFiles) -> None:
+    """An export that broke off is done again."""
+    public.write(PROJECT, [("tile/0/000", b"same")])
+    public.write(PROJECT, [("tile/0/000", b"same"), ("tile/0/001", b"next")])
+
+
+def test_other_bytes_are_refused_and_what_stands_is_kept(
+    public: PublicFiles, tmp_path: Path
+) -> None:
+    public.write(PROJECT, [("tile/0/000", b"first")])
+
+    with pytest.raises(EvidenceError) as refused:
+        public.write(PROJECT, [("tile/0/000", b"second")])
+
+    assert refused.value.code == "forked"
+    assert (tmp_path / "public" / PROJECT / "tile/0/000").read_bytes() == b"first"
+
+
+def test_the_checkpoint_only_grows(public: PublicFiles) -> None:
+    assert public.published(PROJECT) is None
+    public.publish(PROJECT, _note(5), 5)
+    public.publish(PROJECT, _note(5), 5)
+    public.publish(PROJECT, _note(9), 9)
+
+    with pytest.raises(EvidenceError) as refused:
+        public.publish(PROJECT, _note(8), 8)
+    assert refused.value.code == "rolled_back"
+    with pytest.raises(EvidenceError) as refused:
+        public.publish(PROJECT, _note(9, root=b"\x02"), 9)
+    assert refused.value.code == "forked"
+    assert public.published(PROJECT) == _note(9)
+
+
+def test_a_damaged_published_checkpoint_is_not_overwritten(
+    public: PublicFiles, tmp_path: Path
+) -> None:
+    public.publish(PROJECT, _note(5), 5)
+    file = tmp_path / "public" / PROJECT / "checkpoint"
+    file.chmod(0o644)
+    file.write_bytes(b"scribbled over")
+
+    with pytest.raises(EvidenceError):
+        public.publish(PROJECT, _note(6), 6)
+    assert file.read_bytes() == b"scribbled over"
+
+
+def test_partials_go_when_the_full_tile_is_published(public: PublicFiles, tmp_path: Path) -> None:
+    public.write(
+        PROJECT, [("tile/0/000.p/5", b"a"), ("tile/0/000.p/9", b"b"), ("tile/0/000", b"c")]
+    )
+    public.write(PROJECT, [("tile/0/001.p/1", b"d")])
+
+    public.remove_partials(PROJECT, ["tile/0/000", "tile/1/000"])
+
+    assert _names(tmp_path / "public" / PROJECT) == ["tile/0/000", "tile/0/001.p/1"]
+
+
+def test_what_a_crash_left_aside_is_cleared_and_never_stood_where_readers_look(
+    public: PublicFiles, tmp_path: Path
+) -> None:
+    aside = tmp_path / "public" / ".writing"
+    aside.mkdir(parents=True)
+    (aside / "half").write_bytes(b"half a ti")
+
+    public.write(PROJECT, [("tile/0/000", b"tile")])
+
+    assert _names(tmp_path / "public") == [f"{PROJECT}/tile/0/000"]
+
+
+def test_a_place_that_takes_no_directory_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "public").write_bytes(b"a file stands here")
+
+    with pytest.raises(UnavailableError) as refused:
+        PublicFiles(tmp_path / "public").write(PROJECT, [("tile/0/000", b"tile")])
+    assert refused.value.code == "storage"
+
+
+def test_a_read_only_disk_is_told_apart(tmp_path: Path) -> None:
+    """/proc takes no directories, whoever asks."""
+    with pytest.raises(UnavailableError) as refused:
+        BlobFiles(Path("/proc/self/fd/blobs")).put(b"evidence")
+    assert refused.value.code in {"read_only", "storage"}
+    assert tmp_path.exists()
+
+
+def test_a_blob_is_named_by_its_bytes_and_comes_back(tmp_path: Path) -> None:
+    blobs = BlobFiles(tmp_path / "blobs")
+
+    stored = blobs.put(b"evidence")
+
+    digest = hashlib.sha256(b"evidence").hexdigest()
+    assert stored == f"sha256:{digest}"
+    assert blobs.path(stored) == tmp_path / "blobs" / digest[:2] / digest
+    assert blobs.get(stored) == b"evidence"
+    assert blobs.put(b"evidence") == stored
+    assert stat.S_IMODE(blobs.path(stored).stat().st_mode) == 0o400
+    assert _names(tmp_path / "blobs") == [f"{digest[:2]}/{digest}"]
+
+
+def test_a_damaged_blob_is_never_handed_out_and_the_right_bytes_repair_it(tmp_path: Path) -> None:
+    blobs = BlobFiles(tmp_path / "blobs")
+    stored = blobs.put(b"evidence")
+    path = blobs.path(stored)
+    path.chmod(0o600)
+    path.write_bytes(b"evidencf")
+
+    with pytest.raises(EvidenceError) as refused:
+        blobs.get(stored)
+    assert refused.value.code == "damaged"
+    blobs.put(b"evidence")
+    assert blobs.get(stored) == b"evidence"
+
+
+def test_an_absent_blob_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(EvidenceError) as refused:
+        BlobFiles(tmp_path / "blobs").get("sha256:" + "0" * 64)
+    assert refused.value.code == "missing"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "sha256:",
+        "sha256:" + "0" * 63,
+        "sha256:" + "A" * 64,
+        "sha256:../../etc/passwd",
+        "md5:00",
+    ],
+)
+def test_a_name_that_can_be_no_blobs_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        BlobFiles(tmp_path / "blobs").get(name)
+    assert refused.value.code == "blob_invalid"
+
+
+def test_threads_may_put_at_once(tmp_path: Path) -> None:
+    blobs = BlobFiles(tmp_path / "blobs")
+    barrier = threading.Barrier(8)
+
+    def put(number: int) -> None:
+        barrier.wait()
+        for blob in range(10):
+            blobs.put(b"shared %d" % blob)
+            blobs.put(b"own %d %d" % (number, blob))
+
+    threads = [threading.Thread(target=put, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(_names(tmp_path / "blobs")) == 10 + 80

@@ -1,0 +1,280 @@
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
+from counterfoil.ids import SeededRandomness
+from counterfoil.stores import sqlite_statements
+from counterfoil.stores.erasable import ERASABLE, ErasableStore
+from counterfoil.stores.sqlite import LEDGER, SqliteLogStore
+from counterfoil.stores.sqlite_open import PAGE_SIZE_BYTES, Database, Kind, create_database
+
+NOBODY = 65_534
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "ledger.db"
+    create_database(path, LEDGER)
+    return path
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> object:
+    [value] = db.execute(f"PRAGMA {name}").fetchone()
+    return value
+
+
+@pytest.mark.parametrize("kind", [LEDGER, ERASABLE], ids=lambda kind: kind.name)
+def test_a_made_file_carries_its_mark_and_is_private(tmp_path: Path, kind: Kind) -> None:
+    path = tmp_path / kind.name
+    create_database(path, kind)
+
+    db = sqlite3.connect(path)
+    marks = ("application_id", "user_version", "journal_mode", "page_size")
+    found = tuple(_pragma(db, name) for name in marks)
+    db.close()
+    assert found == (kind.application_id, kind.version, "wal", PAGE_SIZE_BYTES)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_writer_syncs_fully_and_maps_no_memory(path: Path) -> None:
+    database = Database(path, LEDGER, write=True)
+    with database.transaction() as db:
+        assert _pragma(db, "synchronous") == 2
+        assert _pragma(db, "mmap_size") == 0
+    database.close()
+
+
+def test_keys_are_overwritten_when_they_are_deleted(tmp_path: Path) -> None:
+    store = ErasableStore(tmp_path / "erasable.db", SeededRandomness("x"), create=True)
+    with store._db.transaction() as db:
+        assert _pragma(db, "secure_delete") == 1
+    store.close()
+
+
+def test_a_reader_can_neither_write_nor_checkpoint(path: Path) -> None:
+    """The corruption race needs two connections that do."""
+    database = Database(path, LEDGER, write=True)
+    with database.reading() as db:
+        assert _pragma(db, "wal_autocheckpoint") == 0
+        assert _pragma(db, "query_only") == 1
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            db.execute("DELETE FROM logs")
+        db.execute("PRAGMA query_only = OFF")
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            db.execute("DELETE FROM logs")
+        db.execute("PRAGMA query_only = ON")
+    database.close()
+
+
+def test_an_absent_file_is_never_made_silently(tmp_path: Path) -> None:
+    """An empty ledger in the place of a lost one would be a rollback that nobody notices."""
+    for open_it in (
+        lambda: SqliteLogStore(tmp_path / "ledger.db"),
+        lambda: ErasableStore(tmp_path / "erasable.db", SeededRandomness("x")),
+    ):
+        with pytest.raises(RequestError) as refused:
+            open_it()
+        assert refused.value.code == "not_a_ledger"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_making_a_file_refuses_one_that_stands(path: Path) -> None:
+    with pytest.raises(RequestError) as refused:
+        create_database(path, LEDGER)
+    assert refused.value.code == "dir_exists"
+
+
+def test_a_later_layout_is_refused_in_words(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 7")
+    db.close()
+
+    with pytest.raises(RequestError, match="layout 7, written by a later version") as refused:
+        SqliteLogStore(path)
+    assert refused.value.code == "not_a_ledger"
+
+
+def test_another_database_is_not_taken_for_a_ledger(tmp_path: Path) -> None:
+    create_database(tmp_path / "ledger.db", ERASABLE)
+
+    with pytest.raises(RequestError, match=r"no ledger\.db of Counterfoil"):
+        SqliteLogStore(tmp_path / "ledger.db")
+
+
+def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"not a database at all " * 100)
+
+    with pytest.raises(EvidenceError) as refused:
+        SqliteLogStore(tmp_path / "ledger.db")
+    assert refused.value.code == "damaged"
+
+
+def test_a_file_taken_out_of_wal_is_refused(path: Path) -> None:
+    """Something else wrote it; its commits may not have been synced."""
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode = DELETE")
+    db.close()
+
+    with pytest.raises(EvidenceError, match="journal mode delete"):
+        SqliteLogStore(path)
+
+
+def test_a_full_disk_is_a_storage_error_and_leaves_nothing(path: Path) -> None:
+    store = SqliteLogStore(path)
+    store.create_log("default", "ledger.example/default")
+    with store._db.transaction() as db:
+        db.execute("PRAGMA max_page_count = 1")  # SQLite answers it as it does a full disk
+
+    def fill() -> None:
+        with store.write() as writing:
+            writing.put_tiles("default", {(0, n): b"\x01" * 8192 for n in range(100)})
+
+    with pytest.raises(UnavailableError, match="SQLITE_FULL") as refused:
+        fill()
+    assert refused.value.code == "storage"
+    with pytest.raises(EvidenceError):
+        store.tile("default", 0, 0)
+    store.close()
+
+
+def test_a_second_writer_is_told_that_the_file_is_held(path: Path) -> None:
+    first, second = SqliteLogStore(path), SqliteLogStore(path)
+    assert second._db._writer is not None
+    second._db._writer.execute("PRAGMA busy_timeout = 10")
+
+    def write_both() -> None:
+        with first.write(), second.write():
+            pass
+
+    with pytest.raises(UnavailableError) as refused:
+        write_both()
+    assert refused.value.code == "locked"
+    first.close()
+    second.close()
+
+
+def test_closing_folds_the_write_ahead_log_into_the_file(path: Path) -> None:
+    store = SqliteLogStore(path)
+    store.create_log("default", "ledger.example/default")
+    log = path.with_name("ledger.db-wal")
+    assert log.stat().st_size > 0
+
+    store.close()
+
+    assert not log.exists() or log.stat().st_size == 0
+
+
+def test_a_reader_sees_a_running_writers_commits(path: Path) -> None:
+    """`verify` and `trace` work while `serve` runs."""
+    writer, reader = SqliteLogStore(path), SqliteLogStore(path, write=False)
+    assert reader.projects() == []
+    writer.create_log("default", "ledger.example/default")
+    assert len(reader.projects()) == 1
+    reader.close()
+    writer.close()
+
+
+def test_many_threads_may_read_at_once(path: Path) -> None:
+    store = SqliteLogStore(path)
+    store.create_log("default", "ledger.example/default")
+    barrier = threading.Barrier(8)
+    seen: list[int] = []
+
+    def read() -> None:
+        barrier.wait()
+        seen.extend(store.head("default").size for _ in range(50))
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [0] * 400
+    store.close()
+
+
+READ_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from counterfoil.stores.sqlite import SqliteLogStore
+if os.geteuid() == 0:
+    os.setuid({nobody})
+store = SqliteLogStore(Path(sys.argv[1]), write=False)
+print([log.project for log in store.projects()])
+store.close()
+try:
+    SqliteLogStore(Path(sys.argv[1]))
+except Exception as error:
+    print(error.code)
+"""
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["closed", "while the writer runs"])
+def test_a_ledger_can_be_read_by_one_who_may_not_write_there(
+    tmp_path: Path, *, running: bool
+) -> None:
+    """An auditor's account, or a read-only mount: no place to make a shared-memory file."""
+    directory = tmp_path / "ledger"
+    directory.mkdir()
+    store = SqliteLogStore(directory / "ledger.db", create=True)
+    store.create_log("default", "ledger.example/default")
+    if not running:
+        store.close()
+        for left_over in directory.glob("*-*"):
+            left_over.unlink()
+    for file in directory.iterdir():
+        file.chmod(0o444)
+    directory.chmod(0o555)
+    for above in directory.parents:
+        if above.stat().st_uid == os.geteuid() and above.is_relative_to(tmp_path.parent.parent):
+            above.chmod(0o755)
+
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", READ_AS_NOBODY.format(nobody=NOBODY), directory / "ledger.db"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    finally:
+        directory.chmod(0o755)
+    if running:
+        store.close()
+    assert done.stdout == "['default']\nread_only\n", done.stderr
+
+
+def test_every_statement_is_described() -> None:
+    """The page of statements is all there is to review: each has a name and a reason."""
+    lines = Path(sqlite_statements.__file__).read_text().splitlines()
+    names = [name for name in vars(sqlite_statements) if name.isupper()]
+    described = 0
+    for name in names:
+        start = next(i for i, line in enumerate(lines) if line.startswith(f"{name} = "))
+        after = (line for line in lines[start + 1 :] if line.strip() not in {'"""', ")"})
+        text = "\n".join(after).split('"""')
+        described += any(part.strip() for part in text)
+    assert described == len(names) >= 25
+
+
+@pytest.mark.parametrize(
+    "store_file", ["sqlite.py", "erasable.py"], ids=["ledger.db", "erasable.db"]
+)
+def test_the_stores_speak_no_sql_of_their_own(store_file: str) -> None:
+    source = (Path(sqlite_statements.__file__).parent / store_file).read_text()
+    for verb in ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "PRAGMA "):
+        assert verb not in source, f"{store_file} holds a statement: move it to the page"
+
+
+def test_errors_of_the_disk_say_what_to_do_next(path: Path) -> None:
+    store = SqliteLogStore(path)
+    with pytest.raises(CounterfoilError, match="restart and retry"), store._db.transaction() as db:
+        db.execute("SELECT * FROM nowhere")
+    store.close()
