@@ -1,9 +1,9 @@
 """The door of the pages: a session that may read, a project that exists, a moment that was.
 
-Handlers are plain functions that block: they run in a thread.  Errors come back as pages.
+Handlers are plain functions that block: they run in a thread.  Errors come back as pages.  Pages
+only read: what changes something goes through the API, which asks for the CSRF token.
 """
 
-import inspect
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -20,7 +20,6 @@ from counterfoil.web.api.errors import internal, status_of
 from counterfoil.web.api.route import Served
 from counterfoil.web.context import Context
 from counterfoil.web.identity import Caller
-from counterfoil.web.signing_in import read_form, require_csrf
 
 _LOG: Final = logging.getLogger("counterfoil.web")
 
@@ -31,7 +30,7 @@ def mount(page: pages.PageRoute, served: Served) -> StarletteRoute:
     async def answer(request: Request) -> Response:
         return await errors_as_pages(request, lambda: _answer(request, page, served))
 
-    return StarletteRoute(page.path, answer, methods=list(page.methods))
+    return StarletteRoute(page.path, answer, methods=["GET"])
 
 
 async def errors_as_pages(
@@ -56,14 +55,7 @@ async def _answer(request: Request, page: pages.PageRoute, served: Served) -> Re
     caller = await served.door.visitor(request)
     if not decide(caller.credential, "read", "default").allowed:
         return RedirectResponse("/sign-in", status_code=303)
-    if request.method not in {"GET", "HEAD"}:
-        form = await read_form(request, served)
-        require_csrf(request, served, form)
-        request.state.form = form
     context = await run_in_threadpool(_context, request, served, caller)
-    if inspect.iscoroutinefunction(page.handler):
-        result: Response = await page.handler(request, context)
-        return result
     return await run_in_threadpool(page.handler, request, context)
 
 

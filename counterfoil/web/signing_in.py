@@ -4,7 +4,7 @@ GET shows what the link would do and changes nothing; the form's POST uses the l
 """
 
 import urllib.parse
-from typing import Final
+from typing import Final, Literal
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -21,6 +21,9 @@ from counterfoil.web.security import media_type, read_body, same_origin
 FORM_MAX_BYTES: Final = 64 * 1024
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
+# What the page says: no link yet; use this link?; it is used or over; no session is safe here.
+State = Literal["needed", "confirm", "over", "nowhere"]
+
 
 def mount(served: Served) -> list[StarletteRoute]:
     """Return the pages as Starlette knows them."""
@@ -29,35 +32,37 @@ def mount(served: Served) -> list[StarletteRoute]:
     async def get_sign_in(request: Request) -> Response:
         token = request.query_params.get("token", "")
         if not site.can_sign_in:
-            state = "nowhere"
-        elif not token:
-            state = "needed"
-        else:
+            return _page(request, "nowhere", status=403)
+        if token:
             works = await run_in_threadpool(signin.link_works, home.state, home.clock, token)
-            state = "confirm" if works else "over"
+            return _page(request, "confirm", token) if works else _page(request, "over", status=403)
+        if (await served.door.visitor(request)).csrf:
+            return RedirectResponse("/", status_code=303)
+        return _page(request, "needed")
+
+    def _page(request: Request, state: State, token: str = "", status: int = 200) -> Response:
         return render(
             request,
             "sign_in.html",
-            status=200 if state in {"confirm", "needed"} else 403,
+            status=status,
             state=state,
             token=token,
+            handle=signin.HANDLE,
             host=site.host,
             public_url=site.public_url,
-            handle=signin.HANDLE,
         )
 
     async def post_sign_in(request: Request) -> Response:
         form = await read_form(request, served)
         _require_same_origin(request, served)
         if not site.can_sign_in:
-            return RedirectResponse("/sign-in", status_code=303)
+            return _page(request, "nowhere", status=403)
         token = form.get("token", "")
         opened = await run_in_threadpool(
             signin.open_session, home.state, home.clock, home.randomness, token
         )
         if opened is None:
-            shown = urllib.parse.urlencode({"token": token[:128]})
-            return RedirectResponse(f"/sign-in?{shown}", status_code=303)
+            return _page(request, "over", status=403)
         response = RedirectResponse("/", status_code=303)
         sessions.set_cookie(response, site, opened.cookie)
         return response

@@ -15,7 +15,7 @@ from starlette.responses import StreamingResponse
 
 from counterfoil.errors import RequestError
 from counterfoil.policy.access import decide
-from counterfoil.web.api.route import INDEX_MAX, Call, Param, Raw, Route
+from counterfoil.web.api.route import Call, Param, Raw, Route
 
 HEARTBEAT_S: Final = 15.0
 # How many entries are read at once: a listener far behind must not hold the log in memory.
@@ -25,8 +25,8 @@ _PART: Final = 200
 async def get_live(call: Call) -> StreamingResponse:
     """Answer with entries from `Last-Event-ID` on, or from now on."""
     size = call.home.ledger.status(call.project).size
-    last = call.number("last-event-id")
-    start = size if last is None else last + 1
+    last = call.text("last-event-id")
+    start = int(last) + 1 if last else size
     if start > size:
         raise RequestError(
             "query_invalid", f"Last-Event-ID {last} is no entry: the log has {size}; start over"
@@ -93,9 +93,9 @@ ROUTES: Final = (
             Param(
                 name="last-event-id",
                 where="header",
-                doc="number of the last entry seen; what follows it is sent",
-                number=True,
-                maximum=INDEX_MAX,
+                doc="number of the last entry seen, -1 for none; what follows it is sent",
+                pattern="-1|0|[1-9][0-9]{0,15}",
+                maximum=16,
             ),
         ),
         answer=Raw(media_type="text/event-stream", doc="server-sent events"),
