@@ -12,9 +12,13 @@ from typing import Generic, TypeVar
 from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import Entry
 from counterfoil.events.event import BlobName
+from counterfoil.projections.approvals import ApprovalRow
+from counterfoil.projections.artifacts import ArtifactRow
 from counterfoil.projections.changes import ChangeRow
+from counterfoil.projections.commits import CommitRow
 from counterfoil.projections.deployments import DeploymentRow
 from counterfoil.projections.environments import EnvironmentRow
+from counterfoil.projections.mentions import SequenceGap
 from counterfoil.projections.releases import ReleaseRow
 from counterfoil.projections.runs import CaseRow, RunRow
 from counterfoil.projections.tests import TestRow
@@ -23,9 +27,12 @@ from counterfoil.projections.trace import Gap, Step, Trace
 __all__ = [
     "Activity",
     "ActorView",
+    "ApprovalRow",
+    "ArtifactRow",
     "BlobView",
     "CaseRow",
     "ChangeRow",
+    "CommitRow",
     "DeploymentRow",
     "EntryView",
     "EnvironmentRow",
@@ -227,24 +234,3 @@ class Activity:
     bucket_s: int
     counts: tuple[int, ...]
     firsts: tuple[int, ...]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class SequenceGap:
-    """Numbers a producer skipped.
-
-    Attributes:
-        producer: the producer's name.
-        boot: its start.
-        first: the first missing number.
-        last: the last missing number, inclusive.
-        before: entry number of the event with the number before the gap.
-        after: entry number of the event with the number after it.
-    """
-
-    producer: str
-    boot: str
-    first: int
-    last: int
-    before: int
-    after: int

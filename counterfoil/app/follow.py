@@ -111,9 +111,7 @@ class Follower:
         with self._moved:
             self._moved.wait_for(
                 lambda: (
-                    self._sizes.get(project, 0) >= size
-                    or project in self._stopped
-                    or self._closing
+                    self._sizes.get(project, 0) >= size or project in self._stopped or self._closing
                 ),
                 timeout_s,
             )
@@ -161,8 +159,8 @@ class Follower:
             try:
                 self.catch_up(project)
             except CounterfoilError as error:
-                _log.error("following %s stopped: %s", project, error)  # noqa: TRY400  one line for people; the cause is known
-            except Exception:
+                _log.error("following %s stopped: %s", project, error)
+            except Exception:  # noqa: BLE001  the thread must outlive a defect in one project
                 _log.exception("following %s stopped by a defect", project)
 
     def _catch_up(self, project: str) -> int:
@@ -253,9 +251,7 @@ class Follower:
             fold_batch(writing, projection, recorded)
 
 
-def fold_batch(
-    writing: Writing, projection: Projection[Any], recorded: Sequence[Recorded]
-) -> None:
+def fold_batch(writing: Writing, projection: Projection[Any], recorded: Sequence[Recorded]) -> None:
     """Fold entries into the rows of one noun, each version as its own.
 
     Versions do not depend on where a batch ends: the same log gives the same rows.

@@ -68,6 +68,26 @@ class Piece(msgspec.Struct, frozen=True):
     entry: int
 
 
+class Approval(msgspec.Struct, frozen=True):
+    """One step of an approval.
+
+    Attributes:
+        state: "requested", "signed" or "refused".
+        approval: the `approval:` ref, or None.
+        actor: pseudonym of who asked, signed or refused.
+        environment: the `env:` it is for, or None.
+        reason: in their words.
+        at: when, with entry and actor.
+    """
+
+    state: str
+    approval: str | None
+    actor: str | None
+    environment: str | None
+    reason: str | None
+    at: At
+
+
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """What every row has.
 
@@ -310,3 +330,42 @@ def is_production(name: str) -> bool:
     return not {"production", "prod", "live"}.isdisjoint(words.split()) and not {
         "pre", "non",
     } & set(words.split())  # fmt: skip
+
+
+APPROVAL_STATES = frozenset({"requested", "signed", "refused"})
+
+
+def approval_step(recorded: Recorded) -> Approval:
+    """Return the step of an approval an entry states; its predicate is one of the states."""
+    return Approval(
+        state=noun_of(recorded.entry.type)[1],
+        approval=first(about(recorded, "approval")),
+        actor=recorded.actor,
+        environment=first(refs_of(recorded, "env")),
+        reason=text(content(recorded), "reason"),
+        at=moment(recorded),
+    )
+
+
+def event_outcome(recorded: Recorded) -> str | None:
+    """Return how what an entry tells of ended, or None if it tells of no end.
+
+    One of "passed", "failed", "error", "skipped", "cancelled".
+    """
+    noun, predicate = noun_of(recorded.entry.type)
+    if noun in {"deployment", "service"} and predicate != "requested":
+        return {"succeeded": "passed", "failed": "failed", "cancelled": "cancelled"}.get(
+            delivery_state(noun, predicate, recorded)
+        )
+    if noun == "testcaserun" and predicate == "skipped":
+        return "skipped"
+    if predicate not in {"finished", "reported"}:
+        return None
+    for word in (
+        dig(custom(recorded), "outcome"),
+        dig(content(recorded), "outcome"),
+        dig(custom(recorded), "conclusion"),
+    ):
+        if (outcome := outcome_of(word)) is not None:
+            return outcome
+    return None

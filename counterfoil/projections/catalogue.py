@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from counterfoil.projections.approvals import APPROVALS
 from counterfoil.projections.artifacts import ARTIFACTS
 from counterfoil.projections.base import Projection
 from counterfoil.projections.changes import CHANGES
@@ -23,6 +24,7 @@ PROJECTIONS: tuple[Projection[Any], ...] = (
     CASES,
     TESTS,
     RELEASES,
+    APPROVALS,
     DEPLOYMENTS,
     ENVIRONMENTS,
 )

@@ -8,7 +8,7 @@ this number).  As of entry n means: the lines with an entry number of at most n.
 import dataclasses
 
 from counterfoil.events.refs import links as stated_links
-from counterfoil.projections.base import Recorded
+from counterfoil.projections.base import Recorded, kind_of
 
 SUBJECT = "subject"
 
@@ -55,6 +55,27 @@ class Arrival:
     seq: int | None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class SequenceGap:
+    """Numbers a producer skipped.
+
+    Attributes:
+        producer: the producer's name.
+        boot: its start.
+        first: the first missing number.
+        last: the last missing number, inclusive.
+        before: entry number of the event with the number before the gap.
+        after: entry number of the event with the number after it.
+    """
+
+    producer: str
+    boot: str
+    first: int
+    last: int
+    before: int
+    after: int
+
+
 def mentions(recorded: Recorded) -> tuple[Mention, ...]:
     """Return every (ref, role) the entry names, its subject first, without repeats."""
     entry = recorded.entry
@@ -64,9 +85,17 @@ def mentions(recorded: Recorded) -> tuple[Mention, ...]:
 
 
 def links(recorded: Recorded) -> tuple[Link, ...]:
-    """Return the links the entry states, without repeats."""
+    """Return the links the entry states, without repeats.
+
+    Those of a test are left out: they are its case rows, and a run of 100,000 cases would make
+    as many links to one commit.
+    """
     stated = stated_links(recorded.entry.subject, recorded.entry.refs)
-    triples = dict.fromkeys((link.source, link.role, link.target) for link in stated)
+    triples = dict.fromkeys(
+        (link.source, link.role, link.target)
+        for link in stated
+        if "test" not in {kind_of(link.source), kind_of(link.target)}
+    )
     return tuple(Link(source, role, target, recorded.index) for source, role, target in triples)
 
 

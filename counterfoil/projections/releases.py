@@ -3,6 +3,8 @@
 import msgspec
 
 from counterfoil.projections.base import (
+    APPROVAL_STATES,
+    Approval,
     At,
     Piece,
     Projection,
@@ -11,6 +13,7 @@ from counterfoil.projections.base import (
     Scalar,
     about,
     add_piece,
+    approval_step,
     content,
     delivery_state,
     first,
@@ -27,26 +30,6 @@ from counterfoil.projections.base import (
 CONTENTS = frozenset({"artifact", "commit", "change", "run"})
 CONTENT_ROLES = frozenset({"contains", "built-from", "tested-by", "input", "output", "part-of"})
 STEPS_KEPT = 300
-
-
-class Approval(msgspec.Struct, frozen=True):
-    """One step of an approval.
-
-    Attributes:
-        state: "requested", "signed" or "refused".
-        approval: the `approval:` ref, or None.
-        actor: pseudonym of who asked, signed or refused.
-        environment: the `env:` it is for, or None.
-        reason: in their words.
-        at: when, with entry and actor.
-    """
-
-    state: str
-    approval: str | None
-    actor: str | None
-    environment: str | None
-    reason: str | None
-    at: At
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -170,18 +153,10 @@ def _told(row: ReleaseRow, predicate: str, recorded: Recorded) -> ReleaseRow:
 
 
 def _approval(row: ReleaseRow, predicate: str, recorded: Recorded) -> ReleaseRow:
-    at = moment(recorded)
-    if predicate not in {"requested", "signed", "refused"}:
+    if predicate not in APPROVAL_STATES:
         what = f"{recorded.entry.type[:100]} is no step of an approval"
-        return msgspec.structs.replace(row, problems=odd(row.problems, at.entry, what))
-    step = Approval(
-        state=predicate,
-        approval=first(about(recorded, "approval")),
-        actor=recorded.actor,
-        environment=first(refs_of(recorded, "env")),
-        reason=text(content(recorded), "reason"),
-        at=at,
-    )
+        return msgspec.structs.replace(row, problems=odd(row.problems, recorded.index, what))
+    step = approval_step(recorded)
     return msgspec.structs.replace(row, approvals=(*row.approvals, step)[-STEPS_KEPT:])
 
 

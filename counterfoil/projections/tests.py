@@ -24,6 +24,7 @@ from counterfoil.projections.base import (
     text,
 )
 
+CASE_NOUN = "testcaserun"
 RUNS_KEPT = 30
 COLOURS = {"passed": "green", "failed": "red", "error": "red"}
 
@@ -74,15 +75,22 @@ class TestRow(Row, frozen=True, kw_only=True):
 
 
 def touches(recorded: Recorded) -> tuple[str, ...]:
-    """Return the test an entry gives an outcome to."""
-    return about(recorded, "test")[:1] if _outcome(recorded) is not None else ()
+    """Return the test an entry is about."""
+    return about(recorded, "test")[:1] if noun_of(recorded.entry.type)[0] == CASE_NOUN else ()
 
 
 def fold(key: str, row: TestRow | None, recorded: Recorded) -> TestRow:
-    """Return the test after one more outcome, in the order of the log."""
-    before = row or TestRow(ref=key)
+    """Return the test after one more outcome, in the order of the log.
+
+    What has no outcome (queued, started) only makes a test known.
+    """
+    before = row or TestRow(
+        ref=key, name=text(content(recorded), "testCase", "name"), entries=(recorded.index,)
+    )
+    outcome = _outcome(recorded)
+    if outcome is None:
+        return before
     at = moment(recorded)
-    outcome = _outcome(recorded) or ""
     colour = COLOURS.get(outcome, before.colour)
     run = (
         first(refs_of(recorded, "run", "part-of", "parent")) or first(about(recorded, "run")) or ""
@@ -112,7 +120,7 @@ def fold(key: str, row: TestRow | None, recorded: Recorded) -> TestRow:
 
 def _outcome(recorded: Recorded) -> str | None:
     noun, predicate = noun_of(recorded.entry.type)
-    if noun != "testcaserun":
+    if noun != CASE_NOUN:
         return None
     if predicate == "skipped":
         return "skipped"
@@ -124,13 +132,15 @@ def _outcome(recorded: Recorded) -> str | None:
 
 
 def _index(row: TestRow) -> dict[str, Scalar]:
-    return {"colour": row.colour, "outcome": row.outcome}
+    # Without a colour yet, what counts is the first outcome.
+    turned = row.since.entry if row.since else row.entries[0]
+    return {"colour": row.colour, "outcome": row.outcome, "turned": turned}
 
 
 TESTS = Projection(
     noun="tests",
     row=TestRow,
-    columns={"colour": "text", "outcome": "text"},
+    columns={"colour": "text", "outcome": "text", "turned": "integer"},
     touches=touches,
     fold=fold,
     index=_index,

@@ -1,0 +1,117 @@
+"""Who did it, as shown to people: pseudonyms become handles, and how we know is said.
+
+A pseudonym opens as long as the person's key is there; after erasure it stays a pseudonym for
+ever.  "Proven" is said only when the credential an entry came under is itself the actor: what a
+sender says about others stays a claim, however trusted the sender.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from counterfoil.app.answers import ActorView
+from counterfoil.app.opening import open_body
+from counterfoil.app.rows import Rows
+from counterfoil.events.entry import Entry, read_entry
+from counterfoil.ledger.store import KeyStore, LogReads
+
+NOBODY = ActorView(ref="", handle="nobody", kind="nobody", how="claimed")
+ERASED = "erased"
+REMEMBERED_MAX = 10_000
+
+# CloudEvents extension "Auth Context", authtype -> kind of actor.
+_KINDS = {
+    "user": "person",
+    "app_user": "person",
+    "service_account": "service",
+    "api_key": "service",
+    "system": "service",
+    "agent": "agent",
+    "unauthenticated": "nobody",
+}
+# Handles of the credentials whose ids are fixed; those of sessions are not kept in entries.
+_HANDLES = {"server": "counterfoil", "local": "local", "token:admin": "administrator"}
+
+
+def known_handle(recordedby: str) -> str | None:
+    """Return the handle of a credential by its id, or None if the id alone does not tell."""
+    return _HANDLES.get(recordedby)
+
+
+def authtype_of(body: bytes | None) -> str | None:
+    """Return the authtype an event's body states; None once erased."""
+    whole = msgspec.json.decode(body) if body is not None else None
+    authtype = whole.get("authtype") if isinstance(whole, dict) else None
+    return authtype if isinstance(authtype, str) else None
+
+
+class Actors:
+    """Turns pseudonyms into actors.
+
+    Args:
+        log, keys, rows: where to look.
+        handle_of: credential id -> handle, None if unknown.
+    """
+
+    def __init__(
+        self, log: LogReads, keys: KeyStore, rows: Rows,
+        handle_of: Callable[[str], str | None] = known_handle,
+    ) -> None:  # fmt: skip
+        self._log = log
+        self._keys = keys
+        self._rows = rows
+        self._handle_of = handle_of
+        self._remembered: dict[str, tuple[str | None, str]] = {}
+
+    def view(self, ref: str | None, authtype: str | None, recordedby: str) -> ActorView:
+        """Return the actor of one entry.
+
+        Args:
+            ref: the pseudonym, None if the entry names nobody.
+            authtype: what the event says the account is; None if that is erased.
+            recordedby: id of the credential the entry came under.
+        """
+        if ref is None:
+            return NOBODY
+        person = self._keys.person_by_pseudonym(ref)
+        if person is None:
+            return ActorView(ref, ERASED, _kind(authtype, ""), "claimed")
+        account = person.account
+        itself = account == recordedby or account == self._handle_of(recordedby)
+        return ActorView(ref, account, _kind(authtype, account), "proven" if itself else "claimed")
+
+    def of_entry(self, ref: str | None, entry: Entry, body: bytes | None) -> ActorView:
+        """Return the actor of an entry whose body is at hand."""
+        return self.view(ref, authtype_of(body), entry.recordedby)
+
+    def resolve(self, ref: str) -> ActorView:
+        """Return an actor by pseudonym alone: kind and how as of the last thing they did.
+
+        Somebody who is only named (an author, a reviewer) is a person by somebody's claim.
+        """
+        authtype, recordedby = self._last_act(ref)
+        return self.view(ref, authtype, recordedby)
+
+    def _last_act(self, ref: str) -> tuple[str | None, str]:
+        if ref in self._remembered:
+            return self._remembered[ref]
+        found: tuple[str | None, str] = (None, "")
+        for info in self._log.projects():
+            index = self._rows.acted(info.project, ref)
+            if index is None:
+                continue
+            [kept] = self._log.kept(info.project, index, index + 1)
+            entry = read_entry(kept.entry)
+            body = open_body(entry, kept, self._keys.event_key(info.project, index))
+            found = authtype_of(body), entry.recordedby
+            break
+        if len(self._remembered) >= REMEMBERED_MAX:
+            self._remembered.clear()
+        self._remembered[ref] = found
+        return found
+
+
+def _kind(authtype: str | None, account: str) -> str:
+    if account.endswith("[bot]"):
+        return "service"
+    return _KINDS.get(authtype or "user", "service")

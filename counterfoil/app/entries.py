@@ -1,0 +1,112 @@
+"""Single entries as people see them: opened as far as their keys are there, in one sentence."""
+
+from counterfoil.app.actors import Actors
+from counterfoil.app.answers import BlobView, EntryView, LogLine
+from counterfoil.app.opening import open_all, open_body, recorded_of
+from counterfoil.events.canonical import JSON
+from counterfoil.events.codec import join
+from counterfoil.events.entry import read_entry
+from counterfoil.events.event import BlobName
+from counterfoil.events.sentence import say
+from counterfoil.ledger.store import Kept, KeyStore, LogReads
+from counterfoil.projections.base import Recorded, event_outcome
+from counterfoil.tlog.tree import leaf_hash
+
+DEMO = "urn:counterfoil:demo"
+
+
+def is_demo(source: str) -> bool:
+    """Say whether a source is the demonstration data that comes with the program."""
+    return source == DEMO or source.startswith((f"{DEMO}:", f"{DEMO}/"))
+
+
+class Entries:
+    """Opens entries.
+
+    Args:
+        log, keys: where they and their keys are.
+        actors: who did it.
+    """
+
+    def __init__(self, log: LogReads, keys: KeyStore, actors: Actors) -> None:
+        self._log = log
+        self._keys = keys
+        self._actors = actors
+
+    def lines(self, project: str, indices: range) -> list[LogLine]:
+        """Return a range of entries as sentences, in order; their bodies are opened.
+
+        Raises:
+            EvidenceError: a body is not what its entry commits to.
+        """
+        kept = self._log.kept(project, indices.start, indices.stop)
+        keys = self._keys.event_keys(project, indices.start, indices.stop) if kept else {}
+        return [self._line(one, keys.get(one.index)) for one in kept]
+
+    def view(self, project: str, index: int, receipt: bytes) -> EntryView:
+        """Return one entry with everything that can be opened of it.
+
+        Raises:
+            EvidenceError: a part is not what the entry commits to.
+        """
+        [kept] = self._log.kept(project, index, index + 1)
+        entry = read_entry(kept.entry)
+        opened = open_all(entry, kept, self._keys, project)
+        event = join(entry, opened.body, opened.personal)
+        recorded = recorded_of(kept, entry, opened.body)
+        return EntryView(
+            index=index,
+            entry=entry,
+            bytes=kept.entry,
+            leaf_hash=leaf_hash(kept.entry),
+            event=event,
+            erased=opened.erased,
+            receipt=receipt,
+            actor=self._actors.of_entry(recorded.actor, entry, opened.body),
+            sentence=_sentence(recorded),
+            outcome=event_outcome(recorded),
+            blobs=_blobs(event, kept),
+            demo=is_demo(entry.source),
+        )
+
+    def _line(self, kept: Kept, event_key: bytes | None) -> LogLine:
+        entry = read_entry(kept.entry)
+        body = open_body(entry, kept, event_key)
+        recorded = recorded_of(kept, entry, body)
+        return LogLine(
+            index=kept.index,
+            time=entry.time,
+            recordedtime=entry.recordedtime,
+            actor=self._actors.of_entry(recorded.actor, entry, body),
+            sentence=_sentence(recorded),
+            outcome=event_outcome(recorded),
+            demo=is_demo(entry.source),
+            via=entry.via,
+            source=entry.source,
+            type=entry.type,
+            subject=entry.subject,
+            erased=body is None,
+        )
+
+
+def _sentence(recorded: Recorded) -> str:
+    return say(recorded.entry.type, recorded.entry.subject, dict(recorded.data))
+
+
+def _blobs(event: dict[str, JSON], kept: Kept) -> tuple[BlobView, ...]:
+    data = event.get("data")
+    named = data.get("blobs") if isinstance(data, dict) else None
+    if not isinstance(named, list):
+        return ()
+    views = []
+    for position, blob in enumerate(named):
+        if not isinstance(blob, dict):
+            continue
+        name = BlobName(
+            digest=str(blob.get("digest", "")),
+            name=str(blob.get("name", "")),
+            mediatype=str(blob.get("mediatype", "")),
+        )
+        stored = kept.blobs[position] if position < len(kept.blobs) else ""
+        views.append(BlobView(name, stored or None))
+    return tuple(views)

@@ -1,0 +1,333 @@
+"""Questions put to views.db: every one of them as of an entry.
+
+`as_of` is an entry number (0-based) or None for as far as the rows have followed.  Lists come in
+parts: the cursor is the place of the last row shown, so a part never repeats or skips a row of
+the same moment.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from counterfoil.app.answers import Page
+from counterfoil.errors import RequestError
+from counterfoil.projections.base import Projection, Row, Scalar
+from counterfoil.projections.mentions import Link, SequenceGap
+from counterfoil.stores.tables import KEYS_PER_QUERY, Tables, as_of_clause
+
+LIMIT_MAX = 1_000
+GAPS_MAX = 1_000
+
+RowT = TypeVar("RowT", bound=Row)
+
+
+class Rows:
+    """Read-only queries over the tables of one views.db."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._schema = tables.schema
+
+    def one(
+        self, projection: Projection[RowT], project: str, key: str, as_of: int | None
+    ) -> RowT | None:
+        """Return the row of this key, or None."""
+        return self.some(projection, project, [key], as_of).get(key)
+
+    def some(
+        self, projection: Projection[RowT], project: str, keys: Sequence[str], as_of: int | None
+    ) -> dict[str, RowT]:
+        """Return the rows of these keys, as far as there are any."""
+        table = self._schema.nouns[projection.noun]
+        found: dict[str, RowT] = {}
+        with self._tables.read() as connection:
+            for start in range(0, len(keys), KEYS_PER_QUERY):
+                query = sa.select(table.c.key, table.c.row).where(
+                    table.c.project == project,
+                    table.c.key.in_(keys[start : start + KEYS_PER_QUERY]),
+                    as_of_clause(table, as_of),
+                )
+                for key, row in connection.execute(query):
+                    found[key] = msgspec.json.decode(row, type=projection.row)
+        return found
+
+    def page(
+        self, projection: Projection[RowT], project: str, *, as_of: int | None,
+        cursor: str | None, limit: int, order: str = "first", ascending: bool = False,
+        where: dict[str, Scalar] | None = None,
+    ) -> Page[RowT]:  # fmt: skip
+        """Return a part of the rows of a noun.
+
+        Args:
+            projection: which noun.
+            project: of which log.
+            as_of: as of which entry.
+            cursor: from the part before, or None for the first.
+            limit: rows wanted, at most `LIMIT_MAX`.
+            order: the integer column to sort by; rows that are equal there are sorted by key.
+            ascending: smallest first.
+            where: index column -> value it must have.
+
+        Raises:
+            RequestError: `query_invalid`: the cursor is none of ours.
+        """
+        table = self._schema.nouns[projection.noun]
+        limit = max(1, min(limit, LIMIT_MAX))
+        wanted = [table.c.project == project, as_of_clause(table, as_of)]
+        wanted += [table.c[name] == value for name, value in (where or {}).items()]
+        place = table.c[order]
+        beyond = []
+        if cursor is not None:
+            at, key = _read_cursor(cursor)
+            after = place > at if ascending else place < at
+            beyond = [sa.or_(after, sa.and_(place == at, table.c.key > key))]
+        sorting = place.asc() if ascending else place.desc()
+        with self._tables.read() as connection:
+            total = connection.scalar(sa.select(sa.func.count()).select_from(table).where(*wanted))
+            lines = connection.execute(
+                sa.select(place, table.c.key, table.c.row)
+                .where(*wanted, *beyond)
+                .order_by(sorting, table.c.key.asc())
+                .limit(limit + 1)
+            ).all()
+        rows = tuple(msgspec.json.decode(row, type=projection.row) for _, _, row in lines[:limit])
+        more = len(lines) > limit
+        return Page(rows, _write_cursor(*lines[limit - 1][:2]) if more else None, total or 0)
+
+    def case_counts(
+        self, project: str, runs: Sequence[str], as_of: int | None
+    ) -> dict[str, dict[str, int]]:
+        """Return how many cases of each run have which outcome; runs without cases are {}."""
+        table = self._schema.nouns["cases"]
+        counted: dict[str, dict[str, int]] = {run: {} for run in runs}
+        with self._tables.read() as connection:
+            for start in range(0, len(runs), KEYS_PER_QUERY):
+                query = (
+                    sa.select(table.c.run, table.c.outcome, sa.func.count())
+                    .where(
+                        table.c.project == project,
+                        table.c.run.in_(runs[start : start + KEYS_PER_QUERY]),
+                        as_of_clause(table, as_of),
+                    )
+                    .group_by(table.c.run, table.c.outcome)
+                    .order_by(table.c.run, table.c.outcome)
+                )
+                for run, outcome, count in connection.execute(query):
+                    counted[run][outcome] = count
+        return counted
+
+    def links(self, project: str, refs: Sequence[str], as_of: int | None, limit: int) -> list[Link]:
+        """Return up to `limit` links from or to any of `refs`, oldest first."""
+        table = self._schema.links
+        found: list[Link] = []
+        for side in (table.c.source, table.c.target):
+            query = (
+                sa.select(table.c.source, table.c.role, table.c.target, table.c.entry)
+                .where(table.c.project == project, side.in_(refs))
+                .order_by(table.c.entry)
+                .limit(limit)
+            )
+            if as_of is not None:
+                query = query.where(table.c.entry <= as_of)
+            with self._tables.read() as connection:
+                found += [Link(*line) for line in connection.execute(query)]
+        return sorted(set(found), key=lambda link: (link.entry, link.source, link.role))[:limit]
+
+    def names(self, project: str, start: str, as_of: int | None, limit: int) -> list[str]:
+        """Return up to `limit` mentioned refs that begin with `start`, in order."""
+        table = self._schema.mentions
+        query = (
+            sa.select(table.c.ref)
+            .where(
+                table.c.project == project,
+                table.c.ref >= start,
+                # "g" is beyond every hexadecimal digit that can follow.
+                table.c.ref < start + "g",
+            )
+            .distinct()
+            .order_by(table.c.ref)
+            .limit(limit)
+        )
+        if as_of is not None:
+            query = query.where(table.c.entry <= as_of)
+        with self._tables.read() as connection:
+            return list(connection.scalars(query))
+
+    def mentioned(
+        self, project: str, refs: Sequence[str], as_of: int | None, limit: int = 1
+    ) -> list[int]:
+        """Return the first entries that name any of `refs`, ascending."""
+        table = self._schema.mentions
+        query = (
+            sa.select(table.c.entry)
+            .where(table.c.project == project, table.c.ref.in_(refs))
+            .distinct()
+            .order_by(table.c.entry)
+            .limit(limit)
+        )
+        if as_of is not None:
+            query = query.where(table.c.entry <= as_of)
+        with self._tables.read() as connection:
+            return list(connection.scalars(query))
+
+    def acted(self, project: str, actor: str) -> int | None:
+        """Return the last entry this pseudonym is the actor of, or None."""
+        table = self._schema.mentions
+        query = sa.select(sa.func.max(table.c.entry)).where(
+            table.c.project == project, table.c.ref == actor, table.c.role == "actor"
+        )
+        with self._tables.read() as connection:
+            found: int | None = connection.scalar(query)
+        return found
+
+    def position_at(self, project: str, recordedtime: str) -> int:
+        """Return the number of the last entry recorded at or before a moment, or -1."""
+        table = self._schema.arrivals
+        query = (
+            sa.select(table.c.entry)
+            .where(table.c.project == project, table.c.recordedtime <= recordedtime)
+            .order_by(table.c.recordedtime.desc(), table.c.entry.desc())
+            .limit(1)
+        )
+        with self._tables.read() as connection:
+            found = connection.scalar(query)
+        return -1 if found is None else found
+
+    def recordedtime(self, project: str, entry: int) -> str | None:
+        """Return when an entry was recorded, or None if the rows do not reach it."""
+        table = self._schema.arrivals
+        query = sa.select(table.c.recordedtime).where(
+            table.c.project == project, table.c.entry == entry
+        )
+        with self._tables.read() as connection:
+            return connection.scalar(query)
+
+    def sources(self, project: str, as_of: int | None) -> list[tuple[str, int, int]]:
+        """Return (source, entries from it, number of the last) by source."""
+        table = self._schema.arrivals
+        query = (
+            sa.select(table.c.source, sa.func.count(), sa.func.max(table.c.entry))
+            .where(table.c.project == project)
+            .group_by(table.c.source)
+            .order_by(table.c.source)
+        )
+        if as_of is not None:
+            query = query.where(table.c.entry <= as_of)
+        with self._tables.read() as connection:
+            return [(source, count, last) for source, count, last in connection.execute(query)]
+
+    def arrived(self, project: str, entries: Sequence[int]) -> dict[int, tuple[str, str]]:
+        """Return (recordedtime, via) of entries by number."""
+        table = self._schema.arrivals
+        found: dict[int, tuple[str, str]] = {}
+        with self._tables.read() as connection:
+            for start in range(0, len(entries), KEYS_PER_QUERY):
+                query = sa.select(table.c.entry, table.c.recordedtime, table.c.via).where(
+                    table.c.project == project,
+                    table.c.entry.in_(entries[start : start + KEYS_PER_QUERY]),
+                )
+                found |= {entry: (time, via) for entry, time, via in connection.execute(query)}
+        return found
+
+    def hours(self, project: str, start: str, as_of: int | None) -> list[tuple[str, str, int]]:
+        """Return (source, hour "2026-11-20T12", entries) recorded from `start` on."""
+        table = self._schema.arrivals
+        hour = sa.func.substr(table.c.recordedtime, 1, 13)
+        query = (
+            sa.select(table.c.source, hour, sa.func.count())
+            .where(table.c.project == project, table.c.recordedtime >= start)
+            .group_by(table.c.source, hour)
+        )
+        if as_of is not None:
+            query = query.where(table.c.entry <= as_of)
+        with self._tables.read() as connection:
+            return [(source, at, count) for source, at, count in connection.execute(query)]
+
+    def sequence_gaps(
+        self, project: str, as_of: int | None, producers: Sequence[tuple[str, str]] | None = None
+    ) -> list[SequenceGap]:
+        """Return numbers that never arrived, within one start of a producer, in order.
+
+        Args:
+            project: of which log.
+            as_of: as of which entry.
+            producers: only these (producer, boot) pairs; all if None.
+        """
+        table = self._schema.arrivals
+        wanted = [table.c.project == project, table.c.producer.is_not(None)]
+        if as_of is not None:
+            wanted.append(table.c.entry <= as_of)
+        if producers is not None:
+            if not producers:
+                return []
+            pairs = [
+                sa.and_(table.c.producer == producer, table.c.boot == boot)
+                for producer, boot in producers[:KEYS_PER_QUERY]
+            ]
+            wanted.append(sa.or_(*pairs))
+        window: dict[str, Any] = {
+            "partition_by": (table.c.producer, table.c.boot),
+            "order_by": (table.c.seq, table.c.entry),
+        }
+        numbered = (
+            sa.select(
+                table.c.producer,
+                table.c.boot,
+                table.c.seq,
+                table.c.entry,
+                sa.func.lag(table.c.seq).over(**window).label("seq_before"),
+                sa.func.lag(table.c.entry).over(**window).label("entry_before"),
+            )
+            .where(*wanted)
+            .subquery()
+        )
+        at = numbered.c
+        query = (
+            sa.select(at.producer, at.boot, at.seq_before, at.seq, at.entry_before, at.entry)
+            .where(at.seq - at.seq_before > 1)
+            .order_by(at.producer, at.boot, at.seq)
+            .limit(GAPS_MAX)
+        )
+        with self._tables.read() as connection:
+            return [
+                SequenceGap(producer, boot, before + 1, seq - 1, entry_before, entry)
+                for producer, boot, before, seq, entry_before, entry in connection.execute(query)
+            ]
+
+    def numbering(self, project: str, entries: Sequence[int]) -> list[tuple[str, str]]:
+        """Return the (producer, boot) pairs that numbered these entries."""
+        table = self._schema.arrivals
+        found: set[tuple[str, str]] = set()
+        with self._tables.read() as connection:
+            for start in range(0, len(entries), KEYS_PER_QUERY):
+                query = sa.select(table.c.producer, table.c.boot).where(
+                    table.c.project == project,
+                    table.c.entry.in_(entries[start : start + KEYS_PER_QUERY]),
+                    table.c.producer.is_not(None),
+                )
+                found |= {(producer, boot) for producer, boot in connection.execute(query)}
+        return sorted(found)
+
+
+def _write_cursor(place: int, key: str) -> str:
+    return base64.urlsafe_b64encode(f"{place} {key}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[int, str]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        text = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
+        place, _, key = text.partition(" ")
+        if place.isascii() and place.isdigit() and len(place) < 19:
+            return int(place), key
+    except (binascii.Error, ValueError) as error:
+        raise _cursor_invalid() from error
+    raise _cursor_invalid()
+
+
+def _cursor_invalid() -> RequestError:
+    return RequestError("query_invalid", "that is no cursor from here; begin without one")
