@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from counterfoil.events.canonical import JSON
-from counterfoil.events.kinds import LINKED, EventType, cdevents_type
+from counterfoil.events.kinds import EventType, cdevents_type
 
 _DIGEST = "0b31b1c02ff458ad9b7b81cbdf8f028bd54699fa151f221d1e8de6817db93427"
 _PURL = f"pkg:oci/shop@sha256%3A{_DIGEST}?tag=1.4.2"
@@ -27,7 +27,7 @@ def _artifact(
         noun="artifact",
         meaning=meaning,
         title=title,
-        row=LINKED,
+        row="artifacts",
         ident=_PURL,
         subject=f"artifact:sha256:{_DIGEST}",
         content=content,

@@ -1,6 +1,6 @@
 """Commits: what was written down in a repository."""
 
-from counterfoil.events.kinds import LINKED, own_type
+from counterfoil.events.kinds import own_type
 
 TYPES = (
     own_type(
@@ -8,7 +8,7 @@ TYPES = (
         noun="commit",
         meaning="A commit arrived in a repository, or was found in its history.",
         title="pushed {thing}[ to {data.branch}][: {data.message}]",
-        row=LINKED,
+        row="commits",
         subject="commit:acme/shop@9fceb02d0ae598e95dc970b74767f19372d61af8",
         data={
             "branch": "main",

@@ -9,9 +9,8 @@ CDEVENTS = "dev.cdevents."
 OWN = "dev.cdeventsx.counterfoil-"
 CDEVENTS_VERSION = "0.5.1"
 
-# Reasons for "no row", said once.
+# The reason for "no row", said once.
 LISTED = "no row: it is listed and searched as an entry; nothing is counted from it"
-LINKED = "no row: its refs and links are what the trace of a commit or release is made of"
 
 _SOURCE = "https://ci.example/acme/shop"
 _TIME = "2026-11-20T12:00:00.000Z"
@@ -168,8 +167,8 @@ def _envelope(
         "time": _TIME,
         "authtype": actor[0],
         "authid": actor[1],
-        "data": data,
     }
     if subject is not None:
         event["subject"] = subject
+    event["data"] = data
     return event

@@ -2,6 +2,8 @@
 
 from counterfoil.events.kinds import LISTED, own_type
 
+# SHA-256 of the bytes: <testsuites name="cart"/> and a line feed.
+_REPORT_DIGEST = "sha256:c10ad2582da169b861057a33e6924b0086439d59eabcb5d2609b8b6768b47042"
 _SERVER = ("system", "counterfoil")
 
 TYPES = (
@@ -56,7 +58,15 @@ TYPES = (
         title="handed in a report[, {data.name}][ with {data.cases} cases][ of {thing}]",
         row=LISTED,
         subject="run:acme/shop/902",
-        data={"name": "junit.xml", "dialect": "junit", "cases": 97, "size_bytes": 48211},
+        data={
+            "name": "junit.xml",
+            "dialect": "junit",
+            "cases": 97,
+            "size_bytes": 26,
+            "blobs": [
+                {"digest": _REPORT_DIGEST, "name": "junit.xml", "mediatype": "application/xml"}
+            ],
+        },
         members={
             "name": "the file's name",
             "dialect": "how it was read",

@@ -51,7 +51,7 @@ KINDS: dict[str, Kind] = {
     "actor": Kind(
         "a person, a service or an agent, by account; a pseudonym in entries",
         "PROVIDER:ACCOUNT",
-        "actor:github:ana-dev",
+        "actor:github.com:ana-dev",
     ),
     "approval": Kind(
         "one request for approval and the answers to it", "any id", "approval:shop-1.4.2-production"

@@ -2,7 +2,7 @@
 
 A title is text with fields: `{thing}` is what it happened to, `{content.summary}`,
 `{custom.x}` and `{data.x}` are members of the event, `{result}`, `{review}`, `{artifact}`,
-`{service}` and `{task}` are made from several.  A part in `[...]` is left out if a field in it says nothing.
+`{ident}`, `{service}` and `{task}` are made from several.  A part in `[...]` is left out if a field in it says nothing.
 
 Total: whatever the data is, there is a sentence of at most 200 characters.  It is plain text:
 control and bidirectional formatting characters in it become U+FFFD, so it cannot dress up as
@@ -99,6 +99,7 @@ class _Fields:
             "result": self._result,
             "review": self._review,
             "artifact": self._artifact,
+            "ident": self._ident,
             "service": self._service,
             "task": self._task,
         }
@@ -140,9 +141,13 @@ class _Fields:
         ref = artifact_of(purl)
         return spell(ref) if ref else _word(purl)
 
+    def _ident(self) -> str | None:
+        stated = _word(_dig(self.roots["data"], "subject", "id"))
+        return stated or (_word(self.subject.partition(":")[2]) if self.subject else None)
+
     def _service(self) -> str | None:
-        ident = _word(_dig(self.roots["data"], "subject", "id"))
-        return ident or (spell(self.subject) if self.subject else None)
+        stated = _word(_dig(self.roots["data"], "subject", "id"))
+        return stated or (f"a service by {spell(self.subject)}" if self.subject else "a service")
 
     def _task(self) -> str | None:
         name = _word(_dig(self.roots["content"], "taskName"))

@@ -91,17 +91,17 @@ TYPES = (
     _incident(
         "detected",
         "A machine saw that something is wrong.",
-        "detected {thing}[ in {content.environment.id}][: {content.description}]",
+        "detected incident[ {ident}][ in {content.environment.id}][: {content.description}]",
     ),
     _incident(
         "reported",
         "Somebody said that something is wrong.",
-        "reported {thing}[ in {content.environment.id}][: {content.description}]",
+        "reported incident[ {ident}][ in {content.environment.id}][: {content.description}]",
         {"ticketURI": "https://tickets.example/INC-77"},
     ),
     _incident(
         "resolved",
         "It is right again.",
-        "resolved {thing}[ in {content.environment.id}][: {content.description}]",
+        "resolved incident[ {ident}][ in {content.environment.id}][: {content.description}]",
     ),
 )
