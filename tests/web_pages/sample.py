@@ -25,9 +25,9 @@ from counterfoil.clock import parse_time
 from counterfoil.events.entry import Entry, write_entry
 from counterfoil.events.event import BlobName
 from counterfoil.events.refs import Named
-from counterfoil.projections.base import At, Piece
+from counterfoil.projections.base import Approval, At, Piece
 from counterfoil.projections.environments import Deployed
-from counterfoil.projections.releases import Approval, Delivery
+from counterfoil.projections.releases import Delivery
 from counterfoil.projections.tests import TestRun
 from counterfoil.tlog.checkpoint import sign_checkpoint
 from counterfoil.tlog.note import SignerKey
@@ -63,7 +63,7 @@ def at(entry: int, time: str, actor: str | None = "actor:ci") -> At:
     return At(entry, f"2026-11-20T{time}Z", actor)
 
 
-def log_line(  # noqa: PLR0913  one story, many facts
+def log_line(
     index: int, time: str, actor: str, sentence: str, *, outcome: str | None = None,
     happened: str | None = None, demo: bool = False, erased: bool = False,
 ) -> LogLine:  # fmt: skip
@@ -272,11 +272,11 @@ ACTIVITY = Activity(
 EMPTY_ACTIVITY = Activity(start=None, end=None, bucket_s=3600, counts=(), firsts=())
 BOARD = Board(
     health=HEALTH, running=Page((RUNNING,), None, 1), counted=COUNTED, red=RED,
-    releases=(RELEASE,), environments=(ENVIRONMENT,), lines=LINES, sources=SOURCES,
+    waiting=Page((), None, 0), environments=(ENVIRONMENT,), lines=LINES, sources=SOURCES,
 )  # fmt: skip
 EMPTY_BOARD = Board(
     health=EMPTY_HEALTH, running=Page((), None, 0), counted={}, red=Page((), None, 0),
-    releases=(), environments=(), lines=(), sources=(),
+    waiting=Page((), None, 0), environments=(), lines=(), sources=(),
 )  # fmt: skip
 
 
@@ -293,3 +293,11 @@ def frame(path: str = "/", as_of: int | None = None, *, empty: bool = False) -> 
         shown_time=None if empty else "2026-11-20T14:03:22.400Z",
         now=NOW,
     )
+
+
+BY_ENTRY = {
+    each.entry: log_line(
+        each.entry, each.time[11:19], each.actor or "", each.sentence, outcome=each.outcome
+    )
+    for each in STEPS
+}

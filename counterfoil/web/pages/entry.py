@@ -19,7 +19,7 @@ from counterfoil.tlog.note import VerifierKey, parse_note
 from counterfoil.tlog.receipt import Receipt, parse_receipt
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
-from counterfoil.web.pages.frame import frame_of, links_of, vkey_of
+from counterfoil.web.pages.frame import frame_of, links_of
 from counterfoil.web.pages.parts import Banner, Links, Mark, RefChip, Who, mark, ref_chip, who
 from counterfoil.web.pages.releases import via_words
 from counterfoil.web.pages.render import render
@@ -57,6 +57,7 @@ class Path:
     width: float
     height: float
     start: tuple[float, float]
+    label_y: float
     end: tuple[float, float]
     knots: tuple[Knot, ...]
     spine: str
@@ -284,7 +285,9 @@ def _path(receipt: Receipt, size: int) -> Path:
     end_y = 108.0 - 62.0 if count else 108.0
     points = [*((knot.x, knot.y) for knot in knots), (right, end_y)]
     spine = "M" + "L".join(f"{x} {y}" for x, y in points)
-    return Path(width, height, (left, 108.0), (right, end_y), tuple(knots), spine)
+    # The number of the entry stands where its first neighbour does not.
+    label_y = 134.0 if knots and knots[0].other_y < knots[0].y else 92.0
+    return Path(width, height, (left, 108.0), label_y, (right, end_y), tuple(knots), spine)
 
 
 def _hex(data: bytes) -> str:
@@ -308,7 +311,7 @@ def entry_page(request: Request, context: Context) -> Response:
         )
     view = build_entry(
         reader.entry(context.project, index),
-        vkey_of(context),
+        reader.vkey(context.project),
         size,
         as_hex=request.query_params.get("bytes") == "hex",
         links=links_of(context),

@@ -13,10 +13,9 @@ from typing import Final
 from starlette.requests import Request
 
 from counterfoil.app.answers import Activity, Health
-from counterfoil.tlog.note import VerifierKey, parse_vkey
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
-from counterfoil.web.pages.parts import Bar, Links, bars
+from counterfoil.web.pages.parts import DEFAULT_PROJECT, Bar, Links, bars
 from counterfoil.web.pages.render import theme_of
 
 # name, path, key after `g`, stands after the rule; only pages that exist.
@@ -84,8 +83,7 @@ class Frame:
     home_href: str
     live_href: str
     live_headers: str
-    other_theme: str
-    theme_href: str
+    themes: tuple[NavItem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +103,6 @@ def now_of(context: Context) -> datetime.datetime:
 def links_of(context: Context) -> Links:
     """Return the links of this request's project and moment."""
     return Links(context.project, context.as_of)
-
-
-def vkey_of(context: Context) -> VerifierKey:
-    """Return the key this server's log signs with, for readers to compute with themselves."""
-    keys = context.home.directory / context.home.config.keys.directory
-    return parse_vkey((keys / f"{context.project}.vkey").read_text("ascii").strip())
 
 
 def frame_of(request: Request, context: Context, active: str) -> Frame:
@@ -162,7 +154,6 @@ def build_frame(
     def here(at: int | None) -> str:
         return links.at(at).to(place.path, **{k: v for k, v in query.items() if k != "project"})
 
-    other = "light" if place.theme == "dark" else "dark"
     newest = health.size - 1
     return Frame(
         project=links.project,
@@ -179,8 +170,17 @@ def build_frame(
         home_href=links.to("/"),
         live_href=f"/v1/live?project={links.project}",
         live_headers=json.dumps({"Last-Event-ID": str(newest)} if newest >= 0 else {}),
-        other_theme=other,
-        theme_href=Links("default", None).to("/theme", choice=other, back=here(links.as_of)),
+        themes=tuple(
+            NavItem(
+                text,
+                Links(DEFAULT_PROJECT, None).to("/theme", choice=choice, back=here(links.as_of)),
+                choice == place.theme,
+                False,
+                "",
+                "",
+            )
+            for text, choice in (("as the system", ""), ("light", "light"), ("dark", "dark"))
+        ),
     )
 
 

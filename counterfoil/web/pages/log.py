@@ -13,7 +13,7 @@ from counterfoil.errors import RequestError
 from counterfoil.tlog.note import VerifierKey
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
-from counterfoil.web.pages.frame import frame_of, links_of, now_of, vkey_of
+from counterfoil.web.pages.frame import frame_of, links_of, now_of
 from counterfoil.web.pages.now import HealthLine, SourceLine, health_lines, source_line
 from counterfoil.web.pages.parts import Empty, Line, Links, line
 from counterfoil.web.pages.render import render
@@ -122,7 +122,7 @@ def log_page(request: Request, context: Context) -> Response:
         reader.log_lines(context.project, as_of=context.as_of, before=before, limit=LINES_PER_PAGE),
         reader.health(context.project),
         reader.sources(context.project, as_of=context.as_of),
-        vkey_of(context),
+        reader.vkey(context.project),
         before=before,
         public_url=context.public_url,
         links=links_of(context),

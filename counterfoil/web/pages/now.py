@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from counterfoil.app.answers import (
     ActorView,
+    ApprovalRow,
     EnvironmentRow,
     Health,
     LogLine,
     Page,
-    ReleaseRow,
     RunRow,
     SourceRow,
     TestRow,
@@ -134,7 +134,7 @@ class Board:
     running: Page[RunRow]
     counted: Mapping[str, Mapping[str, int]]
     red: Page[TestRow]
-    releases: Sequence[ReleaseRow]
+    waiting: Page[ApprovalRow]
     environments: Sequence[EnvironmentRow]
     lines: Sequence[LogLine]
     sources: Sequence[SourceRow]
@@ -197,7 +197,6 @@ def _figures(board: Board, now: datetime.datetime) -> tuple[Figure, ...]:
         for one in environment.deployed
     ]
     live.sort(key=lambda pair: pair[1].at.entry, reverse=True)
-    waiting = _waiting(board.releases)
     latest = live[0][1] if live else None
     return (
         Figure("Red tests", words.number(board.red.total), "fail" if board.red.total else "",
@@ -209,18 +208,19 @@ def _figures(board: Board, now: datetime.datetime) -> tuple[Figure, ...]:
                f"since {words.when(latest.at.time, now)}" + (
                    f", and {words.number(len(live) - 1)} more" if len(live) > 1 else "")
                if latest else "no deployment to production is recorded"),
-        Figure("Waiting for a signature", words.number(len(waiting)), "",
-               words.listing(waiting[:2]) if waiting else "nobody was asked"),
+        Figure("Waiting for a signature", words.number(board.waiting.total), "",
+               _waiting_words(board.waiting)),
     )  # fmt: skip
 
 
-def _waiting(releases: Sequence[ReleaseRow]) -> list[str]:
-    """Return names of releases somebody was asked to approve and nobody answered since."""
-    return [
-        row.ref.partition(":")[2]
-        for row in releases
-        if row.approvals and row.approvals[-1].state == "requested"
+def _waiting_words(page: Page[ApprovalRow]) -> str:
+    """Name what the first few requests without an answer are about."""
+    if not page.total:
+        return "no request is without an answer"
+    names = [
+        (row.approves[0].ref if row.approves else row.ref).partition(":")[2] for row in page.rows
     ]
+    return words.listing(names[:2])
 
 
 def _red(row: TestRow, links: Links, now: datetime.datetime) -> RedTest:
@@ -278,7 +278,7 @@ def source_line(row: SourceRow, links: Links, now: datetime.datetime) -> SourceL
     """Build the line of one source with its last 24 hours."""
     day = sum(row.buckets)
     return SourceLine(
-        name=row.source,
+        name=row.source.removeprefix("https://"),
         href=links.entry(row.last),
         last=words.ago(row.last_time, now),
         count=words.number(row.count),
@@ -314,7 +314,7 @@ def now_page(request: Request, context: Context) -> Response:
         running=running,
         counted=reader.case_counts(project, [row.ref for row in running.rows], as_of=as_of),
         red=reader.tests(project, as_of=as_of, limit=RED_SHOWN, colour="red"),
-        releases=reader.releases(project, as_of=as_of, limit=50).rows,
+        waiting=reader.approvals(project, as_of=as_of, limit=2, state="requested"),
         environments=reader.environments(project, as_of=as_of),
         lines=reader.log_lines(project, as_of=as_of, limit=FEED_LINES),
         sources=reader.sources(project, as_of=as_of),

@@ -16,6 +16,8 @@ from counterfoil.web.pages import words
 DEFAULT_PROJECT: Final = "default"
 GAP_MARKS_MAX: Final = 3
 LATE_S: Final = 60.0
+# How an address says "before the first entry": entry numbers begin at 0.
+BEFORE_ALL: Final = "1970-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Links:
 
     Args:
         project: the project of the page.
-        as_of: entry index of the moment, or None for now.
+        as_of: entry index of the moment, -1 for before the first entry, or None for now.
     """
 
     project: str
@@ -36,7 +38,7 @@ class Links:
         if self.project != DEFAULT_PROJECT:
             pairs["project"] = self.project
         if self.as_of is not None:
-            pairs.setdefault("as_of", str(self.as_of))
+            pairs.setdefault("as_of", str(self.as_of) if self.as_of >= 0 else BEFORE_ALL)
         safe = urllib.parse.urlencode(pairs, safe=":/@", quote_via=urllib.parse.quote)
         return f"{path}?{safe}" if safe else path
 
@@ -347,8 +349,8 @@ class Counts:
         """Cases that passed."""
         return self.by_outcome.get("passed", 0)
 
-    def progress(self) -> Progress | None:
-        """Draw the counts; None when nothing was counted."""
+    def progress(self, *, running: bool = False) -> Progress | None:
+        """Draw the counts; None when nothing was counted.  What still runs is not green yet."""
         if not self.total:
             return None
         red, passed = (100 * n / self.total for n in (self.red, self.passed))
@@ -356,7 +358,7 @@ class Counts:
             part
             for part in (
                 Part("failed", 0, round(red, 2)),
-                Part("passed", round(red, 2), round(passed, 2)),
+                Part("done" if running else "passed", round(red, 2), round(passed, 2)),
             )
             if part.width
         )

@@ -357,5 +357,6 @@ def release_page(request: Request, context: Context) -> Response:
     if row is None:
         raise RequestError("not_found", f"no release {ref} is known here at this moment")
     trace = reader.trace(context.project, ref, as_of=context.as_of)
-    view = build_release(row, trace, {}, reader.resolve, links_of(context), now_of(context))
+    lines = reader.lines(context.project, [step.entry for step in trace.steps])
+    view = build_release(row, trace, lines, reader.resolve, links_of(context), now_of(context))
     return render(request, "release.html", frame=frame_of(request, context, "/releases"), view=view)

@@ -161,7 +161,7 @@ def run_line(
         detail=row.reason or "",
         href=links.to("/run", ref=row.ref),
         state=state_of(row),
-        progress=counts.progress(),
+        progress=counts.progress(running=row.state == "running"),
         refs=tuple(ref_chip(ref, links) for ref in named),
         who=who(resolve(at.actor) if at and at.actor else None),
         when=words.when(at.time, now) if at else "unknown",

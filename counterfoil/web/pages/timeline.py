@@ -24,10 +24,13 @@ ROW: Final = 23.0
 PAD: Final = 8.0
 FOLD_AFTER_S: Final = 3 * 3600.0
 FOLD_WIDTH: Final = 30.0
-CHARACTER: Final = 6.6
+CHARACTER: Final = 7.3
 ROWS_MAX: Final = 5
-LABEL_MAX: Final = 46
+LABEL_MAX: Final = 40
 POINTS_MAX: Final = 80
+BROKEN: Final = 56.0
+# On these lanes a thread joins the points, so labels stand in the row above it.
+THREADED: Final = frozenset({"Commits"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ class Axis:
         """Return the labels of the axis: the day where a piece begins, then round times."""
         step_s = next(
             (s for s in (300, 900, 1800, 3600, 7200, 14400, 43200, 86400)
-             if s * self.per_second >= 80),
+             if s * self.per_second >= 90),
             86400 * 7,
         )  # fmt: skip
         made: list[Text] = []
@@ -153,20 +156,20 @@ class Axis:
         for start, end, left in self.pieces:
             if left - 4 >= free_from:
                 made.append(Text(round(left, 1), 18, _day_label(start), "start", "tick"))
-                free_from = left + 82
+                free_from = left + len(_day_label(start)) * CHARACTER + 6
             at = start.replace(hour=0, minute=0, second=0, microsecond=0)
             while at <= end and self.per_second:
                 x = self.x(at)
-                if at >= start and x - 20 >= free_from and x < AXIS_RIGHT - 44:
+                if at >= start and x - 22 >= free_from and x < AXIS_RIGHT - 44:
                     form = "%H:%M" if step_s < 86400 else "%-d %b"
                     made.append(Text(x, 18, at.strftime(form), "middle", "tick"))
-                    free_from = x + 44
+                    free_from = x + 48
                 at += datetime.timedelta(seconds=step_s)
         return tuple(made)
 
 
 def _day_label(at: datetime.datetime) -> str:
-    return f"{at.strftime('%a')} {words.day(at)}, {at.strftime('%H:%M')}"
+    return f"{at.strftime('%a')} {words.day(at)}"
 
 
 def _fold_label(before: datetime.datetime, after: datetime.datetime) -> str:
@@ -247,6 +250,10 @@ class _Rows:
             self.taken.append([])
         return all(right <= start or end <= left for start, end in self.taken[row])
 
+    def first_free(self, left: float, right: float) -> int:
+        """Return the highest row with room, 0 when none has."""
+        return next((row for row in range(ROWS_MAX) if self.free(row, left, right)), 0)
+
     def take(self, row: int, left: float, right: float) -> None:
         while len(self.taken) <= row:
             self.taken.append([])
@@ -271,11 +278,15 @@ def _lane(
         end = words.moment(step.end) if step.end else None
         width = max(axis.x(end) - left, 0.0) if end and end > at else 0.0
         width = max(width, 8.0) if end else 0.0
-        row = next((r for r in range(ROWS_MAX) if rows.free(r, left - 6, left + width + 6)), 0)
+        row = 1 if name in THREADED else rows.first_free(left - 6, left + width + 6)
         rows.take(row, left - 6, left + width + 6)
         bodies.append((step, left, width, row))
     for step, left, width, row in bodies:
-        label = _label(rows, step.label, left, width, row, top)
+        label = (
+            _above(rows, step.label, left, top)
+            if name in THREADED
+            else _label(rows, step.label, left, width, row, top)
+        )
         shapes.append(
             Shape(
                 x=left,
@@ -290,8 +301,8 @@ def _lane(
         marks[row] = mark(step.entry, links)
     missing = tuple(_missing(rows, gap, hangs.get(gap.number), top) for gap in gaps)
     used = max((row for row, taken in enumerate(rows.taken) if taken), default=0) + 1
-    on_first = [left for _, left, _, row in bodies if row == 0]
-    thread = (min(on_first), max(on_first), _y(top, 0)) if len(on_first) > 1 else None
+    threaded = [left for _, left, _, _ in bodies] if name in THREADED else []
+    thread = (min(threaded), max(threaded), _y(top, 1)) if len(threaded) > 1 else None
     return Lane(
         name=name,
         y=top,
@@ -325,25 +336,39 @@ def _label(rows: _Rows, text: str, left: float, width: float, row: int, top: flo
     return None
 
 
+def _above(rows: _Rows, text: str, left: float, top: float) -> Text | None:
+    """Place a label over or under its point, starting or ending there; never on the thread."""
+    shown = words.plain_visible(text, LABEL_MAX)
+    long = len(shown) * CHARACTER
+    for row in (0, 2):
+        for start, anchor, x in ((left - 6, "start", left - 6), (left + 6 - long, "end", left + 6)):
+            if rows.free(row, start, start + long):
+                rows.take(row, start, start + long + 8)
+                lift = 6 if row == 0 else 0
+                return Text(round(x, 1), _y(top, row) + lift, shown, anchor, "")
+    return None
+
+
 def _missing(rows: _Rows, gap: GapLine, at: float | None, top: float) -> Missing:
-    shown = words.plain_visible(f"Gap {gap.number}: {gap.what}", 100)
-    long = len(shown) * (CHARACTER + 0.4)
+    """Place the broken line of a gap and its words: right, left, a row below, then cut."""
+    shown = words.plain_visible(f"Gap {gap.number}: {gap.what}")
     start = at if at is not None else AXIS_LEFT + 4
-    row, on_left = 0, False
-    for row in range(ROWS_MAX + 4):
-        if rows.free(row, start - 4, start + 62 + long):
-            break
-        if rows.free(row, start - 62 - long, start + 4):
-            on_left = True
-            break
-    else:
-        # Nothing is left: the words are cut to what the row has.
-        start, shown = AXIS_LEFT + 4, shown[:100]
-        long = min(long, AXIS_RIGHT - start - 62)
-    if on_left:
-        rows.take(row, start - 62 - long, start + 4)
-        label = Text(round(start - 56, 1), _y(top, row) + 4, shown, "end", "gap-text")
-        return Missing(round(start - 50, 1), _y(top, row), 44, label, f"#gap-{gap.number}")
-    rows.take(row, start - 4, start + 62 + long)
-    label = Text(round(start + 56, 1), _y(top, row) + 4, shown, "start", "gap-text")
-    return Missing(round(start + 6, 1), _y(top, row), 44, label, f"#gap-{gap.number}")
+    wide = CHARACTER + 0.5
+    for limit in (len(shown), 72, 48, 32, 24):
+        said = shown if len(shown) <= limit else shown[: limit - 1] + "…"
+        reach = BROKEN + len(said) * wide
+        for row in range(ROWS_MAX):
+            if rows.free(row, start - 4, start + reach):
+                rows.take(row, start - 4, start + reach)
+                return _broken(gap, said, start + 6, start + 52, "start", _y(top, row))
+            if rows.free(row, start - reach, start + 4):
+                rows.take(row, start - reach, start + 4)
+                return _broken(gap, said, start - 46, start - 52, "end", _y(top, row))
+    row = len(rows.taken)
+    rows.take(row, AXIS_LEFT, AXIS_RIGHT)
+    return _broken(gap, f"Gap {gap.number}", AXIS_LEFT + 4, AXIS_LEFT + 52, "start", _y(top, row))
+
+
+def _broken(gap: GapLine, said: str, x: float, text_x: float, anchor: str, y: float) -> Missing:
+    label = Text(round(text_x, 1), y + 4, said, anchor, "gap-text")
+    return Missing(round(x, 1), y, 40, label, f"#gap-{gap.number}")

@@ -54,14 +54,25 @@ def plain_visible(text: str, limit: int = TEXT_LIMIT) -> str:
     return "".join(f"[{run}]" if box else run for run, box in pieces(text, limit))
 
 
-def visible(text: str, limit: int = TEXT_LIMIT) -> Markup:
+def visible(
+    text: str, limit: int = TEXT_LIMIT, *, lines: bool = False, paths: bool = False
+) -> Markup:
     r"""Return outside text as markup: escaped, bounded, hidden characters as visible boxes.
+
+    With `lines`, line ends stay line ends: for `pre`, where they act on nothing else.  With
+    `paths`, a narrow column may break the text after a slash.
 
     >>> str(visible("a<b\x00"))
     '<bdi class="outside">a&lt;b<span class="box">U+0000</span></bdi>'
     """
     inner = Markup("").join(
-        Markup('<span class="box">{}</span>').format(run) if box else escape(run)
+        Markup("\n")
+        if box and lines and run == "U+000A"
+        else Markup('<span class="box">{}</span>').format(run)
+        if box
+        else escape(run).replace("/", Markup("/<wbr>"))
+        if paths
+        else escape(run)
         for run, box in pieces(text, limit)
     )
     return Markup('<bdi class="outside">{}</bdi>').format(inner)

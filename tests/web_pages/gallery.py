@@ -1,0 +1,167 @@
+"""Every page in every state, rendered from the story, from nothing, and from a hostile sender."""
+
+import dataclasses
+from functools import cache
+
+from counterfoil.app.answers import ActorView, Page
+from counterfoil.web.pages import entry, log, now, releases, runs
+from counterfoil.web.pages.parts import Links
+from counterfoil.web.pages.render import html
+from tests.web_pages import sample
+
+# What a sender might put into any text: markup, script, an attribute's end, direction control.
+HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>\u202egpj.exe\x00{{ 7*7 }}"
+SIGN_IN = ("needed", "confirm", "over", "nowhere")
+
+
+def _full(links: Links) -> dict[str, str]:
+    as_of = links.as_of
+    at = (sample.resolve, links, sample.NOW)
+    counts = runs.counts_of(sample.FINISHED, sample.COUNTED)
+    return {
+        "now": html("now.html", theme="", frame=sample.frame("/", as_of),
+                    view=now.build_now(sample.BOARD, *at)),
+        "runs": html("runs.html", theme="", frame=sample.frame("/runs", as_of),
+                     view=runs.build_runs(sample.RUNS, sample.COUNTED, *at)),
+        "run": html("run.html", theme="", frame=sample.frame("/runs", as_of),
+                    view=runs.build_run(sample.FINISHED, counts, sample.CASES, "failed", *at)),
+        "releases": html("releases.html", theme="", frame=sample.frame("/releases", as_of),
+                         view=releases.build_releases(Page((sample.RELEASE,), "c", 31), *at)),
+        "release": html("release.html", theme="", frame=sample.frame("/releases", as_of),
+                        view=releases.build_release(sample.RELEASE, sample.TRACE, sample.BY_ENTRY,
+                                                    *at)),
+        "entry": entry_page(links=links),
+        "log": html("log.html", theme="", frame=sample.frame("/log", as_of),
+                    view=log.build_log(sample.LINES, sample.HEALTH, sample.SOURCES,
+                                       sample.SIGNER.vkey, before=None,
+                                       public_url="http://localhost:8000", links=links,
+                                       now=sample.NOW)),
+    }  # fmt: skip
+
+
+def entry_page(receipt: bytes = sample.RECEIPT, links: Links = sample.LINKS, **more: str) -> str:
+    """Return the entry page, with another receipt or other data attributes if given."""
+    opened = dataclasses.replace(sample.OPENED, receipt=receipt)
+    view = entry.build_entry(opened, sample.SIGNER.vkey, 4712, as_hex=False, links=links)
+    frame = sample.frame("/log", links.as_of)
+    return html("entry.html", theme="", frame=frame, view=dataclasses.replace(view, **more))
+
+
+@cache
+def full() -> dict[str, str]:
+    """Return every page with the story's data."""
+    return _full(sample.LINKS)
+
+
+@cache
+def past() -> dict[str, str]:
+    """Return every page as of entry 4,660."""
+    return _full(Links("default", 4660))
+
+
+@cache
+def empty() -> dict[str, str]:
+    """Return the pages of an empty log."""
+    at = (sample.resolve, sample.LINKS, sample.NOW)
+    nothing = dataclasses.replace(sample.TRACE, steps=(), gaps=(), refs=())
+    bare = type(sample.RELEASE)(ref="release:shop@0", name="shop", version="0")
+    run = type(sample.FINISHED)(ref="run:acme/shop/1")
+
+    def made(template: str, view: object) -> str:
+        return html(template, theme="", frame=sample.frame("/", empty=True), view=view)
+
+    return {
+        "now": made("now.html", now.build_now(sample.EMPTY_BOARD, *at)),
+        "runs": made("runs.html", runs.build_runs(Page((), None, 0), {}, *at)),
+        "run": made("run.html", runs.build_run(run, runs.counts_of(run, {}), Page((), None, 0),
+                                               None, *at)),
+        "releases": made("releases.html", releases.build_releases(Page((), None, 0), *at)),
+        "release": made("release.html", releases.build_release(bare, nothing, {}, *at)),
+        "log": made("log.html", log.build_log((), sample.EMPTY_HEALTH, (), sample.SIGNER.vkey,
+                                              before=None, public_url="http://localhost:8000",
+                                              links=sample.LINKS, now=sample.NOW)),
+    }  # fmt: skip
+
+
+@cache
+def hostile() -> dict[str, str]:
+    """Return every page with a hostile text wherever a sender may put one."""
+    evil = HOSTILE
+    actor = ActorView("actor:x", evil, "person", "claimed")
+    lines = [dataclasses.replace(each, actor=actor, sentence=evil, outcome=evil, source=evil)
+             for each in sample.LINES]  # fmt: skip
+    run = type(sample.FINISHED)(
+        ref=f"run:{evil}", entries=(7,), name=evil, kind=evil, state="finished", outcome=evil,
+        reason=evil, commit=f"commit:{evil}@9fceb02", environment=f"env:{evil}",
+        started=sample.At(7, evil, "actor:x"), finished=sample.At(8, evil, None),
+        counts={evil: 3, "failed": 1}, warnings=(evil,), problems=((8, evil),),
+    )  # fmt: skip
+    cases = Page(tuple(
+        type(each)(ref=evil, entries=(9,), run=run.ref, test=f"test:{evil}", name=evil,
+                   outcome=evil, reason=evil, at=sample.At(9, evil))
+        for each in sample.CASES.rows
+    ), evil, 5)  # fmt: skip
+    release = type(sample.RELEASE)(
+        ref=f"release:{evil}", entries=(9,), name=evil, version=evil, title=evil, state=evil,
+        author="actor:x", contents=(sample.Piece(f"artifact:{evil}", evil, 9),),
+        deliveries=(sample.Delivery(None, f"env:{evil}", evil, sample.At(9, evil)),),
+        problems=((9, evil),),
+    )  # fmt: skip
+    trace = dataclasses.replace(
+        sample.TRACE, ref=release.ref, refs=(f"commit:{evil}@abc1234",),
+        steps=tuple(dataclasses.replace(each, label=evil, sentence=evil, outcome=evil)
+                    for each in sample.STEPS),
+        gaps=tuple(dataclasses.replace(each, what=evil, why=evil) for each in sample.GAPS),
+    )  # fmt: skip
+    board = dataclasses.replace(
+        sample.BOARD, lines=lines, running=Page((run,), None, 1),
+        sources=[dataclasses.replace(sample.SOURCES[0], source=evil)],
+        red=Page((type(sample.RED.rows[0])(ref=f"test:{evil}", name=evil, colour="red"),), None, 1),
+    )  # fmt: skip
+    opened = dataclasses.replace(
+        sample.OPENED, actor=actor, sentence=evil, event={"data": {evil: evil}}, erased=(evil,),
+        blobs=(dataclasses.replace(sample.OPENED.blobs[0],
+                                   name=dataclasses.replace(sample.OPENED.blobs[0].name,
+                                                            name=evil)),),
+    )  # fmt: skip
+
+    def resolve(_pseudonym: str) -> ActorView:
+        return actor
+
+    at = (resolve, sample.LINKS, sample.NOW)
+
+    def made(template: str, view: object) -> str:
+        return html(template, theme="", frame=sample.frame(), view=view)
+
+    counted = runs.counts_of(run, {})
+    return {
+        "now": made("now.html", now.build_now(board, *at)),
+        "runs": made("runs.html", runs.build_runs(Page((run,), evil, 1), {}, *at)),
+        "run": made("run.html", runs.build_run(run, counted, cases, evil, *at)),
+        "releases": made("releases.html", releases.build_releases(Page((release,), evil, 1), *at)),
+        "release": made("release.html", releases.build_release(release, trace, {}, *at)),
+        "entry": made("entry.html", entry.build_entry(opened, sample.SIGNER.vkey, 4712,
+                                                      as_hex=True, links=sample.LINKS)),
+        "log": made("log.html", log.build_log(lines, sample.HEALTH, sample.SOURCES,
+                                              sample.SIGNER.vkey, before=3, public_url=evil,
+                                              links=sample.LINKS, now=sample.NOW)),
+        "error": html("error.html", theme="", title="This did not work", message=evil,
+                      next_step=evil, code="not_found", code_status=404),
+        **{f"sign-in {state}": html("sign_in.html", theme="", state=state, token=evil, host=evil,
+                                    public_url=evil, handle=evil) for state in SIGN_IN},
+    }  # fmt: skip
+
+
+def around() -> dict[str, str]:
+    """Return the pages outside the frame."""
+    made = {
+        f"sign-in {state}": html("sign_in.html", theme="dark", state=state, token="t0ken",
+                                 host="foil.example", public_url="http://foil.example",
+                                 handle="administrator") for state in SIGN_IN
+    }  # fmt: skip
+    made["error"] = html(
+        "error.html", theme="", title="Nothing of that name is recorded",
+        message="no run run:acme/x is known here", next_step="Go back to now.", code="not_found",
+        code_status=404,
+    )  # fmt: skip
+    return made
