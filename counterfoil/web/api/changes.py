@@ -3,14 +3,16 @@
 from typing import Final
 
 from counterfoil.app.answers import ChangeRow
-from counterfoil.web.api.listing import listing
+from counterfoil.app.read import Reader
+from counterfoil.web.api.listing import Listing, listing
 
 ROUTES: Final = (
     listing(
         "/v1/changes",
-        "changes",
-        ChangeRow,
-        "List changes",
-        "Pull and merge requests with their commits and reviews.",
+        Listing[ChangeRow],
+        Reader.changes,
+        Reader.change,
+        summary="List changes",
+        doc="Pull and merge requests with their commits and reviews.",
     ),
 )

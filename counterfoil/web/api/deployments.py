@@ -3,14 +3,16 @@
 from typing import Final
 
 from counterfoil.app.answers import DeploymentRow
-from counterfoil.web.api.listing import listing
+from counterfoil.app.read import Reader
+from counterfoil.web.api.listing import Listing, listing
 
 ROUTES: Final = (
     listing(
         "/v1/deployments",
-        "deployments",
-        DeploymentRow,
-        "List deployments",
-        "What went to which environment, when, and how it ended.",
+        Listing[DeploymentRow],
+        Reader.deployments,
+        Reader.deployment,
+        summary="List deployments",
+        doc="What went to which environment, when, and how it ended.",
     ),
 )

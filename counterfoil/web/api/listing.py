@@ -1,16 +1,18 @@
 """What the calls that list one noun have in common: as of when, in which parts, which one.
 
-Every row carries its entry numbers.  Without `as_of` the answer is as of the last entry the
-views have followed, and says which: the next question can be asked as of the same entry.
+Every row carries its entry numbers, and every answer says as of which entry it is, so that the
+next question can be asked as of the same one.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, Final, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final, Generic, TypeVar
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
+from counterfoil.app.answers import Page
 from counterfoil.app.read import Reader
+from counterfoil.errors import UnavailableError
 from counterfoil.web.api.route import (
     AS_OF,
     CURSOR,
@@ -29,8 +31,7 @@ class Listing(msgspec.Struct, Generic[T]):
 
     project: str
     as_of: Annotated[
-        int | None,
-        msgspec.Meta(description="entry number the answer is as of; null for as far as followed"),
+        int, msgspec.Meta(ge=-1, description="entry number the answer is as of; -1 before any")
     ]
     total: Annotated[int, msgspec.Meta(ge=0, description="rows in all parts together")]
     items: Sequence[T]
@@ -43,34 +44,62 @@ REF: Final = Param(
     name="ref", doc="only the row of this ref, such as run:acme/shop/1874", maximum=1024
 )
 PARAMS: Final = (REF, AS_OF, CURSOR, LIMIT)
-ERRORS: Final = ("query_invalid",)
+ERRORS: Final = ("query_invalid", "busy")
+SETTLE_S: Final = 2.0
 
 
-def moment(call: Call) -> int | None:
-    """Return the entry index of `?as_of=`, None when it is absent; blocking."""
-    text = call.text("as_of")
-    return call.home.reader.position(call.project, text) if text else None
+def moment(call: Call) -> int:
+    """Return the entry index to answer as of; blocking, for `SETTLE_S` at most.
+
+    Without `?as_of=` that is the last entry, so whoever was answered 201 finds what they posted;
+    should the views be behind for longer, it is the last entry they have reached.
+
+    Raises:
+        UnavailableError: `busy`: the views have not reached the moment that was asked for.
+    """
+    home, project, text = call.home, call.project, call.text("as_of")
+    index = home.ledger.status(project).size - 1
+    if text:
+        index = home.reader.position(project, text)
+    if home.follower.wait_for(project, index + 1, SETTLE_S):
+        return index
+    followed = home.follower.size(project) - 1
+    if text:
+        raise UnavailableError(
+            "busy", f"entry {index} is recorded, the views have reached {followed}; ask again"
+        )
+    return followed
 
 
-def listing(path: str, noun: str, row: Any, summary: str, doc: str = "") -> Route:  # noqa: ANN401
+def listing(
+    path: str,
+    answer: type[Listing[T]],
+    many: Callable[..., Page[T]],
+    one: Callable[[Reader, str, str, int | None], T | None],
+    *,
+    summary: str,
+    doc: str,
+) -> Route:
     """Return the route that lists one noun.
 
     Args:
         path: of the call.
-        noun: name of the reader's list method; without its `s`, of the one that returns a row.
-        row: type of a row.
+        answer: `Listing` of the type of a row.
+        many: the reader's method that lists rows.
+        one: the reader's method that returns the row of a ref.
         summary: one line.
         doc: what a caller needs to know.
     """
 
-    def read(call: Call) -> Listing[Any]:
-        reader: Reader = call.home.reader
+    def read(call: Call) -> Listing[T]:
+        reader = call.home.reader
         as_of = moment(call)
         if ref := call.text("ref"):
-            found = getattr(reader, noun.removesuffix("s"))(call.project, ref, as_of)
-            rows = [] if found is None else [found]
+            found = one(reader, call.project, ref, as_of)
+            rows = () if found is None else (found,)
             return Listing(call.project, as_of, len(rows), rows, None)
-        page = getattr(reader, noun)(
+        page = many(
+            reader,
             call.project,
             as_of=as_of,
             cursor=call.text("cursor") or None,
@@ -78,18 +107,17 @@ def listing(path: str, noun: str, row: Any, summary: str, doc: str = "") -> Rout
         )
         return Listing(call.project, as_of, page.total, page.rows, page.cursor)
 
-    async def handler(call: Call) -> Listing[Any]:
+    async def handler(call: Call) -> Listing[T]:
         return await run_in_threadpool(read, call)
 
-    answer: Callable[[Call], Awaitable[Any]] = handler
     return Route(
         method="GET",
         path=path,
-        handler=answer,
+        handler=handler,
         verb="read",
         summary=summary,
         doc=doc,
         params=PARAMS,
-        answer=Listing[row],
+        answer=answer,
         errors=ERRORS,
     )

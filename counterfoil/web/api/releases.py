@@ -3,14 +3,16 @@
 from typing import Final
 
 from counterfoil.app.answers import ReleaseRow
-from counterfoil.web.api.listing import listing
+from counterfoil.app.read import Reader
+from counterfoil.web.api.listing import Listing, listing
 
 ROUTES: Final = (
     listing(
         "/v1/releases",
-        "releases",
-        ReleaseRow,
-        "List releases",
-        "What was released, from what, and where it went.",
+        Listing[ReleaseRow],
+        Reader.releases,
+        Reader.release,
+        summary="List releases",
+        doc="What was released, out of what, and where it went.",
     ),
 )

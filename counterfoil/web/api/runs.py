@@ -3,14 +3,16 @@
 from typing import Final
 
 from counterfoil.app.answers import RunRow
-from counterfoil.web.api.listing import listing
+from counterfoil.app.read import Reader
+from counterfoil.web.api.listing import Listing, listing
 
 ROUTES: Final = (
     listing(
         "/v1/runs",
-        "runs",
-        RunRow,
-        "List runs",
-        "Pipelines, builds and test suite runs, the latest first.",
+        Listing[RunRow],
+        Reader.runs,
+        Reader.run,
+        summary="List runs",
+        doc="Pipelines, builds and test suite runs, the one last heard of first.",
     ),
 )

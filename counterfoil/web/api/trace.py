@@ -36,6 +36,6 @@ ROUTES: Final = (
             AS_OF,
         ),
         answer=Trace,
-        errors=("ref_invalid",),
+        errors=("ref_invalid", "busy"),
     ),
 )

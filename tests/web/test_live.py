@@ -1,0 +1,150 @@
+"""GET /v1/live: every entry once, in order, over any number of reconnects."""
+
+import contextlib
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from counterfoil.web.api import live
+from tests.web_server import Running, event, running
+
+
+def post(web: Running, count: int) -> list[str]:
+    ids = []
+    for _ in range(count):
+        posted = event()
+        assert web.call("POST", "/v1/events", posted).status == 201
+        ids.append(posted["id"])
+    return ids
+
+
+@contextlib.contextmanager
+def listening(web: Running, last: str = "", query: str = "") -> Iterator[http.client.HTTPResponse]:
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=15)
+    headers = {"Host": web.host, "Authorization": f"Bearer {web.token}"}
+    if last:
+        headers["Last-Event-ID"] = last
+    with contextlib.closing(connection):
+        connection.request("GET", f"/v1/live{query}", headers=headers)
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        assert answer.getheader("content-type", "").startswith("text/event-stream")
+        assert answer.readline().startswith(b": the log has")
+        assert answer.readline() == b"\n"
+        yield answer
+
+
+def take(stream: http.client.HTTPResponse, count: int) -> list[tuple[int, dict[str, Any]]]:
+    """Return the next events as (id, data)."""
+    found: list[tuple[int, dict[str, Any]]] = []
+    number = -1
+    while len(found) < count:
+        line = stream.readline()
+        assert line, "the stream ended"
+        if line.startswith(b"id: "):
+            number = int(line[4:])
+        if line.startswith(b"data: "):
+            found.append((number, json.loads(line[6:])))
+    return found
+
+
+def test_what_is_recorded_arrives_while_listening(web: Running) -> None:
+    size = web.size()
+    with listening(web) as stream:
+        post(web, 2)
+        found = take(stream, 2)
+
+    assert [number for number, _ in found] == [size, size + 1]
+    assert [line["index"] for _, line in found] == [size, size + 1]
+    assert found[0][1]["sentence"]
+
+
+def test_a_reconnect_goes_on_after_the_last_entry_seen(web: Running) -> None:
+    """What was recorded while nobody listened arrives first, then what follows, none twice."""
+    with listening(web) as stream:
+        post(web, 1)
+        [(last, _)] = take(stream, 1)
+    post(web, 450)
+
+    with listening(web, str(last)) as stream:
+        missed = take(stream, 450)
+        post(web, 1)
+        following = take(stream, 1)
+
+    numbers = [number for number, _ in missed + following]
+    assert numbers == list(range(last + 1, last + 452))
+
+
+def test_minus_one_asks_for_everything(web: Running) -> None:
+    post(web, 1)
+    with listening(web, "-1") as stream:
+        assert take(stream, 1)[0][0] == 0
+
+
+@pytest.mark.parametrize("last", ["9007199254740991", "x", "1.5", "-2"])
+def test_an_id_that_no_entry_has_is_refused(web: Running, last: str) -> None:
+    """Waiting for it would look like a quiet log."""
+    refused = web.get("/v1/live", **{"Last-Event-ID": last})
+
+    assert (refused.status, refused.code) == (400, "query_invalid")
+
+
+def test_projects_have_streams_of_their_own(web: Running) -> None:
+    with listening(web, query="?project=other") as stream:
+        post(web, 1)
+        web.call("POST", "/v1/events?project=other", event(id="only-other"))
+        [(number, _)] = take(stream, 1)
+
+    assert number == web.size("other") - 1
+
+
+def test_a_quiet_stream_is_kept_warm(web: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proxies cut connections on which nothing is said."""
+    monkeypatch.setattr(live, "HEARTBEAT_S", 0.1)
+    with listening(web) as stream:
+        assert stream.readline() == b": still here\n"
+
+
+def test_a_stopping_server_ends_its_streams(tmp_path: Path) -> None:
+    """Otherwise stopping would wait for every open page."""
+    ended = threading.Event()
+
+    def listen(web: Running) -> None:
+        with listening(web) as stream:
+            started.set()
+            assert stream.read() == b""
+        ended.set()
+
+    started = threading.Event()
+    with running(tmp_path / "ledger") as web:
+        thread = threading.Thread(target=listen, args=(web,))
+        thread.start()
+        assert started.wait(10)
+    thread.join(10)
+
+    assert ended.is_set()
+
+
+def test_signing_out_ends_the_stream(web: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_S", 0.1)
+    from counterfoil.app import signin
+
+    home = web.home
+    address = signin.make_link(home.state, home.clock, home.randomness, "http://x")
+    opened = signin.open_session(home.state, home.clock, home.randomness, address[-64:])
+    assert opened is not None
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=15)
+    with contextlib.closing(connection):
+        headers = {"Host": web.host, "Cookie": f"counterfoil={opened.cookie}"}
+        connection.request("GET", "/v1/live", headers=headers)
+        answer = connection.getresponse()
+        assert answer.readline().startswith(b": the log has")
+        signin.end_session(home.state, opened.cookie)
+        rest = answer.read()
+
+    assert set(rest.split(b"\n")) <= {b"", b": still here"}

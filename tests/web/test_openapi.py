@@ -1,0 +1,109 @@
+"""The route table against everything that is made from it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import CHECKS
+
+from counterfoil.errors import CODES
+from counterfoil.policy.access import VERBS
+from counterfoil.web import openapi
+from counterfoil.web.api.table import ROUTES
+from tests.web_server import Running
+
+DOCS = Path(__file__).parents[2] / "docs" / "http.md"
+
+
+@pytest.fixture(scope="module")
+def described(web: Running) -> schemathesis.BaseSchema:
+    document = openapi.document(ROUTES, f"http://{web.host}")
+    # A stream does not end, so there is no answer to wait for: tests/web/test_live.py.
+    del document["paths"]["/v1/live"]
+    schema = schemathesis.openapi.from_dict(document)
+    schema.config.update(base_url=f"http://{web.host}")
+    return schema
+
+
+schema = schemathesis.pytest.from_fixture("described")
+
+
+@schema.parametrize()
+@settings(
+    max_examples=15,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.generate],
+)
+def test_no_request_gets_an_answer_that_is_not_documented(
+    case: schemathesis.Case[Any], web: Running
+) -> None:
+    """Whatever is sent: no 5xx, a documented status, content type, headers and body."""
+    case.call_and_validate(headers={"Authorization": f"Bearer {web.token}"}, timeout=10)
+
+
+def test_every_route_has_a_verb_of_the_door_and_errors_of_the_catalogue() -> None:
+    for route in ROUTES:
+        assert route.verb is None or route.verb in VERBS, route.name
+        assert set(route.all_errors) <= set(CODES), route.name
+
+
+def test_operation_ids_are_unique() -> None:
+    ids = [openapi.operation_id(route) for route in ROUTES]
+
+    assert len(ids) == len(set(ids))
+
+
+def test_what_changes_something_is_never_open() -> None:
+    """But for webhooks, where the vendor's signature is the credential."""
+    assert [route.path for route in ROUTES if route.method != "GET" and route.verb is None] == [
+        "/v1/webhooks/{source}"
+    ]
+
+
+def test_what_is_open_to_everyone_is_this_and_nothing_else() -> None:
+    assert [route.path for route in ROUTES if route.method == "GET" and route.verb is None] == [
+        "/log/{project}/checkpoint",
+        "/log/{project}/tile/{tile:path}",
+        "/healthz",
+        "/readyz",
+    ]
+
+
+def test_the_docs_name_every_call_and_no_other() -> None:
+    written = re.findall(
+        r"^\| `((?:GET|POST|PUT|DELETE) [^`]+)` \|", DOCS.read_text(), re.MULTILINE
+    )
+
+    assert written == [route.name for route in ROUTES]
+
+
+def test_the_docs_page_shows_every_call_and_every_code(web: Running) -> None:
+    page = web.call("GET", "/docs", token=None)
+
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    for route in ROUTES:
+        assert f"<code>{route.name}</code>".encode() in page.body
+    for code in CODES:
+        assert f'id="error-{code}"'.encode() in page.body
+    assert b"<script" not in page.body
+    assert b"http://" not in page.body.replace(b"http://www.w3.org", b"")
+
+
+def test_a_problem_documents_type_leads_to_its_line_on_the_docs_page(web: Running) -> None:
+    found = web.get("/v1/receipts?source=urn:x&id=nothing").json()
+
+    page = web.call("GET", found["type"].partition("#")[0], token=None).body
+    assert f'id="{found["type"].partition("#")[2]}"'.encode() in page
+
+
+def test_every_check_of_the_property_test_is_on() -> None:
+    """A check that is renamed away must not leave the test empty."""
+    assert {"not_a_server_error", "status_code_conformance", "response_schema_conformance"} <= set(
+        CHECKS.get_all_names()
+    )
