@@ -3,7 +3,7 @@
 The commits and the test run are real; the review, the approvals, the artifact and the deployments
 are not.  Everything here has the source `urn:counterfoil:demo` and accounts named after roles.
 It has gaps on purpose, for a trace to find: one commit was pushed after the review, the planned
-performance run never started, and the production deployment was requested before the approval.
+performance run never started, and production had the release before anybody approved it.
 """
 
 import datetime
@@ -47,15 +47,17 @@ def tell(commits: Sequence[Commit], tested: str) -> tuple[Event, ...]:
     """Return the made-up events of release 0.1.0, in the order of time.
 
     Args:
-        commits: the last commits up to and with the one released, oldest first; three at least.
+        commits: the last commits up to and with the one released, oldest first; four at least.
+            The last one is what the change became, the three before it were its heads.
         tested: RFC 3339 time at which the last real test run began.
     """
-    first, reviewed, head = commits[-3:]
-    change = _change(first, reviewed, head)
-    return (*change, *_release(head, max(tested, head.time)))
+    first, reviewed, late, head = commits[-4:]
+    change = _change(first, reviewed, late, head)
+    events = [*change, *_release(head, max(tested, head.time))]
+    return tuple(sorted(events, key=lambda event: parse_time(event.time)))
 
 
-def _change(first: Commit, reviewed: Commit, head: Commit) -> Iterable[Event]:
+def _change(first: Commit, reviewed: Commit, late: Commit, head: Commit) -> Iterable[Event]:
     repository: JSON = {"id": REPOSITORY}
     content: JSON = {"description": "Release 0.1.0", "repository": repository}
     named = [(f"branch:{REPOSITORY}@main", "target"), ("actor:demo:author", "author")]
@@ -69,7 +71,7 @@ def _change(first: Commit, reviewed: Commit, head: Commit) -> Iterable[Event]:
         [(reviewed.ref, "contains"), *named], content, {"action": "synchronize"},
     )  # fmt: skip
     yield _cdevent(
-        "change.reviewed.0.3.0", CHANGE, _between(reviewed.time, head.time), "demo:reviewer",
+        "change.reviewed.0.3.0", CHANGE, _between(reviewed.time, late.time), "demo:reviewer",
         [
             (f"review:{REPOSITORY}#1/1", "about"),
             (reviewed.ref, "reviewed"),
@@ -79,12 +81,12 @@ def _change(first: Commit, reviewed: Commit, head: Commit) -> Iterable[Event]:
     )  # fmt: skip
     # The gap: the head moves on, and nobody looks again.
     yield _cdevent(
-        "change.updated.0.3.0", CHANGE, head.time, author,
-        [(head.ref, "contains"), *named], content, {"action": "synchronize"},
+        "change.updated.0.3.0", CHANGE, late.time, author,
+        [(late.ref, "contains"), *named], content, {"action": "synchronize"},
     )  # fmt: skip
     yield _cdevent(
         "change.merged.0.3.0", CHANGE, _later(head.time, 5), author,
-        [(head.ref, "contains"), (head.ref, "merged-as"), *named], content,
+        [(late.ref, "contains"), (head.ref, "merged-as"), *named], content,
     )  # fmt: skip
 
 
@@ -95,7 +97,7 @@ def _release(head: Commit, tested: str) -> Iterable[Event]:
     yield _cdevent("build.started.0.3.0", BUILD, _later(tested, 20), builder, built)
     yield _cdevent(
         "build.finished.0.3.0", BUILD, _later(tested, 65), builder,
-        [*built, (ARTIFACT, "output")], artifact,
+        [*built, (ARTIFACT, "output")], artifact, {"conclusion": "success"},
     )  # fmt: skip
     yield _cdevent(
         "artifact.packaged.0.3.0", ARTIFACT, _later(tested, 66), builder,
@@ -125,15 +127,12 @@ def _release(head: Commit, tested: str) -> Iterable[Event]:
         "approval.requested", APPROVAL, _later(tested, 240), desk, asked,
         {"environment": "production", "reason": "0.1.0 has been in staging"},
     )  # fmt: skip
-    # The gap: asked to go before anybody had said that it may.
-    going = _deployment(3, "production", head, _later(tested, 270), production=True)
-    requested, *reported = going
-    yield requested
+    yield from _deployment(3, "production", head, _later(tested, 270), production=True)
+    # The gap: it is there before anybody has said that it may go.
     yield _own(
-        "approval.signed", APPROVAL, _later(tested, 300), "demo:approver", asked,
+        "approval.signed", APPROVAL, _later(tested, 495), "demo:approver", asked,
         {"environment": "production", "reason": "the test run on this commit was read"},
     )  # fmt: skip
-    yield from reported
 
 
 def _deployment(
