@@ -169,7 +169,7 @@ class Reader:
     def case_counts(
         self, project: str, run_refs: Sequence[str], as_of: int | None = None
     ) -> dict[str, dict[str, int]]:
-        """Return cases by outcome for each run; every attempt counts as its own case."""
+        """Return cases by outcome for each run; a case counts once, by its last attempt."""
         self._settle(project, as_of)
         return self._rows.case_counts(project, list(run_refs), as_of)
 

@@ -101,7 +101,10 @@ class Rows:
     def case_counts(
         self, project: str, runs: Sequence[str], as_of: int | None
     ) -> dict[str, dict[str, int]]:
-        """Return how many cases of each run have which outcome; runs without cases are {}."""
+        """Return how many cases of each run ended how; runs without cases are {}.
+
+        A case counts once, by its last attempt.
+        """
         table = self._schema.nouns["cases"]
         counted: dict[str, dict[str, int]] = {run: {} for run in runs}
         with self._tables.read() as connection:
@@ -111,6 +114,7 @@ class Rows:
                     .where(
                         table.c.project == project,
                         table.c.run.in_(runs[start : start + KEYS_PER_QUERY]),
+                        table.c.final == 1,
                         as_of_clause(table, as_of),
                     )
                     .group_by(table.c.run, table.c.outcome)

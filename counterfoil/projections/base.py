@@ -288,6 +288,13 @@ _OUTCOMES = {
 }
 
 
+# CDEvents' service.published says that a service can be reached, not that something was deployed.
+_SERVICE = {
+    "deployed": "succeeded",
+    "upgraded": "succeeded",
+    "rolledback": "succeeded",
+    "removed": "removed",
+}
 _DELIVERY = {
     "success": "succeeded",
     "succeeded": "succeeded",
@@ -312,7 +319,7 @@ def delivery_state(noun: str, predicate: str, recorded: Recorded) -> str:
     for a state that is none of these.
     """
     if noun == "service":
-        return "removed" if predicate == "removed" else "succeeded"
+        return _SERVICE.get(predicate, "unknown")
     if predicate == "requested":
         return "requested"
     body = content(recorded)

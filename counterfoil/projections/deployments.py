@@ -56,8 +56,8 @@ class DeploymentRow(Row, frozen=True, kw_only=True):
 
 def touches(recorded: Recorded) -> tuple[str, ...]:
     """Return the deployment an entry is about."""
-    noun, _ = noun_of(recorded.entry.type)
-    if noun in {"deployment", "service"}:
+    noun, predicate = noun_of(recorded.entry.type)
+    if noun == "deployment" or (noun == "service" and predicate != "published"):
         return about(recorded, "deployment")[:1]
     return ()
 

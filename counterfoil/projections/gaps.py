@@ -245,13 +245,27 @@ def _run_failed(known: Known) -> Iterator[Gap]:
             continue
         if any(_again(run, other) for other in known.runs.values()):
             continue
-        counts = counts_words(known.counts.get(ref) or run.counts)
+        counts = counts_words(run.counts or known.counts.get(ref) or {})
         said = f": {counts}" if counts else ""
         word = "failed" if run.outcome == "failed" else "broke off with an error"
         yield _gap(
             "run_failed", "Runs", ref, f"{_run_name(run)} {word}{said}.",
             "No later run of that name has passed on the same commit.", *_of(run.finished),
         )  # fmt: skip
+
+
+def _cases_missing(known: Known) -> Iterator[Gap]:
+    for ref, run in known.runs.items():
+        told = run.counts.get("total", 0)
+        held = sum(known.counts.get(ref, {}).values())
+        if run.state == "finished" and held < told:
+            yield _gap(
+                "cases_missing", "Runs", ref,
+                f"{_run_name(run)} was reported with {plural(told, 'case')} and has "
+                f"{held:,} on record.",
+                "How the others came out is one number, without entries behind it.",
+                *_of(run.finished),
+            )  # fmt: skip
 
 
 def _run_without_end(known: Known) -> Iterator[Gap]:
@@ -396,6 +410,7 @@ RULES: Mapping[str, Callable[[Known], Iterator[Gap]]] = MappingProxyType(
         "nothing_tested": _nothing_tested,
         "another_digest_tested": _another_digest_tested,
         "run_failed": _run_failed,
+        "cases_missing": _cases_missing,
         "run_without_end": _run_without_end,
         "run_without_outcome": _run_without_outcome,
         "no_approval": _no_approval,

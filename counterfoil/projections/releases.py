@@ -81,7 +81,9 @@ class ReleaseRow(Row, frozen=True, kw_only=True):
 
 def touches(recorded: Recorded) -> tuple[str, ...]:
     """Return the releases an entry is about, or asks, approves or deploys."""
-    noun, _ = noun_of(recorded.entry.type)
+    noun, predicate = noun_of(recorded.entry.type)
+    if noun == "service" and predicate == "published":
+        return ()
     if noun == "release":
         return about(recorded, "release")[:1]
     if noun in {"approval", "deployment", "service", "artifact"}:

@@ -21,6 +21,7 @@ from counterfoil.projections.base import (
     custom,
     dig,
     first,
+    flag,
     grow,
     moment,
     noun_of,
@@ -99,6 +100,7 @@ class CaseRow(Row, frozen=True, kw_only=True):
         duration_ms: how long it took.
         at: when it ended (or was skipped, or started), with entry and actor.
         environment: the `env:` it ran in.
+        final: false if the sender says that another attempt followed.
     """
 
     run: str
@@ -110,6 +112,7 @@ class CaseRow(Row, frozen=True, kw_only=True):
     duration_ms: int | None = None
     at: At | None = None
     environment: str | None = None
+    final: bool = True
 
 
 def touches_run(recorded: Recorded) -> tuple[str, ...]:
@@ -289,6 +292,7 @@ def fold_case(key: str, row: CaseRow | None, recorded: Recorded) -> CaseRow:
         duration_ms=_duration_ms(body, more) if outcome else before.duration_ms,
         at=before.at if settled and outcome is None else at,
         environment=first(refs_of(recorded, "env")) or before.environment,
+        final=flag(more, "final") is not False,
         entries=grow(before.entries, recorded.index),
         problems=problems,
     )
@@ -332,7 +336,9 @@ def _duration_ms(body: JSON, more: JSON) -> int | None:
 
 
 def _index_case(row: CaseRow) -> dict[str, Scalar]:
-    return {"run": row.run, "test": row.test, "outcome": row.outcome}
+    return {
+        "run": row.run, "test": row.test, "outcome": row.outcome, "final": int(row.final),
+    }  # fmt: skip
 
 
 RUNS = Projection(
@@ -346,7 +352,7 @@ RUNS = Projection(
 CASES = Projection(
     noun="cases",
     row=CaseRow,
-    columns={"run": "text", "test": "text", "outcome": "text"},
+    columns={"run": "text", "test": "text", "outcome": "text", "final": "integer"},
     touches=touches_case,
     fold=fold_case,
     index=_index_case,

@@ -141,7 +141,7 @@ def _runs(known: Known) -> Iterator[Step]:
             continue
         lane = "Build" if row.kind == "build" else "Runs"
         name = f"{row.name}, {name_of(ref)}" if row.name else name_of(ref)
-        counts = counts_words(known.counts.get(ref) or row.counts)
+        counts = counts_words(row.counts or known.counts.get(ref) or {})
         outcome = row.outcome if row.state == "finished" else "running"
         yield _step(
             lane, ref, began, _run_sentence(row, name, counts), f"{name} {counts}".strip(),
