@@ -48,7 +48,11 @@ TYPES = (
         content={"repository": _REPOSITORY},
         named=_NAMED,
         custom={"action": "synchronize", "head_sha": "9fceb02d0ae598e95dc970b74767f19372d61af8"},
-        members={**_MEMBERS, "customData.action": "what exactly was done, in the source's word"},
+        members={
+            **_MEMBERS,
+            "customData.action": "what exactly was done, in the source's word",
+            "customData.head_sha": "the head commit as the source has it",
+        },
         refs=_REFS,
     ),
     cdevents_type(
@@ -68,6 +72,7 @@ TYPES = (
         custom={"review_id": 80, "review_state": "approved"},
         members={
             **_MEMBERS,
+            "customData.review_id": "the review's number at its host",
             "customData.review_state": "`approved`, `changes_requested`, `commented` or "
             "`dismissed`; CDEvents has no member for it",
         },

@@ -34,6 +34,11 @@ TYPES = (
             "before, after": "the branch's tip before and after the push",
             "forced": "true if the push rewrote the branch",
             "commits": "how many commits the push brought",
+            "created, deleted": "true if the push made or removed the branch",
+            "tree": "hex id of its tree",
+            "files": "how many files it added, removed and modified",
+            "url": "where people look at it",
+            "event, action": "the delivery's kind and action, in the host's words",
         },
         refs={
             "parent": "the `commit:` right before it",

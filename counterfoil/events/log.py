@@ -83,7 +83,7 @@ TYPES = (
         row=LISTED,
         subject="repo:acme/shop",
         data={"event": "ping", "hook_id": 42},
-        members={"hook_id": "the webhook's number at its host"},
+        members={"event": "`ping`", "hook_id": "the webhook's number at its host"},
         refs={"about": "the `repo:`"},
     ),
 )

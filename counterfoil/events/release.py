@@ -31,7 +31,10 @@ def _release(predicate: str, meaning: str, title: str) -> EventType:
             "draft": "true while it is not public",
             "prerelease": "true if its author calls it that",
             "assets": "names of the files that come with it",
+            "target_commitish": "branch or commit it was made from, in the host's words",
+            "published_at": "when it was published, RFC 3339",
             "url": "where people look at it",
+            "event, action": "the delivery's kind and action, in the host's words",
         },
         refs={
             "built-from": "the `commit:` it was made from",

@@ -13,7 +13,8 @@ import re
 from collections.abc import Callable, Mapping
 
 from counterfoil.events.canonical import JSON
-from counterfoil.events.derived import artifact_of
+from counterfoil.events.derived import SUBJECT_KINDS, artifact_of
+from counterfoil.events.kinds import CDEVENTS
 from counterfoil.events.registry import EventType, lookup
 
 LENGTH_MAX = 200
@@ -87,7 +88,6 @@ class _Fields:
     """The fields of one event's title, by name."""
 
     def __init__(self, known: EventType, subject: str | None, data: JSON) -> None:
-        self.known = known
         self.subject = subject
         self.roots: Mapping[str, JSON] = {
             "data": data,
@@ -103,8 +103,10 @@ class _Fields:
             "service": self._service,
             "task": self._task,
         }
-        article = "an" if known.noun[0] in "aeiou" else "a"
-        self.unnamed = f"{article} {known.noun}"
+        stated = known.name.removeprefix(CDEVENTS).partition(".")[0]
+        kind = SUBJECT_KINDS.get(stated, known.noun)
+        self.word = _KIND_WORDS.get(kind, kind)
+        self.unnamed = f"{'an' if self.word[0] in 'aeiou' else 'a'} {self.word}"
 
     def get(self, name: str) -> str | None:
         """Return the words of a field, None if it says nothing."""
@@ -117,7 +119,7 @@ class _Fields:
         if self.subject:
             return spell(self.subject)
         ident = _word(_dig(self.roots["data"], "subject", "id"))
-        return f"{self.known.noun} {ident}" if ident else None
+        return f"{self.word} {ident}" if ident else None
 
     def _result(self) -> str | None:
         counts = _dig(self.roots["custom"], "counts") or _dig(self.roots["content"], "counts")

@@ -109,6 +109,8 @@ TYPES = (
             "reason": "why, free text",
             "severity": "`low`, `medium`, `high` or `critical`",
             "customData.attempt": "which attempt this is, from 1",
+            "customData.attempts": "how many there were",
+            "customData.ordinal": "0, or which of several cases of one name this is",
             "customData.final": "false if another attempt followed",
             "customData.duration_s": "how long it took, seconds",
             "customData.message, customData.text": "what the report says, cut, with its SHA-256",

@@ -167,7 +167,7 @@ def test_a_deeper_limit_can_be_given_and_is_exact() -> None:
         canonical.read(many, depth_max=1)
 
 
-@settings(derandomize=True, max_examples=400, deadline=None)
+@settings(derandomize=True, max_examples=250, deadline=None)
 @given(VALUES)
 def test_reading_gives_back_what_was_written(value: JSON) -> None:
     data = canonical.write(value)
@@ -176,7 +176,7 @@ def test_reading_gives_back_what_was_written(value: JSON) -> None:
     assert canonical.write(canonical.read(data)) == data
 
 
-@settings(derandomize=True, max_examples=600, deadline=None)
+@settings(derandomize=True, max_examples=300, deadline=None)
 @given(VALUES)
 def test_the_short_way_writes_what_the_careful_way_does(value: JSON) -> None:
     """`write` takes msgspec's text where it may; the rules one by one are the oracle."""
@@ -193,7 +193,7 @@ def test_members_stand_in_the_order_of_utf_16(value: JSON, name: str) -> None:
     assert list(read) == sorted(read, key=lambda one: one.encode("utf-16-be"))
 
 
-@settings(derandomize=True, max_examples=500, deadline=None)
+@settings(derandomize=True, max_examples=300, deadline=None)
 @given(st.binary(max_size=60) | st.text('[]{}",:\\u0d8tfn 19-+.eE', max_size=40).map(str.encode))
 def test_any_bytes_are_read_or_refused_by_name(data: bytes) -> None:
     try:

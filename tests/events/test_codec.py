@@ -187,12 +187,12 @@ _REFS = st.lists(
 
 @st.composite
 def events(draw: st.DrawFn) -> Event:
-    data: JSON = {"x": draw(_VALUES), "personal": draw(_POINTERS), "refs": draw(_REFS)}
+    data: dict[str, Any] = {"x": draw(_VALUES), "personal": draw(_POINTERS), "refs": draw(_REFS)}
     subject = draw(st.sampled_from(["run:1", "actor:a:x", None]))
     return event_of(data, subject=subject)
 
 
-@settings(derandomize=True, max_examples=500, deadline=None)
+@settings(derandomize=True, max_examples=300, deadline=None)
 @given(events())
 def test_joining_everything_gives_the_event_as_posted(event: Event) -> None:
     parts = codec.split(event)
@@ -201,7 +201,7 @@ def test_joining_everything_gives_the_event_as_posted(event: Event) -> None:
     assert codec.join(entry_of(event), parts.body, personal) == event.to_json()
 
 
-@settings(derandomize=True, max_examples=500, deadline=None)
+@settings(derandomize=True, max_examples=300, deadline=None)
 @given(events(), st.data())
 def test_what_is_shown_in_part_agrees_as_far_as_it_is_opened(
     event: Event, draw: st.DataObject

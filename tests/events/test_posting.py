@@ -419,7 +419,7 @@ _ANY = st.recursive(
 )
 
 
-@settings(derandomize=True, max_examples=400, deadline=None)
+@settings(derandomize=True, max_examples=250, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from([*posted(), "data_base64", "dataschema", "via", "ext", "Bad"]),
