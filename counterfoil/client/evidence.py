@@ -130,7 +130,8 @@ def _verify_file(
     if is_archive(head):
         _refuse_contents(event, opening)
         known = _required(given, str(path))
-        return _verify_exported(str(path), open_archive(path, project), known, against)
+        with open_archive(path, project) as reader:
+            return _verify_exported(str(path), reader, known, against)
     raise RequestError("not_a_ledger", f"{path} is no receipt and no zip or tar of an exported log")
 
 
@@ -139,14 +140,13 @@ def _verify_ledger(
 ) -> Report:
     findings = Findings()
     policy = given.policy if given is not None else None
-    result = check_ledger(path, policy, project, findings)
-    notes = list(result.notes)
-    keys = [key for log in result.logs if (key := log.key) is not None]
-    if policy is None:
-        policy = Policy(tuple(Log(key) for key in keys))
-    held = {log.origin: log.held for log in result.logs}
-    for kept in against:
-        notes += _hold_against(kept, policy, held, findings)
+    with check_ledger(path, policy, project, findings) as result:
+        notes = list(result.notes)
+        if policy is None:
+            policy = Policy(tuple(Log(log.key) for log in result.logs if log.key is not None))
+        held = {log.origin: log.held for log in result.logs}
+        for kept in against:
+            notes += _hold_against(kept, policy, held, findings)
     return Report(
         target=str(path),
         logs=tuple(log.seen for log in result.logs) or (_NO_LOG,),

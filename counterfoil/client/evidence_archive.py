@@ -13,6 +13,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -102,11 +103,12 @@ def is_archive(head: bytes) -> bool:
     return zipped or packed or head[at : at + len(magic)] == magic
 
 
-def open_archive(path: Path, project: str | None) -> ArchiveLog:
-    """Find the exported log in an archive.
+@contextmanager
+def open_archive(path: Path, project: str | None) -> Iterator[ArchiveLog]:
+    """Find the exported log in an archive, which stays open for the block.
 
     Args:
-        path: the archive; it stays open as long as the log is used.
+        path: the archive.
         project: which log, by the name of its folder, where there are several.
 
     Raises:
@@ -114,28 +116,27 @@ def open_archive(path: Path, project: str | None) -> ArchiveLog:
             `usage`: several logs and no project.
         UnavailableError: `storage`.
     """
-    try:
-        # The log is read out of the open file, so it is closed with the last reader of it.
-        file = path.open("rb")
-    except OSError as error:
-        raise unreadable(path, error) from error
-    try:
-        head = file.read(512)
-        file.seek(0)
-        if head.startswith(b"PK"):
-            members, odd = _zip_members(file)
-        else:
-            members, odd = _tar_members(file, head)
-    except _BROKEN as error:
-        file.close()
-        raise RequestError("not_a_ledger", f"{path} is a broken archive: {error}") from error
-    except OSError as error:
-        file.close()
-        raise unreadable(path, error) from error
-    except BaseException:
-        file.close()
-        raise
-    return ArchiveLog(members, odd, _prefix(path, members, project))
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(path.open("rb"))
+            head = file.read(512)
+            file.seek(0)
+            if head.startswith(b"PK"):
+                members, odd = _zip_members(opened.enter_context(zipfile.ZipFile(file)))
+            else:
+                members, odd = _tar_members(file, head, opened)
+        except OSError as error:
+            # gzip and bzip2 say with an OSError without a number that the data is broken.
+            if error.errno is not None:
+                raise unreadable(path, error) from error
+            raise _broken(path, error) from error
+        except _BROKEN as error:
+            raise _broken(path, error) from error
+        yield ArchiveLog(members, odd, _prefix(path, members, project))
+
+
+def _broken(path: Path, error: Exception) -> RequestError:
+    return RequestError("not_a_ledger", f"{path} is a broken archive: {error}")
 
 
 def _prefix(path: Path, members: dict[str, Callable[[int], bytes]], project: str | None) -> str:
@@ -153,8 +154,9 @@ def _prefix(path: Path, members: dict[str, Callable[[int], bytes]], project: str
     return found[0]
 
 
-def _zip_members(file: BinaryIO) -> tuple[dict[str, Callable[[int], bytes]], set[str]]:
-    archive = zipfile.ZipFile(file)
+def _zip_members(
+    archive: zipfile.ZipFile,
+) -> tuple[dict[str, Callable[[int], bytes]], set[str]]:
     members: dict[str, Callable[[int], bytes]] = {}
     odd: set[str] = set()
     infos = archive.infolist()
@@ -177,14 +179,18 @@ def _zip_reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[in
     return read
 
 
-def _tar_members(file: BinaryIO, head: bytes) -> tuple[dict[str, Callable[[int], bytes]], set[str]]:
+def _tar_members(
+    file: BinaryIO, head: bytes, opened: ExitStack
+) -> tuple[dict[str, Callable[[int], bytes]], set[str]]:
     for start, unpack in _PACKERS.items():
         if head.startswith(start):
-            packed = _Bounded(cast("BinaryIO", unpack(file, "rb")), PACKED_MAX_BYTES)
-            with tarfile.open(fileobj=cast("BinaryIO", packed), mode="r|") as archive:
+            packed = opened.enter_context(cast("BinaryIO", unpack(file, "rb")))
+            whole = cast("BinaryIO", _Bounded(packed, PACKED_MAX_BYTES))
+            with tarfile.open(fileobj=whole, mode="r|") as archive:
                 return _gather(archive, in_memory=True)
-    plain = _Bounded(file, None)
-    return _gather(tarfile.open(fileobj=cast("BinaryIO", plain), mode="r:"), in_memory=False)
+    plain = cast("BinaryIO", _Bounded(file, None))
+    archive = opened.enter_context(tarfile.open(fileobj=plain, mode="r:"))  # noqa: SIM115  the stack closes it
+    return _gather(archive, in_memory=False)
 
 
 def _gather(

@@ -83,6 +83,9 @@ class HttpLog:
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 status, location, body = self._ask(target, limit_bytes)
+            except EvidenceError:
+                self.close()  # what is left of the answer is not waited for
+                raise
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 raise UnavailableError(
@@ -166,4 +169,5 @@ def _read(
         parts.append(chunk)
     if response.length:
         raise http.client.IncompleteRead(b"", response.length)
+    response.read()  # nothing is left; this hands the connection back for the next request
     return b"".join(parts)

@@ -61,10 +61,11 @@ class LedgerResult:
     notes: tuple[str, ...]
 
 
+@contextmanager
 def check_ledger(
     directory: Path, policy: Policy | None, project: str | None, findings: Findings
-) -> LedgerResult:
-    """Check a ledger directory.
+) -> Iterator[LedgerResult]:
+    """Check a ledger directory; the databases stay open for the block, to compare further.
 
     Args:
         directory: the directory.
@@ -76,11 +77,16 @@ def check_ledger(
         RequestError: `project_unknown`.
         UnavailableError: `storage`.
     """
-    return _Directory(directory, policy, findings).check(project)
+    with _Directory(directory, policy, findings).check(project) as result:
+        yield result
 
 
 class _SnapshotLog(DirectoryLog):
-    """An exported log whose checkpoint was read at one moment."""
+    """An exported log whose checkpoint was read, and whose files were listed, at one moment.
+
+    What the exporter adds later is not looked at: the database is opened after that moment, so
+    nothing listed can be ahead of it.
+    """
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -88,12 +94,17 @@ class _SnapshotLog(DirectoryLog):
             self._checkpoint: bytes | EvidenceError | None = super().checkpoint()
         except EvidenceError as error:
             self._checkpoint = error
+        self._names = list(super().names())
 
     def checkpoint(self) -> bytes | None:
         """Return the checkpoint as it was."""
         if isinstance(self._checkpoint, EvidenceError):
             raise self._checkpoint
         return self._checkpoint
+
+    def names(self) -> Iterator[str]:
+        """Yield the files there were."""
+        return iter(self._names)
 
 
 class _Directory:
@@ -107,7 +118,8 @@ class _Directory:
         self._notes: list[str] = []
         self._keys_directory = _keys_directory(directory)
 
-    def check(self, project: str | None) -> LedgerResult:
+    @contextmanager
+    def check(self, project: str | None) -> Iterator[LedgerResult]:
         """Check the logs, or the one of `project`."""
         exported = self._exported()
         with self._database(LEDGER) as ledger, self._database(ERASABLE) as keys:
@@ -126,7 +138,7 @@ class _Directory:
                 if ledger is not None and name in found:
                     rows = SqliteRows(name, ledger, keys, self._directory / "blobs", labels)
                 logs.append(self._log(name, found.get(name), log, rows, labels))
-        return LedgerResult(tuple(logs), dict(self._checked), tuple(self._notes))
+            yield LedgerResult(tuple(logs), dict(self._checked), tuple(self._notes))
 
     def _projects(self, ledger: EvidenceDatabase | None) -> dict[str, str | None]:
         """Return project -> origin of the logs in the database, and report rows of no log."""

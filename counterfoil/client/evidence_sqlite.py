@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from counterfoil.errors import UnavailableError
+from counterfoil.errors import EvidenceError, UnavailableError
 from counterfoil.verifier.report import Findings
 
 BUSY_TIMEOUT_S = 10.0
@@ -54,8 +54,11 @@ class Kind:
     columns: dict[str, tuple[str, ...]]
 
 
-class Damaged(Exception):  # noqa: N818  never leaves this package
-    """SQLite itself cannot read the file."""
+class Damaged(EvidenceError):  # noqa: N818  the house names errors by what they say
+    """SQLite itself cannot read the file; it is reported already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("damaged", f"{name} cannot be read")
 
 
 class EvidenceDatabase:
@@ -142,16 +145,18 @@ class EvidenceDatabase:
         for table, columns in kind.columns.items():
             if table not in found:
                 self._findings.add("missing", f"{name} table {table}", "the table is not there")
-                raise Damaged
+                raise Damaged(name)
             listed = [row[1] for row in self._db.execute(f"PRAGMA table_info({table})")]
             if tuple(listed) != columns:
                 self._findings.add("damaged", f"{name} schema table {table}", f"columns {listed}")
-                raise Damaged
+                raise Damaged(name)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
+        except sqlite3.ProgrammingError:
+            raise  # a mistake of ours, and nothing about the file
         except (sqlite3.Error, OverflowError, MemoryError, UnicodeError) as error:
             code = getattr(error, "sqlite_errorname", type(error).__name__)
             # A file that ends too early is damaged; a disk that does not answer is not.
@@ -162,7 +167,7 @@ class EvidenceDatabase:
                 ) from error
             message = f"SQLite cannot read it: {error} ({code})"
             self._findings.add("damaged", self._kind.name, message)
-            raise Damaged from error
+            raise Damaged(self._kind.name) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:
