@@ -154,8 +154,11 @@ def _run_sentence(row: RunRow, name: str, counts: str) -> str:
     if row.state != "finished":
         word = {"planned": "planned", "queued": "queued"}.get(row.state, "started")
         return f"{word} {name}{where}"
-    said = ": ".join(part for part in (row.outcome or "outcome not given", counts) if part)
-    return f"finished {name}{where}: {said}"
+    # CDEvents gives a build no outcome; of anything else its absence is said.
+    unknown = "" if row.kind == "build" else "outcome not given"
+    return ": ".join(
+        part for part in (f"finished {name}{where}", row.outcome or unknown, counts) if part
+    )
 
 
 def _approvals(known: Known) -> Iterator[Step]:

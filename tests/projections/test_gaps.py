@@ -75,26 +75,26 @@ CASES = {
     "nobody reviewed the change": (
         without("review"),
         "change_without_review",
-        "Change #318 has no review. "
-        "Nobody except its author has looked at it, as far as the log knows.",
+        ("Change #318 has no review. "
+        "Nobody except its author has looked at it, as far as the log knows."),
     ),
     "a dismissed review is none": (
         changed(review=review(REVIEWER, LAST, 24, "dismissed")),
         "change_without_review",
-        "Change #318 has no review. "
-        "Nobody except its author has looked at it, as far as the log knows.",
+        ("Change #318 has no review. "
+        "Nobody except its author has looked at it, as far as the log knows."),
     ),
     "a commit came after the only review": (
         late_commit(),
         "commit_after_review",
-        "Commit 9fceb02 was pushed 28 minutes after the only review. "
-        "Nobody except its author has looked at it.",
+        ("Commit 9fceb02 was pushed 28 minutes after the only review. "
+        "Nobody except its author has looked at it."),
     ),
     "the review was of an earlier commit": (
         [review(REVIEWER, SECOND, 0.5), *without("review")],
         "commit_after_review",
-        "Commit 9fceb02 was not in the only review, which was of c41d9aa. "
-        "Nobody except its author has looked at it.",
+        ("Commit 9fceb02 was not in the only review, which was of c41d9aa. "
+        "Nobody except its author has looked at it."),
     ),
     "the author reviewed the change alone": (
         changed(review=review(DEV, LAST, 24)),
@@ -104,28 +104,28 @@ CASES = {
     "the review came after the merge": (
         changed(review=review(REVIEWER, LAST, 126)),
         "merged_before_review",
-        "Change #318 was merged 60 minutes before its first review. "
-        "Nobody except its author had looked at it by then.",
+        ("Change #318 was merged 60 minutes before its first review. "
+        "Nobody except its author had looked at it by then."),
     ),
     "no build made the artifact": (
         without("build"),
         "artifact_without_build",
-        "Artifact sha256:10dc…b7a4 has no build on record. "
-        "What it was made of, and by whom, is unknown.",
+        ("Artifact sha256:10dc…b7a4 has no build on record. "
+        "What it was made of, and by whom, is unknown."),
     ),
     "the build names no commit": (
         changed(
             build=told(CI, "build.finished", stories.BUILD, (ARTIFACT, "output"), minute=70)
         ),
         "artifact_without_commit",
-        "Artifact sha256:10dc…b7a4 has no commit on record that it was built from. "
-        "Which source it holds is unknown.",
+        ("Artifact sha256:10dc…b7a4 has no commit on record that it was built from. "
+        "Which source it holds is unknown."),
     ),
     "the build names a commit nobody told of": (
         without("push", "propose", "review", "merge"),
         "artifact_without_commit",
-        "Artifact sha256:10dc…b7a4 was built from 0d77a35, which has no push on record. "
-        "Who wrote that commit, and who looked at it, is unknown.",
+        ("Artifact sha256:10dc…b7a4 was built from 0d77a35, which has no push on record. "
+        "Who wrote that commit, and who looked at it, is unknown."),
     ),
     "nothing tested the artifact": (
         without("test"),
@@ -142,8 +142,8 @@ CASES = {
             ),
         ],
         "another_digest_tested",
-        "Artifact sha256:10dc…b7a4 was deployed to production, but the test runs were of "
-        "sha256:65da…d234. No run tested the digest that was deployed.",
+        ("Artifact sha256:10dc…b7a4 was deployed to production, but the test runs were of "
+        "sha256:65da…d234. No run tested the digest that was deployed."),
     ),
     "a run failed": (
         changed(
@@ -152,8 +152,8 @@ CASES = {
                       custom={"counts": {"passed": 96, "failed": 1}}),
         ),
         "run_failed",
-        "Run 1875 (unit) failed: 96 passed, 1 failed. "
-        "No later run of that name has passed on the same commit.",
+        ("Run 1875 (unit) failed: 96 passed, 1 failed. "
+        "No later run of that name has passed on the same commit."),
     ),
     "a run never finished": (
         changed(test=told(CI, "testsuiterun.started", UNIT, (MERGE, "input"), minute=80)),
@@ -171,28 +171,28 @@ CASES = {
                       outcome="success", custom={"counts": {"total": 1204, "passed": 1204}}),
         ),
         "cases_missing",
-        "Run 1875 was reported with 1,204 cases and has 0 on record. "
-        "How the others came out is one number, without entries behind it.",
+        ("Run 1875 was reported with 1,204 cases and has 0 on record. "
+        "How the others came out is one number, without entries behind it."),
     ),
     "nobody asked for approval": (
         without("ask", "sign"),
         "no_approval",
-        "Release shop@1.4.2 has no request for approval on record. "
-        "Nobody was asked whether it may go out.",
+        ("Release shop@1.4.2 has no request for approval on record. "
+        "Nobody was asked whether it may go out."),
     ),
     "nobody signed": (
         without("sign"),
         "approval_unsigned",
-        "Release shop@1.4.2 was asked to be approved and has no signature. "
-        "Nobody stands behind it.",
+        ("Release shop@1.4.2 was asked to be approved and has no signature. "
+        "Nobody stands behind it."),
     ),
     "approval was refused": (
         changed(
             sign=told("qa-lead", "+approval.refused", APPROVAL, (RELEASE, "approves"), minute=151)
         ),
         "approval_unsigned",
-        "Release shop@1.4.2 was refused approval, and nobody signed after that. "
-        "Nobody stands behind it.",
+        ("Release shop@1.4.2 was refused approval, and nobody signed after that. "
+        "Nobody stands behind it."),
     ),
     "the author approved it alone": (
         changed(
@@ -207,20 +207,20 @@ CASES = {
             sign=told("qa-lead", "+approval.signed", APPROVAL, (RELEASE, "approves"), minute=236)
         ),
         "deployed_before_approval",
-        "Release shop@1.4.2 was in production 30 minutes before its first approval. "
-        "Nobody had signed by then.",
+        ("Release shop@1.4.2 was in production 30 minutes before its first approval. "
+        "Nobody had signed by then."),
     ),
     "it went straight to production": (
         without("qa"),
         "straight_to_production",
-        "Release shop@1.4.2 went to production and has no deployment to any other environment "
-        "before that. It was first run where it counts.",
+        ("Release shop@1.4.2 went to production and has no deployment to any other environment "
+        "before that. It was first run where it counts."),
     ),
     "it is not in production": (
         without("prod"),
         "not_in_production",
-        "Release shop@1.4.2 has no deployment to production on record. "
-        "Whether it runs there is unknown.",
+        ("Release shop@1.4.2 has no deployment to production on record. "
+        "Whether it runs there is unknown."),
     ),
     "a producer skipped numbers": (
         changed(
@@ -232,8 +232,8 @@ CASES = {
                       numbered=("ci-7", "b1", 1042)),
         ),
         "sequence_gap",
-        "Producer ci-7 (start b1) has no event number 1,040 to 1,041 on record. "
-        "2 events of a producer of this chain never arrived.",
+        ("Producer ci-7 (start b1) has no event number 1,040 to 1,041 on record. "
+        "2 events of a producer of this chain never arrived."),
     ),
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ A story is a list of `Told`; `trail` makes it entries the way the recorder does 
 
 import dataclasses
 import datetime
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -92,9 +93,7 @@ def recorded_event(event: Event, index: int) -> Recorded:
         refs=codec.public_refs(event, lambda account: f"actor:{account}"),
         retention="standard", commit={"body": ZERO, "authid": ZERO},
     )  # fmt: skip
-    return Recorded(
-        index, entry, data if isinstance(data, dict) else {}, f"actor:{event.authid}"
-    )
+    return Recorded(index, entry, data if isinstance(data, dict) else {}, f"actor:{event.authid}")
 
 
 def trail(*story: Told) -> list[Recorded]:
@@ -123,8 +122,9 @@ class Memory:
         self._arrivals = [arrival(one) for one in recorded]
 
     def names(self, commit: str) -> Sequence[str]:
-        """Return every commit named."""
-        return sorted(ref for ref in self._refs if ref.startswith("commit:"))
+        """Return every commit named in the same repository."""
+        repository = commit.rpartition("@")[0]
+        return sorted(ref for ref in self._refs if ref.startswith(f"{repository}@"))
 
     def links(self, refs: Sequence[str], limit: int) -> Sequence[Link]:
         """Return links from or to `refs`."""
@@ -181,9 +181,7 @@ class Memory:
 
     def sequence_gaps(self, entries: Sequence[int]) -> Sequence[SequenceGap]:
         """Return the numbers skipped by producers that numbered `entries`."""
-        chosen = {
-            (one.producer, one.boot) for one in self._arrivals if one.entry in set(entries)
-        }
+        chosen = {(one.producer, one.boot) for one in self._arrivals if one.entry in set(entries)}
         found = []
         for producer, boot in chosen:
             if producer is None or boot is None:
@@ -193,7 +191,7 @@ class Memory:
                 for one in self._arrivals
                 if (one.producer, one.boot) == (producer, boot) and one.seq is not None
             )
-            for (low, before), (high, after) in zip(numbers, numbers[1:], strict=False):
+            for (low, before), (high, after) in itertools.pairwise(numbers):
                 if high - low > 1:
                     found.append(SequenceGap(producer, boot, low + 1, high - 1, before, after))
         return found

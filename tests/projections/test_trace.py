@@ -1,0 +1,121 @@
+import pytest
+
+from counterfoil.projections.chain import REFS_MAX, fullest_names
+from counterfoil.projections.trace import trace
+from tests.projections.stories import (
+    ARTIFACT,
+    BUILD,
+    CHANGE,
+    LAST,
+    MERGE,
+    PROD,
+    QA,
+    RELEASE,
+    UNIT,
+    whole,
+)
+from tests.projections.trail import Memory, Told, told, trail
+
+STORY = list(whole().values())
+ALL = {LAST, CHANGE, MERGE, BUILD, UNIT, ARTIFACT, RELEASE, QA, PROD, "approval:AP-95"}
+
+
+@pytest.mark.parametrize("ref", [RELEASE, ARTIFACT, MERGE, LAST, CHANGE])
+def test_the_chain_is_found_from_any_of_its_things(ref: str) -> None:
+    found = trace(ref, Memory(trail(*STORY)))
+
+    assert set(found.refs) == ALL
+    assert found.known
+    assert not found.cut
+
+
+def test_steps_stand_in_the_order_of_time_with_entry_and_actor() -> None:
+    found = trace(RELEASE, Memory(trail(*STORY)))
+
+    assert [(step.lane, step.entry, step.sentence) for step in found.steps] == [
+        ("Commits", 0, "pushed 9fceb02"),
+        ("Change", 1, "proposed #318: Round VAT per line"),
+        ("Review", 2, "reviewed 9fceb02: approved"),
+        ("Change", 3, "merged #318"),
+        ("Build", 4, "built sha256:10dc…b7a4 in run 1874"),
+        ("Build", 4, "finished run 1874"),
+        ("Runs", 5, "finished unit, run 1875: passed"),
+        ("Build", 6, "published shop@1.4.2"),
+        ("Deployment", 7, "finished deploying shop@1.4.2 to qa"),
+        ("Approval", 8, "asked for approval of shop@1.4.2 for production"),
+        ("Approval", 9, "signed as approved: shop@1.4.2 for production"),
+        ("Deployment", 10, "finished deploying shop@1.4.2 to production"),
+    ]
+    assert found.steps[2].actor == "actor:dev-pay"
+
+
+def test_a_short_commit_is_traced_as_the_one_it_begins() -> None:
+    found = trace("commit:acme/shop@0d77a35", Memory(trail(*STORY)))
+
+    assert found.ref == MERGE
+    assert set(found.refs) == ALL
+
+
+def test_a_short_commit_that_begins_two_is_none_of_them() -> None:
+    """Guessing would put one team's review under another's commit."""
+    one, other = "commit:acme/shop@0d77a351", "commit:acme/shop@0d77a352"
+    short = "commit:acme/shop@0d77a35"
+
+    assert fullest_names(short, [one, other]) == (short,)
+    assert fullest_names(one, [short, other]) == (one,)
+
+
+def test_the_next_release_is_not_part_of_this_one() -> None:
+    """They share environment, repository and run; each keeps its own approvals and deployments."""
+    later = "release:shop@1.4.3"
+    story: list[Told] = [
+        *STORY,
+        told("release-mgr", "+release.published", later, (ARTIFACT, "contains"), minute=300),
+        told("ci", "+deployment.reported", "deployment:acme/shop/3", (later, "deploys"),
+             (ARTIFACT, "deploys"), ("env:production", "deployed-to"), minute=310,
+             state="success"),
+    ]  # fmt: skip
+
+    found = trace(RELEASE, Memory(trail(*story)))
+
+    assert set(found.refs) == ALL
+    assert max(step.entry for step in found.steps) == len(STORY) - 1
+
+
+def test_a_deployment_is_traced_with_what_it_carries() -> None:
+    found = trace(QA, Memory(trail(*STORY)))
+
+    assert {RELEASE, ARTIFACT, CHANGE, QA} <= set(found.refs)
+
+
+def test_hubs_are_not_entered() -> None:
+    """Everything meets in an environment: a chain through it would be the whole log."""
+    story = [
+        *STORY,
+        told("ci", "+deployment.reported", "deployment:other", ("release:cart@1", "deploys"),
+             ("env:production", "deployed-to"), state="success"),
+    ]  # fmt: skip
+
+    found = trace(RELEASE, Memory(trail(*story)))
+
+    assert "release:cart@1" not in found.refs
+    assert not any(ref.startswith("env:") for ref in found.refs)
+
+
+def test_a_thing_nobody_named_is_not_known() -> None:
+    found = trace("release:ghost@1", Memory(trail(*STORY)))
+
+    assert (found.known, found.steps, found.gaps) == (False, (), ())
+
+
+def test_a_chain_that_is_too_large_says_that_it_is_cut() -> None:
+    story = [
+        told("ci", "testsuiterun.finished", f"run:acme/shop/{n}", (MERGE, "input"),
+             outcome="success")
+        for n in range(REFS_MAX + 10)
+    ]  # fmt: skip
+
+    found = trace(MERGE, Memory(trail(*story)))
+
+    assert found.cut
+    assert len(found.refs) <= REFS_MAX
