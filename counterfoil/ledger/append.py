@@ -190,7 +190,7 @@ class Ledger:
         Raises:
             RequestError: `not_found`: no signed head has a tile that wide.
         """
-        self._check_width(project, max(level, 0), n, width)
+        self._check_width(project, level, n, width)
         return self._store.tile(project, level, n)[: width * HASH_SIZE]
 
     def bundle(self, project: str, n: int, width: int = TILE_WIDTH) -> bytes:
@@ -250,8 +250,8 @@ class Ledger:
             raise _unknown(project) from None
 
     def _check_width(self, project: str, level: int, n: int, width: int) -> None:
-        size = self._log(project).signed.head.size >> (TILE_HEIGHT * level)
-        if n < 0 or not 1 <= width <= min(TILE_WIDTH, size - n * TILE_WIDTH):
+        size = self._log(project).signed.head.size >> (TILE_HEIGHT * max(level, 0))
+        if level < 0 or n < 0 or not 1 <= width <= min(TILE_WIDTH, size - n * TILE_WIDTH):
             raise RequestError("not_found", f"log {project} has no such tile yet")
 
     def _refusal(self, project: str, count: int) -> CounterfoilError | None:

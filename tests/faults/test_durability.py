@@ -9,7 +9,7 @@ import pytest
 
 from tests.tools import needs_tool
 
-PROGRAM = """
+APPEND = """
 import os, sys
 from pathlib import Path
 from tests.ledger_place import Place, make_items
@@ -22,19 +22,21 @@ place.stop()
 """
 
 
+EXPORT = """
+import sys
+from pathlib import Path
+from tests.ledger_place import Place, make_items
+place = Place(Path(sys.argv[1]) / "ledger").create()
+place.append(make_items(0, 300))
+place.ledger.export_now()
+place.stop()
+"""
+
+
 @pytest.mark.strace
 def test_keys_and_log_are_synced_in_that_order_before_each_receipt(tmp_path: Path) -> None:
-    strace = needs_tool("strace")
-    trace = tmp_path / "trace"
-    calls = "trace=write,pwrite64,fsync,fdatasync"
-    subprocess.run(
-        [strace, "-f", "-y", "-e", calls, "-o", trace, sys.executable, "-c", PROGRAM, tmp_path],
-        check=True,
-        timeout=120,
-        capture_output=True,
-    )
+    lines = _trace(APPEND, "write,pwrite64,fsync,fdatasync", tmp_path)
 
-    lines = trace.read_text().splitlines()
     for turn in range(3):
         between = _between(lines, f"send {turn}", f"receipt {turn}")
         keys = _last(between, r"f(data)?sync\(\d+<[^>]*/erasable\.db-wal>")
@@ -42,6 +44,43 @@ def test_keys_and_log_are_synced_in_that_order_before_each_receipt(tmp_path: Pat
         log = _last(between, r"f(data)?sync\(\d+<[^>]*/ledger\.db-wal>")
         assert -1 < keys < log, "the key of an entry is durable before the entry is"
         assert -1 < last_write < log, "every byte of the commit is synced before the receipt"
+
+
+@pytest.mark.strace
+def test_an_exported_file_is_synced_then_renamed_then_named_durably_before_the_checkpoint(
+    tmp_path: Path,
+) -> None:
+    lines = _trace(EXPORT, "rename,fsync", tmp_path)
+    public = str(tmp_path / "ledger" / "public")
+    renames = [
+        (position, *re.findall(r'"([^"]*)"', line))
+        for position, line in enumerate(lines)
+        if f'"{public}/' in line and "rename(" in line
+    ]
+    checkpoint = max(position for position, _, name in renames if name.endswith("/checkpoint"))
+    tiles = [rename for rename in renames if "/tile/" in rename[2]]
+
+    assert len(tiles) == 5, "two tiles of hashes, one above them, two bundles"
+    for position, aside, name in tiles:
+        directory = re.escape(str(Path(name).parent))
+        assert _last(lines[:position], rf"fsync\(\d+<{re.escape(aside)}>") > -1
+        after = lines[position:checkpoint]
+        assert _last(after, rf"fsync\(\d+<{directory}>") > -1
+    assert _last(lines[checkpoint:], rf"fsync\(\d+<{re.escape(public)}/default>") > -1
+
+
+def _trace(program: str, calls: str, tmp_path: Path) -> list[str]:
+    """Run a program under strace and return the calls it made, in order."""
+    strace = needs_tool("strace")
+    trace = tmp_path / "trace"
+    options = ["-f", "-y", "-s", "256", "-e", f"trace={calls}", "-o", str(trace)]
+    subprocess.run(
+        [strace, *options, sys.executable, "-c", program, str(tmp_path)],
+        check=True,
+        timeout=120,
+        capture_output=True,
+    )
+    return trace.read_text().splitlines()
 
 
 def _between(lines: list[str], start: str, end: str) -> list[str]:

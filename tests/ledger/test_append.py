@@ -309,7 +309,17 @@ def test_reads_cover_every_partial_tile_and_bundle_of_every_signed_size(place: P
 
 @pytest.mark.parametrize(
     ("level", "n", "width"),
-    [(0, 1, 45), (0, 1, 256), (0, 2, 1), (0, 0, 0), (0, 0, 257), (0, -1, 1), (1, 0, 2), (2, 0, 1)],
+    [
+        (0, 1, 45),
+        (0, 1, 256),
+        (0, 2, 1),
+        (0, 0, 0),
+        (0, 0, 257),
+        (0, -1, 1),
+        (1, 0, 2),
+        (2, 0, 1),
+        (-1, 0, 1),
+    ],
 )
 def test_a_tile_no_signed_head_has_is_not_found(
     place: Place, level: int, n: int, width: int

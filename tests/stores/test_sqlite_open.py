@@ -1,8 +1,9 @@
-import os
+import ast
 import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -217,51 +218,44 @@ except Exception as error:
 
 
 @pytest.mark.parametrize("running", [False, True], ids=["closed", "while the writer runs"])
-def test_a_ledger_can_be_read_by_one_who_may_not_write_there(
-    tmp_path: Path, *, running: bool
-) -> None:
+def test_a_ledger_can_be_read_by_one_who_may_not_write_there(*, running: bool) -> None:
     """An auditor's account, or a read-only mount: no place to make a shared-memory file."""
-    directory = tmp_path / "ledger"
-    directory.mkdir()
-    store = SqliteLogStore(directory / "ledger.db", create=True)
-    store.create_log("default", "ledger.example/default")
-    if not running:
-        store.close()
-        for left_over in directory.glob("*-*"):
-            left_over.unlink()
-    for file in directory.iterdir():
-        file.chmod(0o444)
-    directory.chmod(0o555)
-    for above in directory.parents:
-        if above.stat().st_uid == os.geteuid() and above.is_relative_to(tmp_path.parent.parent):
-            above.chmod(0o755)
-
-    try:
+    with tempfile.TemporaryDirectory() as place:  # tmp_path lies below directories of ours alone
+        directory = Path(place)
+        store = SqliteLogStore(directory / "ledger.db", create=True)
+        store.create_log("default", "ledger.example/default")
+        if not running:
+            store.close()
+            for left_over in directory.glob("*-*"):
+                left_over.unlink()
+        for file in directory.iterdir():
+            file.chmod(0o444)
+        directory.chmod(0o555)
+        program = READ_AS_NOBODY.format(nobody=NOBODY)
         done = subprocess.run(
-            [sys.executable, "-c", READ_AS_NOBODY.format(nobody=NOBODY), directory / "ledger.db"],
+            [sys.executable, "-c", program, str(directory / "ledger.db")],
             capture_output=True,
             text=True,
             check=False,
             timeout=60,
         )
-    finally:
         directory.chmod(0o755)
-    if running:
-        store.close()
+        if running:
+            store.close()
     assert done.stdout == "['default']\nread_only\n", done.stderr
 
 
 def test_every_statement_is_described() -> None:
     """The page of statements is all there is to review: each has a name and a reason."""
-    lines = Path(sqlite_statements.__file__).read_text().splitlines()
-    names = [name for name in vars(sqlite_statements) if name.isupper()]
-    described = 0
-    for name in names:
-        start = next(i for i, line in enumerate(lines) if line.startswith(f"{name} = "))
-        after = (line for line in lines[start + 1 :] if line.strip() not in {'"""', ")"})
-        text = "\n".join(after).split('"""')
-        described += any(part.strip() for part in text)
-    assert described == len(names) >= 25
+    body = ast.parse(Path(sqlite_statements.__file__).read_text()).body
+    undescribed = [
+        ast.unparse(node.targets[0])
+        for node, after in zip(body, [*body[1:], None], strict=True)
+        if isinstance(node, ast.Assign)
+        and not (isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant))
+    ]
+    assert sum(isinstance(node, ast.Assign) for node in body) >= 25
+    assert undescribed == []
 
 
 @pytest.mark.parametrize(
