@@ -109,8 +109,9 @@ def running(directory: Path, *, public_url: str = "", settings: str = "") -> Ite
     create_home(directory, randomness, project="other")
     if settings:
         (directory / "counterfoil.toml").write_text(settings, "utf-8")
-    with open_home(directory, clock, randomness) as home:
-        sock = bind("127.0.0.1", 0)
+    with contextlib.ExitStack() as stack:
+        home = stack.enter_context(open_home(directory, clock, randomness))
+        sock = stack.enter_context(contextlib.closing(bind("127.0.0.1", 0)))
         port = sock.getsockname()[1]
         server = make_server(home, sock, public_url=public_url, pace=QUICK)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})

@@ -104,7 +104,10 @@ def test_a_cursor_of_somebody_else_is_refused(web: Running) -> None:
 
 def test_a_trace_names_its_steps_and_gaps(web: Running) -> None:
     ref = "commit:acme/traced@9fceb02d0ae598e95dc970b74767f19372d61af8"
-    index = record(web, subject="run:acme/traced/1", data={"refs": [{"ref": ref, "role": "input"}]})
+    members = finished("run:acme/traced/1", "pass")
+    assert isinstance(members["data"], dict)
+    members["data"]["refs"] = [{"ref": ref, "role": "input"}]
+    index = record(web, **members)
 
     found = web.get(f"/v1/trace?ref={ref}").json()
 
