@@ -20,6 +20,7 @@ class Result:
     err: str
 
     def json(self) -> Any:
+        """Return what it printed, read as JSON."""
         return json.loads(self.out)
 
 
