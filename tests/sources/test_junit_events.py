@@ -120,6 +120,9 @@ def test_the_run_comes_last_with_counts_and_the_raw_report() -> None:
         pytest.param(
             "<testcase name='a'><skipped/></testcase>", "cancel", id="nothing ran: no success"
         ),
+        pytest.param(
+            "<testcase name='a'><skipped/><failure/></testcase>", "failure", id="skipped and failed"
+        ),
         pytest.param("<testcase name='a' status='notrun'/>", "cancel", id="a case says: not run"),
         pytest.param("<testcase name='a' status='failed'/>", "failure", id="a case says: failed"),
         pytest.param("<testcase name='a'/><error message='x'/>", "error", id="the suite broke"),

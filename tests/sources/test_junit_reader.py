@@ -188,13 +188,22 @@ def test_any_bytes_are_read_or_refused_by_name(data: bytes, step: int) -> None:
         assert outcome == "read" or outcome.startswith("report_")
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
-@given(st.text(st.characters(codec="utf-8"), max_size=200), st.integers(1, 7))
-def test_decoding_does_not_depend_on_the_cuts(text: str, step: int) -> None:
-    data = text.encode()
-    whole, cut = Decoder(), Decoder()
-    one = whole.feed(data) + whole.feed(b"", final=True)
-    pieces = [cut.feed(data[start : start + step]) for start in range(0, len(data), step)]
+_PIECES = st.sampled_from(
+    b"&#0; &#x1b; &#10; &amp; & ; text <a> \x00 \xe9 \xc3\xa9 \xf0\x9f \xe2\x98\x83".split(b" ")
+)
+# The encoding is chosen from the first KiB; the cuts that matter come behind it.
+_HEAD = b"<testsuite>" + b" " * 1100
 
-    assert b"".join(pieces) + cut.feed(b"", final=True) == one
-    assert cut.repairs == whole.repairs
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(st.lists(_PIECES, max_size=40), st.integers(1, 7))
+def test_decoding_does_not_depend_on_the_cuts(pieces: list[bytes], step: int) -> None:
+    data = b"".join(pieces)
+    whole, cut = Decoder(), Decoder()
+    one = whole.feed(_HEAD + data) + whole.feed(b"", final=True)
+    other = cut.feed(_HEAD) + b"".join(
+        cut.feed(data[start : start + step]) for start in range(0, len(data), step)
+    )
+
+    assert other + cut.feed(b"", final=True) == one
+    assert set(cut.repairs) == set(whole.repairs)

@@ -1,10 +1,11 @@
 """JUnit XML in all its dialects -> test events.
 
-`reader` is the bounded XML reader, `values` reads times, `cases` knows the dialects, `events`
-makes CDEvents of them.
+`decode` and `reader` are the bounded XML reader, `values` reads times, `dialect` finds the `cases`,
+`events` makes CDEvents of them.
 """
 
-from counterfoil.sources.junit.cases import Case, Result, Totals, read_report
+from counterfoil.sources.junit.cases import Case, Result, Totals
+from counterfoil.sources.junit.dialect import read_report
 from counterfoil.sources.junit.events import ReportContext, parse_junit, test_ref
 from counterfoil.sources.junit.reader import Text
 

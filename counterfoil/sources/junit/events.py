@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from counterfoil.events.canonical import JSON
 from counterfoil.events.event import BlobName, Event, make_event
 from counterfoil.events.refs import safe_id
-from counterfoil.sources.junit.cases import Case, Result, Totals, read_report
+from counterfoil.sources.junit.cases import Case, Result, Totals
+from counterfoil.sources.junit.dialect import read_report
 from counterfoil.sources.junit.reader import Text
 
 FINISHED = "dev.cdevents.testcaserun.finished.0.3.0"
