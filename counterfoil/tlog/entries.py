@@ -40,7 +40,7 @@ def read_bundle(data: bytes) -> list[bytes]:
     while at < len(data):
         start = at + _LENGTH_BYTES
         end = start + int.from_bytes(data[at:start], "big")
-        if end > len(data) or start > len(data):
+        if end > len(data):  # also where the length itself is cut off
             raise EvidenceError("tile", f"the bundle is cut off in its entry {len(entries)}")
         if len(entries) == TILE_WIDTH:
             raise EvidenceError("tile", f"the bundle holds over {TILE_WIDTH} entries")

@@ -112,6 +112,16 @@ def test_a_cosignature_of_a_wrong_shape_is_a_bad_signature(raw: bytes) -> None:
         assert refusal.value.code == "signature"
 
 
+def test_a_time_beyond_2_63_is_refused_even_when_it_was_signed() -> None:
+    raw = quantum_cosignature(timestamp_s=2**63)
+    with pytest.raises(EvidenceError, match="no time up to") as refusal:
+        verify_cosignature(QUANTUM, TEXT, raw)
+    assert refusal.value.code == "signature"
+    assert (
+        verify_cosignature(QUANTUM, TEXT, quantum_cosignature(timestamp_s=2**63 - 1)) == 2**63 - 1
+    )
+
+
 def test_ml_dsa_44_is_about_checkpoints_only() -> None:
     with pytest.raises(EvidenceError) as refusal:
         verify_cosignature(QUANTUM, b"hello\n", quantum_cosignature())

@@ -196,6 +196,14 @@ def test_no_other_index_size_leaf_or_length_passes_with_a_path(size: int) -> Non
             assert not includes(leaf, other, path, tree), f"entry {index} passes as {other}"
 
 
+def test_a_path_longer_than_its_tree_is_refused_before_it_is_hashed() -> None:
+    endless = [STRANGER] * 100_000
+    with pytest.raises(EvidenceError, match="too long: 100000 hashes"):
+        verify_inclusion(TREE.leaves[2], 2, endless, head(5))
+    with pytest.raises(EvidenceError, match="too long: 100000 hashes"):
+        verify_consistency(head(3), head(5), endless)
+
+
 def test_an_index_is_bound_by_the_path_for_every_pair_in_a_small_tree() -> None:
     """Entry contents repeat in real logs, so the index itself has to be proved."""
     for size in range(1, 33):

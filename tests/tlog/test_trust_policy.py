@@ -74,6 +74,17 @@ def test_witnesses_do_not_stand_in_for_the_log() -> None:
     assert refusal.value.code == "key_unknown"
 
 
+def test_a_witness_with_the_name_of_the_log_does_not_stand_in_for_it_either() -> None:
+    namesake = SignerKey.from_seed(ORIGIN, b"n" * 32, COSIGNATURE)
+    policy = parse_policy(f"log {LOG.vkey}\nwitness w {namesake.vkey}\nquorum w\n")
+    seen = cosign(namesake, TEXT, 1)
+
+    with pytest.raises(EvidenceError) as refusal:
+        policy.verify_checkpoint(write_note(TEXT, [seen]))
+    assert refusal.value.code == "key_unknown"
+    assert policy.verify_checkpoint(write_note(TEXT, [LOG.sign(TEXT), seen])).head == HEAD
+
+
 def test_a_log_not_listed_is_not_believed_whoever_witnessed_it() -> None:
     with pytest.raises(EvidenceError) as refusal:
         parse_policy(TWO_OF_THREE).verify_checkpoint(note((0, 1, 2), log=OTHER))
