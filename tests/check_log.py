@@ -14,7 +14,7 @@ from counterfoil.tlog.checkpoint import verify_checkpoint
 from counterfoil.tlog.entries import read_bundle
 from counterfoil.tlog.note import VerifierKey
 from counterfoil.tlog.proof import verify_inclusion
-from counterfoil.tlog.receipt import parse_receipt
+from counterfoil.tlog.receipt import Receipt, parse_receipt
 from counterfoil.tlog.tile import (
     ENTRIES_LEVEL,
     TILE_WIDTH,
@@ -59,8 +59,12 @@ def check_log(
         _check_beside(db, project, len(entries))
     finally:
         db.close()
-    for receipt in receipts:
-        _check_receipt(receipt, vkey, entries, leaves)
+    heads: dict[bytes, TreeHead] = {}
+    for data in receipts:
+        receipt = parse_receipt(data)
+        if receipt.checkpoint not in heads:
+            heads[receipt.checkpoint] = _check_checkpoint(receipt.checkpoint, vkey, leaves)
+        _check_receipt(receipt, heads[receipt.checkpoint], entries)
     exported = _check_export(directory / "public" / project, vkey, entries, leaves)
     return LogFound(len(entries), exported, tuple(entries), keys)
 
@@ -108,16 +112,17 @@ def _check_beside(db: sqlite3.Connection, project: str, size: int) -> None:
         assert last is None or last < size, f"{table} reach beyond the log"
 
 
-def _check_receipt(
-    data: bytes, vkey: VerifierKey, entries: list[bytes], leaves: list[bytes]
-) -> None:
-    receipt = parse_receipt(data)
-    checkpoint = verify_checkpoint(receipt.checkpoint, [vkey])
-    head = TreeHead(checkpoint.size, checkpoint.root)
+def _check_checkpoint(note: bytes, vkey: VerifierKey, leaves: list[bytes]) -> TreeHead:
+    """Check a signed checkpoint, of whatever time, against the entries that are stored."""
+    checkpoint = verify_checkpoint(note, [vkey])
+    assert checkpoint.size <= len(leaves), "signed for a larger log than the stored one"
+    assert root_from_leaves(leaves[: checkpoint.size]) == checkpoint.root, "signed for a fork"
+    return TreeHead(checkpoint.size, checkpoint.root)
+
+
+def _check_receipt(receipt: Receipt, head: TreeHead, entries: list[bytes]) -> None:
     assert receipt.extra == entries[receipt.index], "a receipt's entry is not the stored one"
     verify_inclusion(leaf_hash(receipt.extra), receipt.index, receipt.path, head)
-    assert checkpoint.size <= len(leaves), "a receipt is of a larger log than the stored one"
-    assert root_from_leaves(leaves[: checkpoint.size]) == checkpoint.root, "a receipt is of a fork"
 
 
 def _check_export(
@@ -139,14 +144,12 @@ def _check_export(
             assert data == _tile_bytes(leaves, tile.level, tile.n, tile.width), f"{name} is untrue"
     if note is None:
         return None
-    checkpoint = verify_checkpoint(note, [vkey])
-    assert checkpoint.size <= len(leaves), "published beyond the log"
-    assert checkpoint.root == root_from_leaves(leaves[: checkpoint.size]), "published a fork"
-    for level, n, width in tiles_of(checkpoint.size):
+    head = _check_checkpoint(note, vkey, leaves)
+    for level, n, width in tiles_of(head.size):
         _check_present(files, tile_path(level, n, width), tile_path(level, n))
         if level == 0:
             _check_present(files, entries_path(n, width), entries_path(n))
-    return checkpoint.size
+    return head.size
 
 
 def _check_present(files: dict[str, bytes], partial: str, full: str) -> None:
