@@ -4,6 +4,8 @@ import dataclasses
 from functools import cache
 
 from counterfoil.app.answers import ActorView, Page
+from counterfoil.projections.base import At, Piece
+from counterfoil.projections.releases import Delivery
 from counterfoil.web.pages import entry, log, now, releases, runs
 from counterfoil.web.pages.parts import Links
 from counterfoil.web.pages.render import html
@@ -39,12 +41,10 @@ def _full(links: Links) -> dict[str, str]:
     }  # fmt: skip
 
 
-def entry_page(receipt: bytes = sample.RECEIPT, links: Links = sample.LINKS, **more: str) -> str:
-    """Return the entry page, with another receipt or other data attributes if given."""
-    opened = dataclasses.replace(sample.OPENED, receipt=receipt)
-    view = entry.build_entry(opened, sample.SIGNER.vkey, 4712, as_hex=False, links=links)
-    frame = sample.frame("/log", links.as_of)
-    return html("entry.html", theme="", frame=frame, view=dataclasses.replace(view, **more))
+def entry_page(links: Links = sample.LINKS) -> str:
+    """Return the entry page of the story."""
+    view = entry.build_entry(sample.OPENED, sample.SIGNER.vkey, 4712, as_hex=False, links=links)
+    return html("entry.html", theme="", frame=sample.frame("/log", links.as_of), view=view)
 
 
 @cache
@@ -93,18 +93,18 @@ def hostile() -> dict[str, str]:
     run = type(sample.FINISHED)(
         ref=f"run:{evil}", entries=(7,), name=evil, kind=evil, state="finished", outcome=evil,
         reason=evil, commit=f"commit:{evil}@9fceb02", environment=f"env:{evil}",
-        started=sample.At(7, evil, "actor:x"), finished=sample.At(8, evil, None),
+        started=At(7, evil, "actor:x"), finished=At(8, evil, None),
         counts={evil: 3, "failed": 1}, warnings=(evil,), problems=((8, evil),),
     )  # fmt: skip
     cases = Page(tuple(
         type(each)(ref=evil, entries=(9,), run=run.ref, test=f"test:{evil}", name=evil,
-                   outcome=evil, reason=evil, at=sample.At(9, evil))
+                   outcome=evil, reason=evil, at=At(9, evil))
         for each in sample.CASES.rows
     ), evil, 5)  # fmt: skip
     release = type(sample.RELEASE)(
         ref=f"release:{evil}", entries=(9,), name=evil, version=evil, title=evil, state=evil,
-        author="actor:x", contents=(sample.Piece(f"artifact:{evil}", evil, 9),),
-        deliveries=(sample.Delivery(None, f"env:{evil}", evil, sample.At(9, evil)),),
+        author="actor:x", contents=(Piece(f"artifact:{evil}", evil, 9),),
+        deliveries=(Delivery(None, f"env:{evil}", evil, At(9, evil)),),
         problems=((9, evil),),
     )  # fmt: skip
     trace = dataclasses.replace(

@@ -34,18 +34,22 @@ class Tree(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element that opens."""
         self.found.append((tag, {name: value or "" for name, value in attrs}))
         if tag not in VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element without content."""
         self.found.append((tag, {name: value or "" for name, value in attrs}))
 
     def handle_endtag(self, tag: str) -> None:
+        """Check that what closes was opened last."""
         if not self.open or self.open.pop() != tag:
             self.wrong.append(tag)
 
     def handle_data(self, data: str) -> None:
+        """Keep text."""
         self.text.append(data)
 
     def all(self, tag: str) -> list[dict[str, str]]:
@@ -198,7 +202,7 @@ def test_a_first_view_is_under_a_hundred_kibibytes() -> None:
 
 def test_gaps_stand_above_the_drawing() -> None:
     page = gallery.full()["release"]
-    assert page.index('id="gap-1"') < page.index("<svg class=\"lanes\"") < page.index('id="steps"')
+    assert page.index('id="gap-1"') < page.index('<svg class="lanes"') < page.index('id="steps"')
 
 
 def test_demo_data_says_that_it_is() -> None:

@@ -47,9 +47,7 @@ PAIRS = [
 
 def declared() -> dict[str, tuple[str, str]]:
     """Return the tokens the stylesheet declares at its root."""
-    found = re.findall(
-        r"--([a-z0-9-]+): light-dark\(oklch\(([^)]*)\), oklch\(([^)]*)\)\);", CSS
-    )
+    found = re.findall(r"--([a-z0-9-]+): light-dark\(oklch\(([^)]*)\), oklch\(([^)]*)\)\);", CSS)
     return {name: (light, dark) for name, light, dark in found}
 
 

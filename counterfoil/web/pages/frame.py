@@ -18,6 +18,7 @@ from counterfoil.web.pages import words
 from counterfoil.web.pages.parts import DEFAULT_PROJECT, Bar, Links, bars
 from counterfoil.web.pages.render import theme_of
 
+RULER_BUCKETS: Final = 168
 # name, path, key after `g`, stands after the rule; only pages that exist.
 _PAGES: Final = (
     ("Now", "/", "gn", False),
@@ -194,7 +195,7 @@ def _as_of(
 ) -> AsOf:
     shown = newest if as_of is None else min(as_of, newest)
     if shown < 0:
-        said = "no entry yet"
+        said = "the start, no entry yet"
     else:
         said = f"entry {words.number(shown)} · {words.when(shown_time or '', now)}"
     later = newest - shown
@@ -219,9 +220,14 @@ def _ruler(activity: Activity, shown: int) -> Ruler | None:
     start, end = words.moment(activity.start or ""), words.moment(activity.end or "")
     if start is None or end is None or not activity.counts:
         return None
-    drawn = bars(activity.counts, later=lambda place: activity.firsts[place] > shown)
-    total = words.count(sum(activity.counts), "entry", "entries")
-    lasts = [first + n - 1 for first, n in zip(activity.firsts, activity.counts, strict=True)]
+    # A young log is drawn on a whole week, so that its first hour is not a wall.
+    before = max(0, RULER_BUCKETS - len(activity.counts))
+    start -= datetime.timedelta(seconds=before * activity.bucket_s)
+    firsts = (0,) * before + activity.firsts
+    counts = (0,) * before + activity.counts
+    drawn = bars(counts, later=lambda place: firsts[place] > shown)
+    total = words.count(sum(counts), "entry", "entries")
+    lasts = [first + n - 1 for first, n in zip(firsts, counts, strict=True)]
     return Ruler(
         width=drawn.width,
         height=drawn.height,

@@ -35,7 +35,7 @@ from counterfoil.web.pages.parts import (
 from counterfoil.web.pages.render import render
 from counterfoil.web.pages.runs import RunLine, counts_of, run_line
 
-FEED_LINES: Final = 40
+FEED_LINES: Final = 25
 RED_SHOWN: Final = 12
 RUNNING_SHOWN: Final = 8
 SOURCES_SHOWN: Final = 8
@@ -146,7 +146,7 @@ def build_now(board: Board, resolve: Resolve, links: Links, now: datetime.dateti
     at = now if links.as_of is None or shown is None else words.moment(shown.recordedtime) or now
     health = health_lines(board.health, now)
     return NowView(
-        say=f"{words.long_day(at)}. {_red_sentence(board.red.total)}",
+        say=f"{words.long_day(at)}. {_red_sentence(board)}",
         figures=_figures(board, now),
         red=tuple(_red(row, links, now) for row in board.red.rows),
         red_words=f"{words.number(len(board.red.rows))} of {words.number(board.red.total)}, "
@@ -175,8 +175,11 @@ def build_now(board: Board, resolve: Resolve, links: Links, now: datetime.dateti
     )  # fmt: skip
 
 
-def _red_sentence(total: int) -> str:
-    return "No test is red." if not total else f"{words.count(total, 'red test')}."
+def _red_sentence(board: Board) -> str:
+    if not board.lines:
+        return "Nothing is recorded."
+    total = board.red.total
+    return f"{words.count(total, 'red test')}." if total else "No test is red."
 
 
 def _today(lines: Sequence[LogLine], now: datetime.datetime) -> str:
@@ -232,7 +235,9 @@ def _red(row: TestRow, links: Links, now: datetime.datetime) -> RedTest:
         run_text=run.partition(":")[2] or "unknown",
         run_href=links.to("/run", ref=run, outcome="failed") if run else links.to("/runs"),
         since=words.when(row.since.time, now) if row.since else "unknown",
-        runs=f"red in {reds} of its last {words.count(len(row.runs), 'outcome')}",
+        runs=f"red in {reds} of its last {words.number(len(row.runs))} outcomes"
+        if len(row.runs) > 1
+        else "by its only outcome",
         flaky=row.flaky,
         mark=mark(last.entry, links) if last else None,
     )

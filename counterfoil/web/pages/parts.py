@@ -154,10 +154,11 @@ def who(actor: ActorView | None) -> Who:
 
 @dataclass(frozen=True, slots=True)
 class RefChip:
-    """A ref: kind, short id for the screen, full id for paper."""
+    """A ref: kind, short id for the screen, its last part where space is short, full for paper."""
 
     kind: str
     short: str
+    tail: str
     full: str
     href: str | None
 
@@ -169,11 +170,13 @@ def ref_chip(ref: str, links: Links) -> RefChip:
     'acme/shop@9fceb02'
     """
     kind, _, name = ref.partition(":")
-    short = words.short_digest(name)
+    short = tail = words.short_digest(name)
     if kind == "commit":
         repository, at, revision = name.rpartition("@")
-        short = f"{repository}{at}{revision[:7]}"
-    return RefChip(kind, short, name, links.ref(ref))
+        short, tail = f"{repository}{at}{revision[:7]}", revision[:7]
+    elif kind == "change" and "#" in name:
+        tail = f"#{name.rpartition('#')[2]}"
+    return RefChip(kind, short, tail, name, links.ref(ref))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,7 @@ def line(row: LogLine, links: Links, now: datetime.datetime) -> Line:
         clock=words.when(row.recordedtime, now, seconds=True),
         who=who(row.actor),
         sentence=row.sentence,
-        outcome=pill(row.outcome) if row.outcome else None,
+        outcome=pill(row.outcome) if row.outcome and row.outcome not in row.sentence else None,
         demo=row.demo,
         late=late,
         mark=mark(row.index, links, state="erased" if row.erased else "recorded"),
@@ -241,6 +244,19 @@ def gap_lines(gaps: Sequence[Gap], links: Links) -> tuple[GapLine, ...]:
         )
         for number, gap in enumerate(gaps, start=1)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Oddity:
+    """Something that does not fit, with the entry that says so where one does."""
+
+    text: str
+    mark: Mark | None
+
+
+def oddities(problems: Sequence[tuple[int, str]], links: Links) -> tuple[Oddity, ...]:
+    """Turn the problems of a row into lines."""
+    return tuple(Oddity(what, mark(index, links)) for index, what in problems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,14 @@ from counterfoil.web.pages.parts import (
     GapLine,
     Links,
     Mark,
+    Oddity,
     Pill,
     RefChip,
     Who,
     gap_lines,
     gaps_pill,
     mark,
+    oddities,
     pill,
     ref_chip,
     who,
@@ -51,7 +53,6 @@ class ReleaseLine:
     title: str
     href: str
     state: Pill
-    gaps: Pill | None
     who: Who
     when: str
     where: str
@@ -112,7 +113,7 @@ class ReleaseView:
     steps: tuple[StepLine, ...]
     step_words: str
     cut: bool
-    problems: tuple[tuple[str, Mark], ...]
+    problems: tuple[Oddity, ...]
     href: str
     json_href: str
     entries: int
@@ -172,7 +173,6 @@ def _release_line(
         title=row.title or "",
         href=links.to("/release", ref=row.ref),
         state=state_pill(row),
-        gaps=None,
         who=who(resolve(author) if author else None),
         when=words.when(at.time, now) if at else "not published",
         where=where_of(row),
@@ -223,7 +223,7 @@ def build_release(
         ),
         step_words=words.count(len({step.entry for step in trace.steps}), "entry", "entries"),
         cut=trace.cut,
-        problems=tuple((what, mark(index, links)) for index, what in row.problems),
+        problems=oddities(row.problems, links),
         href=links.to("/release", ref=row.ref),
         json_href=links.to("/v1/trace", ref=row.ref),
         entries=len({step.entry for step in trace.steps}),

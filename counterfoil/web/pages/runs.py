@@ -22,11 +22,13 @@ from counterfoil.web.pages.parts import (
     Empty,
     Links,
     Mark,
+    Oddity,
     Pill,
     Progress,
     RefChip,
     Who,
     mark,
+    oddities,
     pill,
     ref_chip,
     who,
@@ -113,8 +115,8 @@ class RunView:
     case_words: str
     empty: Empty
     older: str | None
-    warnings: tuple[str, ...]
-    problems: tuple[tuple[str, Mark], ...]
+    warnings: tuple[Oddity, ...]
+    problems: tuple[Oddity, ...]
     mark: Mark
 
 
@@ -186,7 +188,7 @@ def build_runs(
     said = [f"{words.count(page.total, 'run')} recorded, the latest first."]
     if page.rows:
         said.append(f"Of the {words.number(len(page.rows))} shown, {red} failed" + (
-            f" and {running} are running." if running else "."
+            f", {running} still running." if running else "."
         ))  # fmt: skip
     return RunsView(
         say=" ".join(said),
@@ -249,8 +251,8 @@ def build_run(
         older=links.to("/run", ref=row.ref, outcome=outcome, cursor=cases.cursor)
         if cases.cursor
         else None,
-        warnings=row.warnings,
-        problems=tuple((what, mark(index, links)) for index, what in row.problems),
+        warnings=tuple(Oddity(text, None) for text in row.warnings),
+        problems=oddities(row.problems, links),
         mark=mark(row.entries[-1] if row.entries else 0, links),
     )
 

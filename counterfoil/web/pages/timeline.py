@@ -28,6 +28,7 @@ CHARACTER: Final = 7.3
 ROWS_MAX: Final = 5
 LABEL_MAX: Final = 40
 POINTS_MAX: Final = 80
+LEAD: Final = 13.0
 BROKEN: Final = 56.0
 # On these lanes a thread joins the points, so labels stand in the row above it.
 THREADED: Final = frozenset({"Commits"})
@@ -119,18 +120,19 @@ class Axis:
                 pieces[-1][1] = at
         fold = min(FOLD_WIDTH, 0.5 * (AXIS_RIGHT - AXIS_LEFT) / len(pieces))
         # Every piece has a little room of its own, so that a lone event is not inside a fold.
-        room = min(26.0, 0.25 * (AXIS_RIGHT - AXIS_LEFT) / len(pieces))
         lasting = sum((end - start).total_seconds() for start, end in pieces)
+        share = 0.25 if lasting else 0.7
+        room = min(90.0 if lasting else 300.0, share * (AXIS_RIGHT - AXIS_LEFT) / len(pieces))
         free = AXIS_RIGHT - AXIS_LEFT - fold * (len(pieces) - 1) - room * len(pieces)
         self.per_second = free / lasting if lasting else 0.0
         self.pieces: list[tuple[datetime.datetime, datetime.datetime, float]] = []
         self.folds: list[Fold] = []
-        x = AXIS_LEFT + room / 2
+        x = AXIS_LEFT + LEAD
         for place, (start, end) in enumerate(pieces):
             if place:
                 before = pieces[place - 1][1]
                 self.folds.append(
-                    Fold(round(x - room / 2 - fold, 1), round(fold, 1), _fold_label(before, start))
+                    Fold(round(x - LEAD - fold, 1), round(fold, 1), _fold_label(before, start))
                 )
             self.pieces.append((start, end, x))
             x += (end - start).total_seconds() * self.per_second + room + fold
@@ -155,8 +157,10 @@ class Axis:
         free_from = 0.0
         for start, end, left in self.pieces:
             if left - 4 >= free_from:
-                made.append(Text(round(left, 1), 18, _day_label(start), "start", "tick"))
-                free_from = left + len(_day_label(start)) * CHARACTER + 6
+                made.append(
+                    Text(round(left, 1), 18, _day_label(start, self.pieces[-1][1]), "start", "tick")
+                )
+                free_from = left + len(_day_label(start, self.pieces[-1][1])) * CHARACTER + 6
             at = start.replace(hour=0, minute=0, second=0, microsecond=0)
             while at <= end and self.per_second:
                 x = self.x(at)
@@ -168,14 +172,21 @@ class Axis:
         return tuple(made)
 
 
-def _day_label(at: datetime.datetime) -> str:
+def _day_label(at: datetime.datetime, last: datetime.datetime) -> str:
+    """Return "Thu 19 Nov", or "19 Nov 2019" where the axis ends in another year."""
+    if at.year != last.year:
+        return f"{words.day(at)} {at.year}"
     return f"{at.strftime('%a')} {words.day(at)}"
 
 
 def _fold_label(before: datetime.datetime, after: datetime.datetime) -> str:
-    seconds = (after - before).total_seconds()
-    night = before.date() != after.date() and seconds < 18 * 3600
-    return "night: no events" if night else f"{words.duration(seconds)}: no events"
+    away = after - before
+    if before.date() != after.date() and away < datetime.timedelta(hours=18):
+        return "night: no events"
+    if away.days >= 730:
+        return f"{away.days // 365} years: no events"
+    long = f"{away.days} days" if away.days >= 2 else words.duration(away.total_seconds())
+    return f"{long}: no events"
 
 
 def draw(
@@ -240,8 +251,9 @@ def draw(
 class _Rows:
     """What is taken in each row of one lane, so that no two things lie on each other."""
 
-    def __init__(self) -> None:
+    def __init__(self, folds: Sequence[Fold]) -> None:
         self.taken: list[list[tuple[float, float]]] = [[]]
+        self.folds = [(fold.x, fold.x + fold.width) for fold in folds]
 
     def free(self, row: int, left: float, right: float) -> bool:
         if left < AXIS_LEFT - 14 or right > AXIS_RIGHT + 4:
@@ -249,6 +261,11 @@ class _Rows:
         while len(self.taken) <= row:
             self.taken.append([])
         return all(right <= start or end <= left for start, end in self.taken[row])
+
+    def free_for_words(self, row: int, left: float, right: float) -> bool:
+        """Whether words fit: what `free` asks, and not on the words of a fold."""
+        clear = all(right <= start or end <= left for start, end in self.folds)
+        return clear and self.free(row, left, right)
 
     def first_free(self, left: float, right: float) -> int:
         """Return the highest row with room, 0 when none has."""
@@ -269,7 +286,7 @@ def _lane(
     axis: Axis,
     links: Links,
 ) -> Lane:
-    rows = _Rows()
+    rows = _Rows(axis.folds)
     shapes: list[Shape] = []
     marks: dict[int, Mark] = {}
     bodies: list[tuple[Step, float, float, int]] = []
@@ -281,12 +298,10 @@ def _lane(
         row = 1 if name in THREADED else rows.first_free(left - 6, left + width + 6)
         rows.take(row, left - 6, left + width + 6)
         bodies.append((step, left, width, row))
-    for step, left, width, row in bodies:
-        label = (
-            _above(rows, step.label, left, top)
-            if name in THREADED
-            else _label(rows, step.label, left, width, row, top)
-        )
+    for place, (step, left, width, row) in enumerate(bodies):
+        # Asked, began, finished: of steps that are called the same, the last carries the name.
+        again = place + 1 < len(bodies) and bodies[place + 1][0].label == step.label
+        label = None if again else _words(rows, name, step.label, (left, width, row), top)
         shapes.append(
             Shape(
                 x=left,
@@ -322,15 +337,24 @@ def _tone(step: Step) -> str:
     return pill(step.outcome).tone if step.outcome else "ink"
 
 
+def _words(
+    rows: _Rows, lane: str, text: str, body: tuple[float, float, int], top: float
+) -> Text | None:
+    left, width, row = body
+    if lane in THREADED:
+        return _above(rows, text, left, top)
+    return _label(rows, text, left, width, row, top)
+
+
 def _label(rows: _Rows, text: str, left: float, width: float, row: int, top: float) -> Text | None:
     shown = words.plain_visible(text, LABEL_MAX)
     long = len(shown) * CHARACTER
     right_x, left_x = left + width + 9, left - 9
     for below in range(row, min(row + 2, ROWS_MAX)):
-        if rows.free(below, right_x, right_x + long):
+        if rows.free_for_words(below, right_x, right_x + long):
             rows.take(below, right_x, right_x + long + 6)
             return Text(round(right_x, 1), _y(top, below) + 4, shown, "start", "")
-        if rows.free(below, left_x - long, left_x):
+        if rows.free_for_words(below, left_x - long, left_x):
             rows.take(below, left_x - long - 6, left_x)
             return Text(round(left_x, 1), _y(top, below) + 4, shown, "end", "")
     return None
@@ -342,7 +366,7 @@ def _above(rows: _Rows, text: str, left: float, top: float) -> Text | None:
     long = len(shown) * CHARACTER
     for row in (0, 2):
         for start, anchor, x in ((left - 6, "start", left - 6), (left + 6 - long, "end", left + 6)):
-            if rows.free(row, start, start + long):
+            if rows.free_for_words(row, start, start + long):
                 rows.take(row, start, start + long + 8)
                 lift = 6 if row == 0 else 0
                 return Text(round(x, 1), _y(top, row) + lift, shown, anchor, "")
@@ -352,16 +376,17 @@ def _above(rows: _Rows, text: str, left: float, top: float) -> Text | None:
 def _missing(rows: _Rows, gap: GapLine, at: float | None, top: float) -> Missing:
     """Place the broken line of a gap and its words: right, left, a row below, then cut."""
     shown = words.plain_visible(f"Gap {gap.number}: {gap.what}")
-    start = at if at is not None else AXIS_LEFT + 4
-    wide = CHARACTER + 0.5
+    # What hangs on no drawn step stands where there is room: behind the last fold.
+    start = at if at is not None else rows.folds[-1][1] + 6 if rows.folds else AXIS_LEFT + 4
+    wide = CHARACTER + 1.2
     for limit in (len(shown), 72, 48, 32, 24):
         said = shown if len(shown) <= limit else shown[: limit - 1] + "…"
         reach = BROKEN + len(said) * wide
         for row in range(ROWS_MAX):
-            if rows.free(row, start - 4, start + reach):
+            if rows.free_for_words(row, start - 4, start + reach):
                 rows.take(row, start - 4, start + reach)
                 return _broken(gap, said, start + 6, start + 52, "start", _y(top, row))
-            if rows.free(row, start - reach, start + 4):
+            if rows.free_for_words(row, start - reach, start + 4):
                 rows.take(row, start - reach, start + 4)
                 return _broken(gap, said, start - 46, start - 52, "end", _y(top, row))
     row = len(rows.taken)

@@ -101,6 +101,17 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.addEventListener("click", () => window.print());
 }
 
+// The ruler: a click shows the moment under the pointer.
+const ruler = document.querySelector(".ruler[data-entries]");
+ruler?.addEventListener("click", (event) => {
+  const entries = ruler.getAttribute("data-entries").split(" ");
+  const box = ruler.getBoundingClientRect();
+  const place = Math.floor(((event.clientX - box.left) / box.width) * entries.length);
+  const target = new URL(window.location.href);
+  target.searchParams.set("as_of", entries[Math.max(0, Math.min(place, entries.length - 1))]);
+  window.location.assign(target);
+});
+
 // Keys: g + letter goes, [ and ] step, t opens the time form.  Never while typing.
 let leader = false;
 document.addEventListener("keydown", (event) => {
