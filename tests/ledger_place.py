@@ -2,6 +2,8 @@
 
 import hashlib
 import shutil
+import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +22,7 @@ from tests.check_log import LogFound, check_log
 PROJECT = "default"
 ORIGIN = "ledger.example/default"
 SIGNER = SignerKey.from_seed(ORIGIN, b"\x11" * 32)
-ANSWER_TIMEOUT_S = 30.0
+ANSWER_TIMEOUT_S = 120.0
 
 
 def make_item(name: str, content: str = "", *, source: str = "urn:test", blobs: int = 0) -> Item:
@@ -106,6 +108,14 @@ class Place:
         answers = self.ledger.append(PROJECT, items).result(ANSWER_TIMEOUT_S)
         self.given += zip(items, answers, strict=True)
         return answers
+
+    def wait_exported(self, size: int) -> None:
+        """Wait until the export thread has published that size."""
+        pause = threading.Event()
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        while self.ledger.status(PROJECT).exported_size != size:
+            assert time.monotonic() < deadline, "the export did not follow"
+            pause.wait(0.005)
 
     def stop(self) -> None:
         """Close as a server does that was asked to; a last export that fails is no matter here."""

@@ -11,7 +11,7 @@ import pytest
 
 from counterfoil.errors import UnavailableError
 from tests.faults.faulty import POINTS, Fault, FaultyExporter, FaultyKeys, FaultySigner, FaultyStore
-from tests.ledger_place import PROJECT, SIGNER, Place, make_item, make_items
+from tests.ledger_place import ANSWER_TIMEOUT_S, PROJECT, SIGNER, Place, make_item, make_items
 
 EXPORT_POINTS = POINTS[-2:]
 DURABLE_UNANSWERED = {("commit", True), ("read-back", False), ("read-back", True), ("sign", False), ("sign", True)}  # fmt: skip
@@ -113,7 +113,7 @@ def test_requests_that_wait_behind_a_failed_write_are_told_at_once(
     fault.arm("insert", persists=False)
     futures = [place.ledger.append(PROJECT, [item]) for item in make_items(BEFORE, 30)]
 
-    codes = {getattr(future.exception(30), "code", None) for future in futures}
+    codes = {getattr(future.exception(ANSWER_TIMEOUT_S), "code", None) for future in futures}
 
     assert codes == {"storage"}
     assert place.ledger.status(PROJECT).stopped
@@ -134,11 +134,7 @@ def test_a_failed_export_is_tried_again_by_itself(tmp_path: Path, fault: Fault) 
     fault.arm("export tile write", persists=False)
     place.append(make_items(0, 3))
 
-    for _ in range(1_000):
-        if place.ledger.status(PROJECT).exported_size == 3:
-            break
-        place.append([make_item("a")][:0])
-
+    place.wait_exported(3)
     place.stop()
     assert fault.struck == ["export tile write"]
     assert place.check().exported_size == 3

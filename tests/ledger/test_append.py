@@ -286,11 +286,7 @@ def test_the_export_follows_by_itself(place: Place) -> None:
     place.start(export_interval_s=0.01)
     place.append(make_items(0, 3))
 
-    waited = threading.Event()
-    for _ in range(500):
-        if place.ledger.status(PROJECT).exported_size == 3:
-            break
-        waited.wait(0.01)
+    place.wait_exported(3)
     assert place.check().exported_size == 3
 
 

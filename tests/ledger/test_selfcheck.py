@@ -19,7 +19,15 @@ from counterfoil.stores.sqlite import SqliteLogStore, SqliteWriting
 from counterfoil.tlog.checkpoint import sign_checkpoint
 from counterfoil.tlog.note import SignerKey
 from counterfoil.tlog.tree import EMPTY_ROOT, TreeHead
-from tests.ledger_place import ORIGIN, PROJECT, SIGNER, Place, make_item, make_items
+from tests.ledger_place import (
+    ANSWER_TIMEOUT_S,
+    ORIGIN,
+    PROJECT,
+    SIGNER,
+    Place,
+    make_item,
+    make_items,
+)
 
 
 def test_only_the_self_check_makes_what_the_notary_signs() -> None:
@@ -137,8 +145,8 @@ def test_a_frozen_log_leaves_the_others_running(tmp_path: Path) -> None:
     ledger = _open_ledger(place.directory, flipping, {PROJECT: SIGNER, "other": other})
 
     with pytest.raises(EvidenceError, match="frozen"):
-        ledger.append(PROJECT, make_items(0, 1)).result(30)
-    assert ledger.append("other", make_items(0, 2)).result(30)[1].index == 1
+        ledger.append(PROJECT, make_items(0, 1)).result(ANSWER_TIMEOUT_S)
+    assert ledger.append("other", make_items(0, 2)).result(ANSWER_TIMEOUT_S)[1].index == 1
 
     ledger.close()
     flipping.close()
