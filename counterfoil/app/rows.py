@@ -139,7 +139,7 @@ class Rows:
                 query = query.where(table.c.entry <= as_of)
             with self._tables.read() as connection:
                 found += [Link(*line) for line in connection.execute(query)]
-        return sorted(set(found), key=lambda link: (link.entry, link.source, link.role))[:limit]
+        return sorted(set(found), key=lambda link: link.entry)[:limit]
 
     def names(self, project: str, start: str, as_of: int | None, limit: int) -> list[str]:
         """Return up to `limit` mentioned refs that begin with `start`, in order."""

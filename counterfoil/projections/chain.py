@@ -110,7 +110,7 @@ class Facts(Protocol):
         ...
 
     def links(self, refs: Sequence[str], limit: int) -> Sequence[Link]:
-        """Return up to `limit` links from or to any of `refs`, oldest first."""
+        """Return up to `limit` links from or to any of `refs`, the oldest of them."""
         ...
 
     def mentioned(self, refs: Sequence[str]) -> bool:
@@ -316,7 +316,7 @@ def walk(ref: str, facts: Facts) -> Known:
             continue
         stated = facts.links(names[here], LINKS_MAX)
         cut = cut or len(stated) >= LINKS_MAX
-        for link in stated:
+        for link in sorted(stated, key=dataclasses.astuple):
             forward = link.source in names[here]
             there = settle(link.target if forward else link.source)
             if not _leads(here, there, link.role, reached[here], wanted, start, forward=forward):
