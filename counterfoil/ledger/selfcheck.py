@@ -45,7 +45,7 @@ def check_committed(
     Raises:
         EvidenceError: `damaged` or `missing`: storage does not hold what was committed.
 
-    Cost: about 4 us an entry, and up to 255 hashes a level for the right edge.
+    Cost: about 15 us an entry, and up to 255 hashes a level for the right edge (0.4 ms in all).
     """
     if (stored := reads.head(project)) != head:
         raise _damaged(project, f"the head reads {stored.size}, {head.size} was committed")
