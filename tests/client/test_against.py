@@ -15,7 +15,7 @@ from counterfoil.tlog.keys import SignerKey
 from counterfoil.tlog.receipt import parse_receipt, write_receipt
 from counterfoil.tlog.tree import TreeHead
 from counterfoil.verifier.report import ReceiptVerdict, Report
-from tests.client.test_verify_path import served
+from tests.client.verifying import served
 from tests.ledgers import PROJECT, Built, build_ledger, create_ledger, make_sample, open_ledger
 
 FORGED = 5

@@ -1,57 +1,20 @@
 """`verify` on everything it takes: directories, archives, URLs; and what it refuses."""
 
-import functools
-import http.server
-import io
 import os
 import shutil
 import sqlite3
-import tarfile
 import threading
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from counterfoil.app.record import LOCAL
-from counterfoil.client import evidence_archive
-from counterfoil.client.evidence import verify_path
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.tlog.tree import Frontier, leaf_hash
 from counterfoil.verifier.report import Finding, Report
+from tests.client.verifying import named, verify
 from tests.ledgers import PROJECT, Built, build_ledger, make_sample, open_ledger
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return build_ledger(tmp_path_factory.mktemp("pristine") / "ledger", events=20)
-
-
-@pytest.fixture
-def directory(pristine: Built, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(pristine.directory, tmp_path / "ledger"))
-
-
-@pytest.fixture
-def vkey(pristine: Built, tmp_path: Path) -> Path:
-    path = tmp_path / "kept.vkey"
-    path.write_text(f"{pristine.vkeys[PROJECT]}\n", "ascii")
-    return path
-
-
-def verify(
-    target: Path | str, *, vkey: Path | None = None, trust: Path | None = None,
-    against: tuple[str, ...] = (), project: str | None = None,
-) -> Report:  # fmt: skip
-    report = verify_path(str(target), vkey=vkey, trust=trust, against=against, project=project)
-    assert isinstance(report, Report)
-    return report
-
-
-def named(report: Report) -> list[tuple[str, str]]:
-    return [(one.klass, one.object) for one in report.findings]
 
 
 def files_under(directory: Path) -> dict[str, tuple[int, bytes]]:
@@ -353,177 +316,6 @@ def test_a_link_or_a_pipe_in_the_place_of_a_tile_is_damage_and_is_not_followed(
     ]
 
 
-def pack(public: Path, path: Path, form: str, prefix: str = "public/default/") -> Path:
-    names = [file for file in sorted(public.rglob("*")) if file.is_file()]
-    if form == "zip":
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in names:
-                archive.write(file, prefix + str(file.relative_to(public)))
-        return path
-    mode = {"tar": "w", "tar.gz": "w:gz", "tar.xz": "w:xz", "tar.bz2": "w:bz2"}[form]
-    with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]  # the mode is one of four
-        for file in names:
-            tar.add(file, prefix + str(file.relative_to(public)))
-    return path
-
-
-@pytest.mark.parametrize("form", ["zip", "tar", "tar.gz", "tar.xz", "tar.bz2"])
-def test_an_archive_of_an_exported_log_gives_the_same_verdict(
-    directory: Path, tmp_path: Path, vkey: Path, form: str
-) -> None:
-    public = directory / "public" / PROJECT
-    report = verify(pack(public, tmp_path / f"log.{form}", form), vkey=vkey)
-    assert report.ok
-    assert report.size == 20
-
-    tile = public / "tile" / "0" / "000.p" / "20"
-    tile.chmod(0o600)
-    tile.write_bytes(bytes(20 * 32))
-    assert named(verify(pack(public, tmp_path / f"bad.{form}", form, ""), vkey=vkey)) == [
-        ("damaged", "tile/0/000.p/20")
-    ]
-
-
-def test_a_hostile_archive_is_refused_before_it_is_unpacked(
-    tmp_path: Path, vkey: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A small file may claim to hold a large one; nobody waits for it."""
-    monkeypatch.setattr(evidence_archive, "PACKED_MAX_BYTES", 1 << 20)
-    bomb = tmp_path / "bomb.tar.gz"
-    with tarfile.open(bomb, "w:gz") as tar:
-        for number in range(3):
-            info = tarfile.TarInfo(f"{number}")
-            info.size = 1 << 20
-            tar.addfile(info, io.BytesIO(bytes(1 << 20)))
-    with pytest.raises(RequestError, match="unpacks to over"):
-        verify(bomb, vkey=vkey)
-
-    large = tmp_path / "large.zip"
-    with zipfile.ZipFile(large, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("log/checkpoint", bytes(3 << 20))
-    assert named(verify(large, vkey=vkey)) == [("damaged", "checkpoint")]
-
-    broken = tmp_path / "broken.zip"
-    broken.write_bytes(large.read_bytes()[:-30])
-    with pytest.raises(RequestError, match="broken archive"):
-        verify(broken, vkey=vkey)
-
-    other = tmp_path / "other.zip"
-    with zipfile.ZipFile(other, "w") as archive:
-        archive.writestr("readme", b"x")
-    with pytest.raises(RequestError, match="holds no exported log"):
-        verify(other, vkey=vkey)
-
-
-def test_an_archive_with_a_name_twice_is_damaged_there(
-    directory: Path, tmp_path: Path, vkey: Path
-) -> None:
-    """Two readers could take different ones; so neither is taken."""
-    path = pack(directory / "public" / PROJECT, tmp_path / "twice.tar", "tar")
-    with tarfile.open(path, "a") as tar:
-        tar.add(directory / "keys" / "default.vkey", "public/default/tile/0/000.p/20")
-
-    assert ("damaged", "tile/0/000.p/20") in named(verify(path, vkey=vkey))
-
-
-class _Files(http.server.SimpleHTTPRequestHandler):
-    """Serves files, quietly; `/moved/` and `/away/` redirect."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        if self.path.startswith(("/moved/", "/away/")):
-            _, kind, rest = self.path.split("/", 2)
-            self.send_response(302)
-            host = "" if kind == "moved" else "http://127.0.0.2:9"
-            self.send_header("Location", f"{host}/{rest}")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-        elif self.path.startswith("/broken/"):
-            self.send_response(500)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-        elif self.path.startswith("/endless/"):
-            self.send_response(200)
-            self.send_header("Content-Length", str(1 << 40))
-            self.end_headers()
-            for _ in range(100):
-                self.wfile.write(bytes(1 << 16))
-        else:
-            super().do_GET()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class names it
-        del format, args
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up on an endless answer is the test."""
-
-
-@contextmanager
-def served(directory: Path) -> Iterator[str]:
-    handler = functools.partial(_Files, directory=str(directory))
-    with _Server(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def test_a_served_log_gives_the_same_verdict(directory: Path, vkey: Path) -> None:
-    with served(directory / "public") as url:
-        report = verify(f"{url}/default", vkey=vkey)
-        assert report.ok
-        assert report.size == 20
-        assert verify(f"{url}/default/checkpoint", vkey=vkey).ok
-        assert verify(f"{url}/moved/default", vkey=vkey).ok
-
-        tile = directory / "public" / PROJECT / "tile" / "0" / "000.p" / "20"
-        tile.unlink()
-        assert named(verify(f"{url}/default", vkey=vkey)) == [("missing", "tile/0/000.p/20")]
-
-
-@pytest.mark.parametrize(
-    ("path", "why"), [("away/default", "redirects to another host"), ("broken/x", "answered 500")]
-)
-def test_a_server_that_leads_elsewhere_or_fails_is_unreachable_and_no_verdict(
-    directory: Path, vkey: Path, path: str, why: str
-) -> None:
-    with served(directory / "public") as url, pytest.raises(UnavailableError, match=why):
-        verify(f"{url}/{path}", vkey=vkey)
-
-
-def test_an_endless_answer_is_cut_off(directory: Path, vkey: Path) -> None:
-    with served(directory / "public") as url:
-        assert named(verify(f"{url}/endless/x", vkey=vkey)) == [("damaged", "checkpoint")]
-
-
-def test_nobody_listening_is_unreachable(vkey: Path) -> None:
-    with pytest.raises(UnavailableError, match="try again later"):
-        verify("http://127.0.0.1:9/log/default", vkey=vkey)
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "ftp://127.0.0.1/log",
-        "file:///etc/passwd",
-        "http://",
-        "http://a:b@127.0.0.1/",
-        "http://h:x/",
-    ],
-)
-def test_only_plain_http_addresses_are_asked(vkey: Path, target: str) -> None:
-    with pytest.raises(RequestError):
-        verify(target, vkey=vkey)
-
-
 @pytest.mark.parametrize(
     ("make", "code"),
     [
@@ -560,3 +352,45 @@ def test_a_broken_policy_is_a_mistake_of_the_caller(
     with pytest.raises(RequestError) as caught:
         verify(directory, trust=tmp_path / "policy")
     assert caught.value.code == "usage"
+
+
+def test_files_in_the_exported_log_that_are_no_part_of_it_are_named_in_a_directory(
+    directory: Path,
+) -> None:
+    """With the database at hand, a tile beyond it is no export under way."""
+    public = directory / "public"
+    for name in (
+        "default/notes.txt",
+        "default/tile/0/000.p/21",
+        "default/tile/entries/007",
+        "other",
+    ):
+        (public / name).parent.mkdir(parents=True, exist_ok=True)
+        (public / name).write_bytes(bytes(32))
+
+    assert sorted(named(verify(directory))) == [
+        ("damaged", "public/default/notes.txt"),
+        ("damaged", "public/default/tile/0/000.p/21"),
+        ("damaged", "public/default/tile/entries/007"),
+        ("damaged", "public/other"),
+    ]
+
+
+def test_a_file_larger_than_it_can_be_is_not_read_to_its_end(directory: Path, vkey: Path) -> None:
+    tile = directory / "public" / PROJECT / "tile" / "0" / "000.p" / "20"
+    tile.chmod(0o600)
+    with tile.open("ab") as file:
+        file.truncate(1 << 40)
+
+    [one] = verify(directory / "public" / PROJECT, vkey=vkey).findings
+
+    assert one.object == "tile/0/000.p/20"
+    assert one.message == "larger than the 8192 bytes it may have"
+
+
+def test_a_database_the_system_does_not_open_is_unreadable_and_no_verdict(directory: Path) -> None:
+    (directory / "ledger.db").unlink()
+    (directory / "ledger.db").mkdir()
+
+    with pytest.raises(UnavailableError, match=r"ledger\.db cannot be read"):
+        verify(directory)
