@@ -1,0 +1,248 @@
+"""What pages say follows from what was read, and never says more."""
+
+import dataclasses
+
+import pytest
+
+from counterfoil.app.answers import ActorView, Page
+from counterfoil.clock import parse_time
+from counterfoil.projections.trace import LANES
+from counterfoil.web.pages import now, releases, runs, timeline, words
+from counterfoil.web.pages.parts import (
+    Counts,
+    Links,
+    bars,
+    gap_lines,
+    gaps_pill,
+    line,
+    mark,
+    pill,
+    ref_chip,
+    who,
+)
+from tests.web_pages import sample
+from tests.web_pages.sample import LINKS, NOW, resolve
+
+
+@pytest.mark.parametrize("state", ["", None, "unknown", "odd", "requested", "skipped", "planned"])
+def test_unknown_is_never_green(state: str | None) -> None:
+    assert pill(state).tone == "none"
+
+
+def test_a_missing_gap_is_no_verdict() -> None:
+    assert gaps_pill(0).tone == "none"
+    assert gaps_pill(2).text == "2 gaps"
+
+
+def test_a_mark_is_named_aloud_with_number_and_state() -> None:
+    assert mark(4588, LINKS).spoken == "entry 4,588, recorded, not witnessed, open entry and proof"
+
+
+def test_an_actor_of_no_known_kind_is_nobody() -> None:
+    assert who(ActorView("actor:x", "ghost", "spirit", "proven")).handle == "nobody named"
+    assert who(None).kind == "nobody"
+
+
+@pytest.mark.parametrize(
+    ("links", "expected"),
+    [
+        (Links("default", None), "/run?ref=run:a/b%3Fc%26d"),
+        (Links("default", 4660), "/run?ref=run:a/b%3Fc%26d&as_of=4660"),
+        (Links("shop", None), "/run?ref=run:a/b%3Fc%26d&project=shop"),
+        (Links("default", -1), "/run?ref=run:a/b%3Fc%26d&as_of=1970-01-01T00:00:00Z"),
+    ],
+    ids=["now", "a moment", "another project", "before the first entry"],
+)
+def test_a_link_keeps_project_and_moment(links: Links, expected: str) -> None:
+    assert links.ref("run:a/b?c&d") == expected
+
+
+def test_a_ref_without_a_page_is_no_link() -> None:
+    assert ref_chip("commit:acme/shop@9fceb02aa17b", LINKS).href is None
+    assert ref_chip("change:acme/shop#318", LINKS).tail == "#318"
+
+
+def test_a_late_arrival_says_both_times() -> None:
+    assert line(sample.LINES[4], LINKS, NOW).late == "happened 13:10, recorded 14:00"
+    assert line(sample.LINES[0], LINKS, NOW).late == ""
+
+
+def test_a_time_nobody_can_read_is_said_to_be_that() -> None:
+    odd = dataclasses.replace(sample.LINES[0], time="yesterday")
+    assert line(odd, LINKS, NOW).late.endswith("the sender's time cannot be read")
+
+
+def test_an_outcome_the_sentence_says_is_not_said_twice() -> None:
+    assert line(sample.LINES[0], LINKS, NOW).outcome is None
+    silent = dataclasses.replace(sample.LINES[0], sentence="finished run 902")
+    shown = line(silent, LINKS, NOW).outcome
+    assert shown is not None
+    assert shown.text == "failed"
+
+
+def test_a_nonzero_count_is_never_an_invisible_bar() -> None:
+    drawn = bars((0, 1, 100_000)).bars
+    assert len(drawn) == 2
+    assert min(bar.height for bar in drawn) >= 1
+
+
+def test_what_still_runs_is_not_green() -> None:
+    counts = Counts({"passed": 5, "failed": 1, "running": 4})
+    progress = counts.progress(running=True)
+    assert progress is not None
+    assert [part.tone for part in progress.parts] == ["failed", "done"]
+    assert progress.spoken == "5 of 10 passed, 1 failed, 4 running"
+
+
+def test_a_run_whose_sender_counts_otherwise_says_so() -> None:
+    row = sample.FINISHED
+    view = runs.build_run(row, Counts({"passed": 2}), Page((), None, 0), None, resolve, LINKS, NOW)
+    assert "Its sender counts 87; 2 are recorded here." in view.say
+
+
+def test_a_release_is_never_called_complete() -> None:
+    whole = dataclasses.replace(sample.TRACE, gaps=())
+    assert "complete" not in releases.sentence(sample.RELEASE, whole, NOW)
+    assert "By the rules of this page" in releases.sentence(sample.RELEASE, whole, NOW)
+    cut = dataclasses.replace(whole, cut=True)
+    assert "more may be missing" in releases.sentence(sample.RELEASE, cut, NOW)
+
+
+def test_a_release_nobody_deployed_says_so() -> None:
+    bare = type(sample.RELEASE)(ref="release:shop@1", published=sample.RELEASE.published)
+    said = releases.sentence(bare, sample.TRACE, NOW)
+    assert said.startswith("Published 13:00; no deployment of it is recorded.")
+    assert releases.where_of(bare) == "not deployed, as far as recorded"
+
+
+def test_log_health_is_not_well_when_something_is_not() -> None:
+    def tones(**changed: object) -> dict[str, str]:
+        health = dataclasses.replace(sample.HEALTH, gaps=0, **changed)  # type: ignore[arg-type]
+        return {each.name: each.tone for each in now.health_lines(health, NOW)}
+
+    assert set(tones().values()) <= {"pass", "none"}
+    assert tones()["Witnessed"] == "none"
+    assert tones(checkpoint_size=4700)["Signed checkpoint"] == "warn"
+    assert tones(stopped="entry 7 does not match")["Folded into these pages"] == "fail"
+    assert tones(exported_size=None)["Exported for anybody to check"] == "none"
+
+
+def test_the_board_counts_every_red_test_and_not_only_those_shown() -> None:
+    board = dataclasses.replace(sample.BOARD, red=Page(sample.RED.rows, "more", 17))
+    view = now.build_now(board, resolve, LINKS, NOW)
+    assert view.figures[0].text == "17"
+    assert "17 red tests" in view.say
+
+
+def test_an_empty_log_is_not_praised() -> None:
+    view = now.build_now(sample.EMPTY_BOARD, resolve, LINKS, NOW)
+    assert "Nothing is recorded." in view.say
+    assert view.figures[2].text == "nothing recorded"
+    assert view.red_empty.fact == "No test is recorded."
+
+
+def draw(**changed: object) -> timeline.Drawing:
+    """Return the drawing of the story."""
+    steps = changed.get("steps", sample.STEPS)
+    gaps = gap_lines(sample.GAPS, LINKS)
+    drawing = timeline.draw(steps, gaps, {1: 4517, 2: 4641}, LANES, LINKS, NOW)  # type: ignore[arg-type]
+    assert drawing is not None
+    return drawing
+
+
+def test_every_step_is_drawn_with_a_link_to_its_entry() -> None:
+    hrefs = {shape.href for lane in draw().lanes for shape in lane.shapes}
+    assert hrefs == {f"/entries/{step.entry}" for step in sample.STEPS}
+
+
+def test_later_is_further_right() -> None:
+    for lane in draw().lanes:
+        places = [shape.x for shape in lane.shapes]
+        times = [step.time for step in sample.STEPS if step.lane == lane.name]
+        assert places == [x for _, x in sorted(zip(times, places, strict=True))]
+
+
+def test_the_night_is_folded() -> None:
+    assert [fold.label for fold in draw().folds] == ["night: no events"]
+
+
+def test_everything_lies_inside() -> None:
+    drawing = draw()
+    for lane in drawing.lanes:
+        assert drawing.top <= lane.y
+        assert lane.y + lane.height <= drawing.height
+        for shape in lane.shapes:
+            assert shape.x >= timeline.AXIS_LEFT
+            assert shape.x + shape.width <= timeline.AXIS_RIGHT + 0.1
+            assert lane.y < shape.y < lane.y + lane.height
+
+
+def test_no_two_labels_lie_on_each_other() -> None:
+    for lane in draw().lanes:
+        spans = []
+        for label in [shape.label for shape in lane.shapes if shape.label]:
+            long = len(label.text) * timeline.CHARACTER
+            left = label.x if label.anchor == "start" else label.x - long
+            spans.append((label.y, left, left + long))
+        for place, (y, left, right) in enumerate(spans):
+            for other_y, other_left, other_right in spans[place + 1 :]:
+                assert y != other_y or right <= other_left or other_right <= left
+
+
+def test_a_gap_stands_on_its_lane_with_its_number() -> None:
+    found = {
+        lane.name: [each.label.text[:6] for each in lane.missing]
+        for lane in draw().lanes
+        if lane.missing
+    }
+    assert found == {"Review": ["Gap 1:"], "Deployment": ["Gap 2:"]}
+
+
+def test_years_apart_and_all_at_once_are_drawn_too() -> None:
+    old = dataclasses.replace(sample.STEPS[0], time="2019-05-15T00:00:00Z")
+    drawing = draw(steps=(old, sample.STEPS[-1]))
+    assert drawing.folds[0].label == "7 years: no events"
+    same = tuple(dataclasses.replace(step, time=old.time, end=None) for step in sample.STEPS)
+    assert draw(steps=same).height > 0
+
+
+def test_many_steps_are_counted_where_they_are_not_drawn() -> None:
+    many = tuple(
+        dataclasses.replace(sample.STEPS[0], entry=n, time=f"2026-11-20T10:{n % 60:02d}:00Z")
+        for n in range(200)
+    )
+    assert draw(steps=many).left_out == 200 - timeline.POINTS_MAX
+
+
+def test_without_a_readable_time_there_is_no_drawing() -> None:
+    odd = tuple(dataclasses.replace(step, time="soon") for step in sample.STEPS)
+    assert timeline.draw(odd, (), {}, LANES, LINKS, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        ("2026-11-20T13:26:00Z", "13:26"),
+        ("2026-11-20T14:26:00+01:00", "13:26"),
+        ("2026-11-17T09:14:00Z", "Tue 09:14"),
+        ("2026-11-13T09:14:00Z", "13 Nov"),
+        ("2027-01-01T00:00:00Z", "1 Jan 2027"),
+        ("", "unknown"),
+    ],
+    ids=["today", "another zone", "this week", "older", "to come", "none"],
+)
+def test_times_are_said_as_people_say_them(time: str, said: str) -> None:
+    assert words.when(time, NOW) == said
+
+
+def test_relative_time_is_only_for_the_last_hour() -> None:
+    assert words.ago("2026-11-20T14:03:13Z", NOW) == "12 s ago"
+    assert words.ago("2026-11-20T13:31:00Z", NOW) == "32 min ago"
+    assert words.ago("2026-11-20T12:31:00Z", NOW) == "12:31"
+    assert words.ago("2026-11-20T14:04:00Z", parse_time("2026-11-20T14:03:00Z")) == "14:04"
+
+
+@pytest.mark.parametrize("character", ["\u202e", "\u2066", "\u200b", "\u0000", "\u001b", "\ufeff"])
+def test_characters_that_act_on_others_are_boxes(character: str) -> None:
+    assert f"U+{ord(character):04X}" in words.visible(f"a{character}b")
+    assert character not in words.plain_visible(f"a{character}b")
