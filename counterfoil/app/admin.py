@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from counterfoil.app.config import read_config
 from counterfoil.app.home import check_ledger, check_project, open_home, serving_address
 from counterfoil.app.signin import make_link
 from counterfoil.clock import SystemClock
@@ -28,7 +29,7 @@ def rebuild(directory: Path) -> dict[str, int]:
 
 def sign_in_link(directory: Path, url: str | None) -> str:
     """Make a one-time link for the server of this directory."""
-    address = url or serving_address(directory) or "http://localhost:8000"
+    address = url or _public_url(directory)
     with _state(directory) as state:
         return make_link(state, SystemClock(), SystemRandomness(), address)
 
@@ -85,7 +86,14 @@ def _state(directory: Path) -> Iterator[State]:
             state.close()
 
 
+def _public_url(directory: Path) -> str:
+    """Return what people reach the server under: as it serves, or as the settings say."""
+    server = read_config(directory).server
+    stated = serving_address(directory, "public_url") or server.public_url
+    return stated or f"http://localhost:{server.port}"
+
+
 def _shown(directory: Path, name: str, project: str, secret: str) -> dict[str, str]:
-    base = serving_address(directory) or "http://localhost:8000"
+    base = _public_url(directory)
     query = "" if project == "default" else f"?project={project}"
     return {"name": name, "url": f"{base}/v1/webhooks/{name}{query}", "secret": secret}

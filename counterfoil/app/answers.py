@@ -43,6 +43,7 @@ __all__ = [
     "ReleaseRow",
     "RunRow",
     "SequenceGap",
+    "ShownTrace",
     "SourceRow",
     "Step",
     "TestRow",
@@ -117,6 +118,17 @@ class LogLine:
     type: str
     subject: str | None
     erased: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ShownTrace(Trace):
+    """A trace with the accounts behind its pseudonyms, for whoever may read.
+
+    Attributes:
+        actors: handle by pseudonym; "erased" after erasure.
+    """
+
+    actors: Mapping[str, str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -254,10 +254,15 @@ def check_project(project: str) -> None:
         )
 
 
-def serving_address(directory: Path) -> str | None:
-    """Return the address in DIR/server.json, which the server that holds the lock wrote."""
+def serving_address(directory: Path, which: str = "url") -> str | None:
+    """Return an address out of DIR/server.json, which the server that holds the lock wrote.
+
+    Args:
+        directory: the ledger directory.
+        which: "url" for programs on this machine, "public_url" for people and other machines.
+    """
     try:
-        address = json.loads((directory / "server.json").read_text("utf-8"))["url"]
+        address = json.loads((directory / "server.json").read_text("utf-8"))[which]
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return address if isinstance(address, str) else None

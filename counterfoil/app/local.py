@@ -51,7 +51,7 @@ class LocalLedger:
         """Return the trace of a ref, as far as the log goes now."""
         self._home.follower.catch_up(self._project)
         position = self._home.reader.position(self._project, as_of) if as_of else None
-        found = self._home.reader.trace(self._project, ref, position)
+        found = self._home.reader.shown_trace(self._project, ref, position)
         value: dict[str, Any] = msgspec.to_builtins(found)
         return value
 

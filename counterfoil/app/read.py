@@ -28,6 +28,7 @@ from counterfoil.app.answers import (
     ReleaseRow,
     RunRow,
     SequenceGap,
+    ShownTrace,
     SourceRow,
     TestRow,
     Trace,
@@ -276,6 +277,20 @@ class Reader:
         wanted = str(parse_ref(ref))
         self._settle(project, as_of)
         return trace(wanted, Chain(self._rows, project, as_of))
+
+    def shown_trace(self, project: str, ref: str, as_of: int | None = None) -> ShownTrace:
+        """Return a trace with the handles of its actors, for the API and the command line.
+
+        Raises:
+            RequestError: `ref_invalid`.
+        """
+        found = self.trace(project, ref, as_of)
+        names = {step.actor for step in found.steps if step.actor is not None}
+        actors = {name: self.resolve(name).handle for name in sorted(names)}
+        return ShownTrace(
+            ref=found.ref, known=found.known, steps=found.steps, gaps=found.gaps,
+            refs=found.refs, cut=found.cut, actors=actors,
+        )  # fmt: skip
 
     # --- entries
 

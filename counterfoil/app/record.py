@@ -196,10 +196,11 @@ class Recorder:
 
     def record_refusals(self, *, everything: bool = False) -> None:
         """Record the counts whose minute is over; with `everything`, the running one too."""
-        logs = {log.project for log in self._log.projects()}
+        due: dict[str, list[Event]] = {}
         for project, event in self._refusals.due(everything=everything):
-            if project in logs:
-                self.record(project, [event], SERVER, "server")
+            due.setdefault(project, []).append(event)
+        for project in due.keys() & {log.project for log in self._log.projects()}:
+            self.record(project, due[project], SERVER, "server")
 
     def _prepare(
         self, events: Sequence[Event], credential: Credential, via: str

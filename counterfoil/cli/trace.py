@@ -43,7 +43,13 @@ def _show(found: dict[str, Any]) -> None:
     if not found["steps"]:
         return
     rows = [
-        (step["time"], step["lane"], step["who"], step["sentence"], f"entry {step['index']}")
+        (
+            step["time"],
+            step["lane"],
+            found["actors"].get(step["actor"], "nobody named"),
+            step["sentence"],
+            f"entry {step['entry']}",
+        )
         for step in found["steps"]
     ]
     output.table(("When (UTC)", "Lane", "Who", "What", "Proof"), rows)

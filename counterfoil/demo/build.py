@@ -15,6 +15,11 @@ from counterfoil.events.event import Event
 from counterfoil.policy.access import Credential
 from counterfoil.sources import git, github, junit
 
+# What is real says so: only the story's events have the source that marks what was made up.
+HISTORY = "urn:counterfoil:git"
+OWN_RUNS = "urn:counterfoil:report"
+CAPTURED = "urn:counterfoil:captured"
+
 DEMO = Credential(id="demo", kind="server", handle="demonstration data")
 VIA = "cli"
 
@@ -87,7 +92,7 @@ class _Filling:
         events = git.parse_log(
             log,
             samples.REPOSITORY,
-            source=story.SOURCE,
+            source=HISTORY,
             authtype="system",
             authid="demo:git",
             branch=samples.snapshot().branch,
@@ -106,6 +111,7 @@ class _Filling:
                 name=run.name,
                 commit=f"commit:{samples.REPOSITORY}@{run.commit}",
                 environment="ci",
+                source=OWN_RUNS,
             )
             last = max(last, events[-1].time)
         return last
@@ -120,6 +126,7 @@ class _Filling:
                 name=sample.name,
                 commit=None,
                 environment=None,
+                source=CAPTURED,
             )
         return len(captured)
 
@@ -136,7 +143,7 @@ class _Filling:
                 sample.name.partition(".")[0],
                 f"captured/{sample.name}",
                 sample.content,
-                source=story.SOURCE,
+                source=CAPTURED,
                 received=self._received,
                 credential="demo:github",
                 blob=self._recorder.put_blob(
@@ -145,11 +152,12 @@ class _Filling:
             )
 
     def _report(
-        self, content: bytes, *, run: str, name: str, commit: str | None, environment: str | None
-    ) -> tuple[Event, ...]:
+        self, content: bytes, *, run: str, name: str, commit: str | None,
+        environment: str | None, source: str,
+    ) -> tuple[Event, ...]:  # fmt: skip
         context = junit.ReportContext(
             run=run,
-            source=story.SOURCE,
+            source=source,
             time=self._received,
             authtype="system",
             authid="demo:reports",

@@ -4,16 +4,16 @@ from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 
-from counterfoil.app.answers import Trace
+from counterfoil.app.answers import ShownTrace
 from counterfoil.web.api.listing import moment
 from counterfoil.web.api.route import AS_OF, Call, Param, Route
 
 
-async def get_trace(call: Call) -> Trace:
+async def get_trace(call: Call) -> ShownTrace:
     """Answer with the steps and the gaps of a ref."""
 
-    def read() -> Trace:
-        return call.home.reader.trace(call.project, call.text("ref"), moment(call))
+    def read() -> ShownTrace:
+        return call.home.reader.shown_trace(call.project, call.text("ref"), moment(call))
 
     return await run_in_threadpool(read)
 
@@ -35,7 +35,7 @@ ROUTES: Final = (
             ),
             AS_OF,
         ),
-        answer=Trace,
+        answer=ShownTrace,
         errors=("ref_invalid", "busy"),
     ),
 )
