@@ -117,6 +117,8 @@ class Projection(Generic[RowT]):
         touches: keys of the rows an entry is about.
         fold: the row after one more entry; the same object if nothing changes.
         index: values of the index columns of a row.
+        indexed: the columns that get an index of their own: those a list is narrowed by where
+            the rest of the list may be long.
     """
 
     noun: str
@@ -125,6 +127,7 @@ class Projection(Generic[RowT]):
     touches: Callable[[Recorded], tuple[str, ...]]
     fold: Callable[[str, RowT | None, Recorded], RowT]
     index: Callable[[RowT], dict[str, Scalar]]
+    indexed: tuple[str, ...] = ()
 
 
 def moment(recorded: Recorded) -> At:

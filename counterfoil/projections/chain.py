@@ -3,8 +3,8 @@
 Links are walked in both directions, from the thing asked for, along the roles that make a chain
 from commit to production.  Hubs (environments, repositories, branches, actors, tests) are never
 entered: everything meets there.  A commit's parents are not followed, another release is not
-entered from a release, and deployments and approvals lead nowhere further: each keeps the chain
-that of one thing.
+entered from a release, approvals lead nowhere further, and a deployment only to what went out
+with the release: each keeps the chain that of one thing.
 
 Pure: what is on record is asked of a `Facts`; `app.chain` answers from views.db.
 """
@@ -312,7 +312,7 @@ def walk(ref: str, facts: Facts) -> Known:
     cut = False
     while waiting:
         here = waiting.popleft()
-        if kind_of(here) in _ENDS and here != start:
+        if _ends(here, reached[here], start):
             continue
         stated = facts.links(names[here], LINKS_MAX)
         cut = cut or len(stated) >= LINKS_MAX
@@ -334,6 +334,16 @@ def walk(ref: str, facts: Facts) -> Known:
     return _rows(ref, tuple(reached), alias, names, tuple(links), facts, cut=cut)
 
 
+def _ends(here: str, came_from: str, start: str) -> bool:
+    """Say whether the chain goes no further: at approvals, and at deployments of other things.
+
+    What went out with a release is part of its chain, also where only the deployment says so.
+    """
+    if here == start or kind_of(here) not in _ENDS:
+        return False
+    return not (kind_of(here) == "deployment" and came_from == "release")
+
+
 def _leads(
     here: str, there: str, role: str, came_from: str, wanted: set[str], start: str, *,
     forward: bool,
@@ -341,7 +351,9 @@ def _leads(
     """Say whether the chain goes on from `here` to `there`."""
     step = (kind_of(here), role, kind_of(there))
     if forward and step in _PURPOSE:
-        return here in wanted or (kind_of(here) == "run" and came_from == "artifact")
+        with_release = kind_of(here) == "deployment" and kind_of(there) in {"artifact", "commit"}
+        build = kind_of(here) == "run" and came_from == "artifact"
+        return here in wanted or with_release or build
     if step not in (_FORWARD if forward else _BACK):
         return False
     if kind_of(there) == "release":

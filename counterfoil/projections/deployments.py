@@ -117,4 +117,5 @@ DEPLOYMENTS = Projection(
     touches=touches,
     fold=fold,
     index=_index,
+    indexed=("environment",),
 )

@@ -191,6 +191,17 @@ def _artifact_without_commit(known: Known) -> Iterator[Gap]:
             )  # fmt: skip
 
 
+def _release_without_contents(known: Known) -> Iterator[Gap]:
+    for ref, release in known.releases.items():
+        held = [piece for piece in release.contents if kind_of(piece.ref) != "run"]
+        if not held:
+            yield _gap(
+                "release_without_contents", "Build", ref,
+                f"Release {name_of(ref)} has no commit, change or artifact on record.",
+                "What is in it is unknown.", release.entries[0],
+            )  # fmt: skip
+
+
 # --- runs
 
 
@@ -223,7 +234,7 @@ def _another_digest_tested(known: Known) -> Iterator[Gap]:
         for row in known.deployments.values()
         if row.succeeded is not None
         for piece in row.contents
-        if kind_of(piece.ref) == "artifact"
+        if kind_of(piece.ref) == "artifact" and known.full(piece.ref) in known.refs
     }
     for ref, row in deployed.items():
         others = sorted(one for one in tested if kind_of(one) == "artifact" and one != ref)
@@ -407,6 +418,7 @@ RULES: Mapping[str, Callable[[Known], Iterator[Gap]]] = MappingProxyType(
         "merged_before_review": _merged_before_review,
         "artifact_without_build": _artifact_without_build,
         "artifact_without_commit": _artifact_without_commit,
+        "release_without_contents": _release_without_contents,
         "nothing_tested": _nothing_tested,
         "another_digest_tested": _another_digest_tested,
         "run_failed": _run_failed,
@@ -514,7 +526,8 @@ def _delivered(known: Known) -> tuple[str, ...]:
         for piece in row.sources
     }
     commits = [ref for ref in named if kind_of(ref) == "commit" and ref not in built_from]
-    return tuple(dict.fromkeys((*artifacts, *commits)))
+    # Of what was not reached (the chain is cut, or it is of another release) nothing can be said.
+    return tuple(ref for ref in dict.fromkeys((*artifacts, *commits)) if ref in known.refs)
 
 
 def _again(run: RunRow, other: RunRow) -> bool:

@@ -348,6 +348,7 @@ RUNS = Projection(
     touches=touches_run,
     fold=fold_run,
     index=_index_run,
+    indexed=("commit_ref",),
 )
 CASES = Projection(
     noun="cases",
@@ -356,4 +357,5 @@ CASES = Projection(
     touches=touches_case,
     fold=fold_case,
     index=_index_case,
+    indexed=("run",),
 )

@@ -144,4 +144,5 @@ TESTS = Projection(
     touches=touches,
     fold=fold,
     index=_index,
+    indexed=("colour",),
 )

@@ -78,7 +78,7 @@ def _noun_table(metadata: sa.MetaData, projection: Projection[Any]) -> sa.Table:
     )
     # The standing rows of a project, most recent first, without sorting.
     sa.Index(f"{projection.noun}_by_first", table.c.project, table.c.until, table.c.first)
-    for name in projection.columns:
+    for name in projection.indexed:
         sa.Index(
             f"{projection.noun}_by_{name}",
             table.c.project, table.c[name], table.c.until, table.c.since,
@@ -124,8 +124,13 @@ class Schema:
             sa.Column("seq", sa.BigInteger),
             sa.Index("arrivals_by_source", "project", "source", "entry"),
             sa.Index("arrivals_by_recordedtime", "project", "recordedtime", "entry"),
-            sa.Index("arrivals_by_seq", "project", "producer", "boot", "seq", "entry"),
         )
+        at = self.arrivals.c
+        numbered = at.producer.is_not(None)
+        sa.Index(
+            "arrivals_by_seq", at.project, at.producer, at.boot, at.seq, at.entry,
+            sqlite_where=numbered, postgresql_where=numbered,
+        )  # fmt: skip
         self.positions = sa.Table(
             "positions",
             metadata,
@@ -195,13 +200,14 @@ class Writing:
             return
         table = self._schema.nouns[noun]
         ends: dict[tuple[str, int], int] = {}
-        earliest: dict[str, int] = {}
+        closed: dict[str, int] = {}
         latest: dict[str, int] = {}
         for version in versions:
             if version.key in latest:
                 ends[version.key, latest[version.key]] = version.since
+            elif version.first != version.since:
+                closed[version.key] = version.since
             latest[version.key] = version.since
-            earliest.setdefault(version.key, version.since)
         closing = (
             table.update()
             .where(
@@ -211,10 +217,11 @@ class Writing:
             )
             .values(until=sa.bindparam("closed_until"))
         )
-        self._connection.execute(
-            closing,
-            [{"closed_key": key, "closed_until": since} for key, since in earliest.items()],
-        )
+        if closed:
+            self._connection.execute(
+                closing,
+                [{"closed_key": key, "closed_until": since} for key, since in closed.items()],
+            )
         index = self._projections[noun].index
         self._connection.execute(
             table.insert(),
@@ -242,7 +249,11 @@ class Writing:
             (self._schema.arrivals, arrivals),
         )
         for table, lines in batches:
-            values = [{"project": self._project, **dataclasses.asdict(line)} for line in lines]
+            names = [column.name for column in table.c if column.name != "project"]
+            values = [
+                {"project": self._project, **{name: getattr(line, name) for name in names}}
+                for line in lines
+            ]
             if values:
                 self._connection.execute(table.insert(), values)
 

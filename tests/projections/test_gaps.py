@@ -127,6 +127,12 @@ CASES = {
         ("Artifact sha256:10dc…b7a4 was built from 0d77a35, which has no push on record. "
         "Who wrote that commit, and who looked at it, is unknown."),
     ),
+    "the release does not say what is in it": (
+        changed(release=told("release-mgr", "+release.published", RELEASE, minute=90)),
+        "release_without_contents",
+        ("Release shop@1.4.2 has no commit, change or artifact on record. "
+        "What is in it is unknown."),
+    ),
     "nothing tested the artifact": (
         without("test"),
         "nothing_tested",
