@@ -100,6 +100,11 @@ def test_a_run_whose_sender_counts_otherwise_says_so() -> None:
     assert "Its sender counts 87; 2 are recorded here." in view.say
 
 
+def test_the_total_a_sender_states_is_no_outcome() -> None:
+    told = type(sample.FINISHED)(ref="run:x", counts={"passed": 4, "failed": 1, "total": 5})
+    assert runs.counts_of(told, {}).total == 5
+
+
 def test_a_release_is_never_called_complete() -> None:
     whole = dataclasses.replace(sample.TRACE, gaps=())
     assert "complete" not in releases.sentence(sample.RELEASE, whole, NOW)

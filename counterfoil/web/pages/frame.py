@@ -101,6 +101,15 @@ def now_of(context: Context) -> datetime.datetime:
     return context.home.clock.now()
 
 
+def moment_of(context: Context) -> datetime.datetime:
+    """Return the moment a page is about: the present, or when its last entry was recorded."""
+    present = now_of(context)
+    if context.as_of is None:
+        return present
+    last = context.home.reader.log_lines(context.project, as_of=context.as_of, limit=1)
+    return (words.moment(last[0].recordedtime) if last else None) or present
+
+
 def links_of(context: Context) -> Links:
     """Return the links of this request's project and moment."""
     return Links(context.project, context.as_of)

@@ -17,7 +17,7 @@ from counterfoil.errors import RequestError
 from counterfoil.projections.trace import LANES
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
-from counterfoil.web.pages.frame import frame_of, links_of, now_of
+from counterfoil.web.pages.frame import frame_of, links_of, moment_of, now_of
 from counterfoil.web.pages.parts import (
     Empty,
     GapLine,
@@ -187,6 +187,7 @@ def build_release(
     resolve: Resolve,
     links: Links,
     now: datetime.datetime,
+    moment: datetime.datetime | None = None,
 ) -> ReleaseView:
     """Build the trace of one release.
 
@@ -196,7 +197,8 @@ def build_release(
         lines: log lines of the entries the steps rest on, by entry number, as far as read.
         resolve: pseudonym to actor.
         links: addresses.
-        now: the moment the page is about.
+        now: the present moment, which times are said against.
+        moment: the moment the page is about, the present if it is None.
     """
     gaps = gap_lines(trace.gaps, links)
     by_entry: dict[int, list[GapLine]] = {}
@@ -215,7 +217,7 @@ def build_release(
         figures=_figures(row, trace, links),
         gaps=gaps,
         gap_words=words.count(len(gaps), "gap") if gaps else "no gap found",
-        drawing=draw(trace.steps, gaps, hangs, LANES, links, now),
+        drawing=draw(trace.steps, gaps, hangs, LANES, links, moment or now),
         steps=tuple(
             _step_line(step, lines.get(step.entry), by_entry.get(step.entry, []), resolve, links,
                        now)
@@ -358,5 +360,7 @@ def release_page(request: Request, context: Context) -> Response:
         raise RequestError("not_found", f"no release {ref} is known here at this moment")
     trace = reader.trace(context.project, ref, as_of=context.as_of)
     lines = reader.lines(context.project, [step.entry for step in trace.steps])
-    view = build_release(row, trace, lines, reader.resolve, links_of(context), now_of(context))
+    view = build_release(
+        row, trace, lines, reader.resolve, links_of(context), now_of(context), moment_of(context)
+    )
     return render(request, "release.html", frame=frame_of(request, context, "/releases"), view=view)

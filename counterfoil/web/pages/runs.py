@@ -149,7 +149,12 @@ def lasted(row: RunRow, now: datetime.datetime) -> str:
 
 def counts_of(row: RunRow, counted: Mapping[str, Mapping[str, int]]) -> Counts:
     """Return the outcomes of a run: of its recorded cases, else as its sender says."""
-    return Counts(dict(counted.get(row.ref) or row.counts))
+    return Counts(dict(counted.get(row.ref) or reported(row)))
+
+
+def reported(row: RunRow) -> dict[str, int]:
+    """Return the outcomes a run's sender counted; its total is no outcome."""
+    return {name: n for name, n in row.counts.items() if name != "total"}
 
 
 def run_line(
@@ -269,10 +274,10 @@ def _sentence(row: RunRow, counts: Counts, now: datetime.datetime) -> str:
         said.append(f"{progress.spoken}.")
     elif row.kind in {"test", ""}:
         said.append("No case of it is recorded.")
-    reported = sum(row.counts.values())
-    if reported and counts.total != reported:
+    claimed = sum(reported(row).values())
+    if claimed and counts.total != claimed:
         said.append(
-            f"Its sender counts {words.number(reported)}; "
+            f"Its sender counts {words.number(claimed)}; "
             f"{words.number(counts.total)} are recorded here."
         )
     return " ".join(said)
