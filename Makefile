@@ -7,12 +7,13 @@ LOCK := requirements/dev.txt
 STAMP := .venv/.installed-$(shell sha256sum $(LOCK) pyproject.toml 2>/dev/null | sha256sum | cut -c1-16)
 SYSTEM_PACKAGES := chromium strace postgresql
 DEMO_DIR ?= .demo
+PORT ?= 8000
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench audit lock demo-data setup
 
 help:
-	@echo "make demo       fill a ledger with real data and serve it on http://localhost:8000"
+	@echo "make demo       fill a ledger with real data and serve it on http://localhost:8000 (PORT=)"
 	@echo "make test       run every test (SYSTEM=1: install chromium, strace, postgresql by apt first)"
 	@echo "make check      format, lint, types, import contracts, docs, pins and licences"
 	@echo "make bench      the benchmarks, small"
@@ -29,7 +30,7 @@ $(STAMP): $(LOCK)
 setup: $(STAMP)
 
 demo: setup
-	$(BIN)/counterfoil demo --dir $(DEMO_DIR)
+	$(BIN)/counterfoil demo --dir $(DEMO_DIR) --port $(PORT)
 
 test: setup
 ifeq ($(SYSTEM),1)
@@ -43,6 +44,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/check_pins.py
+	$(BIN)/python -m pytest -q tests/house/test_docs.py tests/house/test_events_house.py
 
 bench: setup
 	$(BIN)/python bench/append.py --seconds 2
