@@ -175,8 +175,7 @@ def check_event(entry: Entry, event: JSON, opening: Mapping[str, bytes]) -> Comp
             raise EvidenceError("commitment", f"{name} is no JSON: {error}") from error
         if hmac.compare_digest(made, entry.commit[name]):
             compared.append(name)
-        elif not (shown[name] is None and name.startswith("/")):
-            # A null is how an unopened element of an array is shown: no claim, no contradiction.
+        elif not _is_gap(event, name, shown[name]):
             raise EvidenceError(
                 "commitment", f"{name} of the event is not what entry {entry.id[:64]!a} fixed"
             )
@@ -197,6 +196,13 @@ def _shown(entry: Entry, event: Mapping[str, JSON]) -> dict[str, JSON]:
     if shown.get("subject") == entry.subject:
         shown.pop("subject", None)  # the pseudonym itself: not opened
     return {name: value for name, value in shown.items() if name in entry.commit}
+
+
+def _is_gap(event: JSON, name: str, value: JSON) -> bool:
+    """Say whether `value` is the null an unopened element leaves in an array: no claim at all."""
+    if value is not None or not name.startswith("/"):
+        return False
+    return isinstance(_get(event, name.rpartition("/")[0])[1], list)
 
 
 def _check_envelope(entry: Entry, event: Mapping[str, JSON]) -> None:

@@ -278,6 +278,33 @@ def test_another_event_does_not_pass_for_it_in(change: dict[str, Any]) -> None:
     assert caught.value.code == "commitment"
 
 
+def test_a_null_in_an_array_is_not_opened_and_a_null_member_is_a_claim() -> None:
+    """Unopened members are absent; only elements of arrays leave null behind."""
+    event = event_of({"people": ["Ana", "Bo"], "by": "Cy", "personal": ["/people/0", "/by"]})
+    entry, opening = entry_of(event), openings_of(event)
+
+    def shown(**changes: JSON) -> JSON:
+        return {**event.to_json(), "data": {**event.to_json()["data"], **changes}}  # type: ignore[dict-item]
+
+    found = codec.check_event(entry, shown(people=[None, "Bo"]), opening)
+
+    assert found.unopened == ("/data/people/0",)
+    assert found.compared == ("/data/by", "authid", "body")
+    for wrong in (shown(by=None), shown(people=["Eve", "Bo"]), shown(people=[None, None])):
+        with pytest.raises(EvidenceError):
+            codec.check_event(entry, wrong, opening)
+
+
+def test_a_pointer_is_read_by_rfc_6901() -> None:
+    """`~01` is the member `~1`, not `/`."""
+    event = event_of({"~1": "tilde", "/": "slash", "personal": ["/~01", "/~1"]})
+
+    assert [(one.name, one.value) for one in codec.split(event).personal[1:]] == [
+        ("/data/~01", "tilde"),
+        ("/data/~1", "slash"),
+    ]
+
+
 def test_one_is_not_true_and_true_is_not_one() -> None:
     event = event_of({}, producer="p", boot="b", seq=1)
 

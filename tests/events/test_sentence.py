@@ -135,6 +135,16 @@ def test_there_is_a_sentence_for_anything(name: str, subject: str | None, data: 
     assert not any(ord(one) < 32 or one in "\u202e\u2066\x7f\x9b" for one in said)
 
 
+def test_three_long_fields_are_cut_as_a_whole() -> None:
+    name = "dev.cdeventsx.counterfoil-approval.signed.0.1.0"
+
+    said = say(name, "approval:" + "a" * 99, {"environment": "e" * 99, "reason": "r" * 99})
+
+    assert len(said) == LENGTH_MAX
+    assert said.startswith("signed approval aaa")
+    assert said.endswith("…")
+
+
 @pytest.mark.parametrize(
     ("ref", "words"),
     [
