@@ -78,7 +78,9 @@ def demo(
     if build_only is not None:
         return output.YES
     click.echo(f"check it without the server: counterfoil verify {where}")
-    click.echo("where to look: / what is red, /release?ref=release:counterfoil@0.1.0 a release with")
+    click.echo(
+        "where to look: / what is red, /release?ref=release:counterfoil@0.1.0 a release with"
+    )
     click.echo("  its gaps, /runs every test run, /log every entry; the sign-in link is below")
     _serve(where, host, port, None, (None, None))
     return output.YES
