@@ -7,25 +7,23 @@ nothing; unknown types, attributes and data members are kept as they are.
 Source: CloudEvents 1.0.2 sections 3 (attributes) and its JSON event format; docs/events.md.
 """
 
-import base64
-import binascii
 import enum
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from counterfoil.clock import parse_time
 from counterfoil.errors import RequestError
-from counterfoil.events import canonical
+from counterfoil.events import attributes, canonical
+from counterfoil.events.attributes import Scalar, invalid
 from counterfoil.events.canonical import JSON
-from counterfoil.events.refs import FORBIDDEN, Named, parse_ref, parse_role
+from counterfoil.events.naming import check_data
+from counterfoil.events.refs import Named
 
 EVENT_BYTES_MAX = 65_536
 BATCH_EVENTS_MAX = 1_000
 KEY_BYTES_MAX = 200
-AUTHID_BYTES_MAX = 512
-SEQ_MAX = 2**31 - 1
 
 AUTHTYPES = (
     "app_user",
@@ -38,8 +36,6 @@ AUTHTYPES = (
 )
 SERVER_ATTRIBUTES = ("recordedtime", "recordedby", "via")
 
-Scalar = str | int | bool
-
 
 class Absent(enum.Enum):
     """The type of `ABSENT`: no data at all, which is not the same as `null`."""
@@ -49,16 +45,6 @@ class Absent(enum.Enum):
 
 ABSENT: Final = Absent.ABSENT
 
-_NAME = re.compile(r"[a-z0-9]{1,20}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)+")
-_CHAR = r"[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2}"
-# RFC 3986 section 4.1: a scheme, or a first segment without a colon.
-_URI_REFERENCE = re.compile(
-    r"(?:[A-Za-z][A-Za-z0-9+.\-]*:|(?![^/?#]*:))"
-    rf"(?://(?:{_CHAR}|[\[\]])*(?=[/?#]|\Z))?(?:{_CHAR}|/)*"
-    rf"(?:\?(?:{_CHAR}|[/?])*)?(?:#(?:{_CHAR}|[/?])*)?"
-)
 _OWN = frozenset(
     {"specversion", "id", "source", "type", "time", "authtype", "authid"}
     | {"subject", "producer", "boot", "seq", "data"}
@@ -115,23 +101,24 @@ class Event:
     @property
     def refs(self) -> tuple[Named, ...]:
         """The refs `data.refs` names, in order; none if `data` is no object."""
-        if not isinstance(self.data, dict):
-            return ()
-        return _read_refs(self.data)
+        return tuple(Named(item["ref"], item["role"]) for item in self._listed("refs"))
 
     @property
     def blobs(self) -> tuple[BlobName, ...]:
         """The blobs `data.blobs` names, in order; none if `data` is no object."""
-        if not isinstance(self.data, dict):
-            return ()
-        return _read_blobs(self.data)
+        return tuple(
+            BlobName(item["digest"], item["name"], item["mediatype"])
+            for item in self._listed("blobs")
+        )
 
     @property
     def personal(self) -> tuple[str, ...]:
         """The JSON Pointers into `data` that `data.personal` lists."""
-        if not isinstance(self.data, dict):
-            return ()
-        return _read_personal(self.data)
+        return tuple(self._listed("personal"))
+
+    def _listed(self, name: str) -> list[Any]:
+        # Checked once, when the event was made: its data is not changed after that.
+        return self.data.get(name, []) if isinstance(self.data, dict) else []  # type: ignore[return-value]
 
     @property
     def size_bytes(self) -> int:
@@ -360,22 +347,22 @@ def _parse(value: JSON) -> Event:
                 "server_attribute", f"{name} is for the server to say; leave it out", name=name
             )
     scalars: dict[str, Scalar] = {
-        name: _read_scalar(name, one) for name, one in given.items() if name != "data"
+        name: attributes.read_scalar(name, one) for name, one in given.items() if name != "data"
     }
-    if _text(scalars, "specversion") != "1.0":
-        raise _invalid("specversion", 'it must be "1.0"')
+    if attributes.text(scalars, "specversion") != "1.0":
+        raise invalid("specversion", 'it must be "1.0"')
     _check_data(given, scalars)
     event = Event(
-        id=_sized(scalars, "id", KEY_BYTES_MAX),
-        source=_sized(scalars, "source", KEY_BYTES_MAX),
-        type=_text(scalars, "type"),
-        time=_text(scalars, "time"),
-        authtype=_actor(scalars, "authtype"),
-        authid=_actor(scalars, "authid"),
-        subject=_optional(scalars, "subject"),
-        producer=_optional(scalars, "producer"),
-        boot=_optional(scalars, "boot"),
-        seq=_read_seq(scalars),
+        id=attributes.sized(scalars, "id", KEY_BYTES_MAX),
+        source=attributes.sized(scalars, "source", KEY_BYTES_MAX),
+        type=attributes.text(scalars, "type"),
+        time=attributes.text(scalars, "time"),
+        authtype=attributes.actor(scalars, "authtype"),
+        authid=attributes.actor(scalars, "authid"),
+        subject=attributes.optional(scalars, "subject"),
+        producer=attributes.optional(scalars, "producer"),
+        boot=attributes.optional(scalars, "boot"),
+        seq=attributes.read_seq(scalars),
         data=given.get("data", ABSENT),
         extra={name: one for name, one in scalars.items() if name not in _OWN},
     )
@@ -383,160 +370,31 @@ def _parse(value: JSON) -> Event:
     return event
 
 
-def _read_scalar(name: str, value: JSON) -> Scalar:
-    if not _NAME.fullmatch(name) and name != "data_base64":
-        raise RequestError(
-            "attribute_invalid",
-            f"the attribute name {name[:64]!a} is not in [a-z0-9]{{1,20}}; "
-            "what is no attribute belongs into data",
-        )
-    match value:
-        case bool():
-            return value
-        case int():
-            if not -(2**31) <= value < 2**31:
-                raise _invalid(name, "its integer is beyond 32 bits")
-            return value
-        case str():
-            if FORBIDDEN.search(value):
-                raise _invalid(name, "it holds a control character or a noncharacter")
-            return value
-        case _:
-            raise _invalid(name, "it must be a string, a boolean or an integer")
-
-
-def _text(scalars: Mapping[str, Scalar], name: str) -> str:
-    if name not in scalars:
-        raise RequestError("attribute_missing", f"{name} is absent; every event has it", name=name)
-    value = scalars[name]
-    if not isinstance(value, str) or not value:
-        raise _invalid(name, "it must be a string that is not empty")
-    return value
-
-
-def _optional(scalars: Mapping[str, Scalar], name: str) -> str | None:
-    return _text(scalars, name) if name in scalars else None
-
-
-def _sized(scalars: Mapping[str, Scalar], name: str, limit: int) -> str:
-    value = _text(scalars, name)
-    if len(value.encode("utf-8")) > limit:
-        raise _invalid(name, f"it is over {limit} bytes")
-    return value
-
-
-def _actor(scalars: Mapping[str, Scalar], name: str) -> str:
-    if scalars.get(name, "") == "":
-        raise RequestError(
-            "actor_missing",
-            f"{name} is absent: say who did it, by authtype and authid",
-            name=name,
-        )
-    return _sized(scalars, name, AUTHID_BYTES_MAX)
-
-
-def _read_seq(scalars: Mapping[str, Scalar]) -> int | None:
-    if "seq" not in scalars:
-        return None
-    seq = scalars["seq"]
-    if isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq <= SEQ_MAX:
-        raise _invalid("seq", f"it must be an integer in 0..{SEQ_MAX}")
-    if "producer" not in scalars or "boot" not in scalars:
-        raise _invalid("seq", "it counts within producer and boot; give both")
-    return seq
-
-
 def _check_data(given: Mapping[str, JSON], scalars: Mapping[str, Scalar]) -> None:
     encoded = scalars.get("data_base64")
     if encoded is not None:
         if "data" in given:
-            raise _invalid("data_base64", "an event has data or data_base64, not both")
-        if not isinstance(encoded, str) or not _is_base64(encoded):
-            raise _invalid("data_base64", "it is not base64 (RFC 4648 section 4)")
-
-
-def _is_base64(text: str) -> bool:
-    try:
-        base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return True
+            raise invalid("data_base64", "an event has data or data_base64, not both")
+        if not isinstance(encoded, str) or not attributes.is_base64(encoded):
+            raise invalid("data_base64", "it is not base64 (RFC 4648 section 4)")
 
 
 def _check_values(event: Event) -> None:
-    if not _URI_REFERENCE.fullmatch(event.source):
-        raise _invalid("source", "it is no URI-reference (RFC 3986)")
+    if not attributes.is_uri(event.source):
+        raise invalid("source", "it is no URI-reference (RFC 3986)")
     if event.authtype not in AUTHTYPES:
-        raise _invalid("authtype", f"it must be one of {', '.join(AUTHTYPES)}")
+        raise invalid("authtype", f"it must be one of {', '.join(AUTHTYPES)}")
     try:
         parse_time(event.time)
     except ValueError as error:
-        raise _invalid("time", "it is no RFC 3339 date-time") from error
+        raise invalid("time", "it is no RFC 3339 date-time") from error
     schema = event.extra.get("dataschema")
     if schema is not None and not (
-        isinstance(schema, str) and _URI_REFERENCE.fullmatch(schema) and ":" in schema.split("/")[0]
+        isinstance(schema, str) and attributes.is_uri(schema, absolute=True)
     ):
-        raise _invalid("dataschema", "it is no URI (RFC 3986)")
+        raise invalid("dataschema", "it is no URI (RFC 3986)")
     kind = event.extra.get("datacontenttype")
     if kind is not None and not (isinstance(kind, str) and "/" in kind):
-        raise _invalid("datacontenttype", "it is no media type")
+        raise invalid("datacontenttype", "it is no media type")
     if isinstance(event.data, dict):
-        _read_refs(event.data)
-        _read_blobs(event.data)
-        _read_personal(event.data)
-
-
-def _read_refs(data: Mapping[str, JSON]) -> tuple[Named, ...]:
-    items = data.get("refs", [])
-    if not isinstance(items, list):
-        raise RequestError("ref_invalid", 'data.refs is a list of {"ref": ..., "role": ...}')
-    named: list[Named] = []
-    for item in items:
-        ref, role = _members(item, "ref", "role")
-        if not isinstance(ref, str) or not isinstance(role, str):
-            raise RequestError(
-                "ref_invalid", f'data.refs[{len(named)}] is no {{"ref": ..., "role": ...}}'
-            )
-        parse_ref(ref)
-        named.append(Named(ref, parse_role(role)))
-    return tuple(named)
-
-
-def _read_blobs(data: Mapping[str, JSON]) -> tuple[BlobName, ...]:
-    items = data.get("blobs", [])
-    if not isinstance(items, list):
-        raise RequestError("blob_invalid", "data.blobs is a list of {digest, name, mediatype}")
-    blobs: list[BlobName] = []
-    for item in items:
-        digest, name, mediatype = _members(item, "digest", "name", "mediatype")
-        where = f"data.blobs[{len(blobs)}]"
-        if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-            raise RequestError(
-                "blob_invalid", f"{where}: digest must be sha256: and 64 lower-case hex digits"
-            )
-        if not isinstance(name, str) or not isinstance(mediatype, str) or not mediatype:
-            raise RequestError("blob_invalid", f"{where}: name and mediatype must be strings")
-        blobs.append(BlobName(digest, name, mediatype))
-    return tuple(blobs)
-
-
-def _members(item: JSON, *names: str) -> list[JSON]:
-    return [item.get(name) if isinstance(item, dict) else None for name in names]
-
-
-def _read_personal(data: Mapping[str, JSON]) -> tuple[str, ...]:
-    items = data.get("personal", [])
-    if not isinstance(items, list):
-        raise _invalid("data.personal", "it is a list of JSON Pointers into data")
-    pointers: list[str] = []
-    for item in items:
-        if not isinstance(item, str) or not _POINTER.fullmatch(item):
-            raise _invalid("data.personal", "an item is no JSON Pointer (RFC 6901) into data")
-        if item.split("/")[1] in {"refs", "blobs", "personal"}:
-            raise _invalid("data.personal", "it may not point into refs, blobs or itself")
-        pointers.append(item)
-    return tuple(pointers)
-
-
-def _invalid(name: str, why: str) -> RequestError:
-    return RequestError("attribute_invalid", f"the attribute {name}: {why}", name=name)
+        check_data(event.data)

@@ -183,6 +183,22 @@ def test_the_short_way_writes_what_the_careful_way_does(value: JSON) -> None:
     assert canonical.write(value) == canonical.write_carefully(value)
 
 
+def test_durations_and_ratios_are_written_the_same_both_ways() -> None:
+    """The short way leaves fractions of everyday size to msgspec: its digits must be ours."""
+    seed, ends = hashlib.sha256(b"fractions").digest(), [1e-3, 0.1, 4.35, 999999999999999.9]
+    numbers = [*ends, *(-number for number in ends)]
+    for count in range(4_000):
+        seed = hashlib.sha256(seed).digest()
+        whole = int.from_bytes(seed[:8], "big") / 2**64
+        numbers += [whole * 10 ** (count % 19 - 3), round(whole * 1000, count % 10)]
+
+    for number in numbers:
+        if abs(number) < 2**53:
+            text = canonical.write([number]).decode()
+            assert text == f"[{canonical.write_number(number)}]"
+            assert float(text[1:-1]) == number
+
+
 @settings(derandomize=True, max_examples=300, deadline=None)
 @given(VALUES, st.text(st.characters(exclude_categories=["Cs"]), max_size=8))
 def test_members_stand_in_the_order_of_utf_16(value: JSON, name: str) -> None:

@@ -1,0 +1,119 @@
+"""Attributes of an event: the CloudEvents rules of names and values, and ours of mandatory ones.
+
+Every function takes the attributes as read so far, by name, and returns one of them or refuses.
+
+Source: CloudEvents 1.0.2 section 3.1 (names, types), RFC 3986 section 4.1 (URI-references).
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+
+from counterfoil.errors import RequestError
+from counterfoil.events.canonical import JSON
+from counterfoil.events.refs import FORBIDDEN
+
+AUTHID_BYTES_MAX = 512
+SEQ_MAX = 2**31 - 1
+
+Scalar = str | int | bool
+
+_NAME = re.compile(r"[a-z0-9]{1,20}")
+_CHAR = r"[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2}"
+# RFC 3986 section 4.1: a scheme, or a first segment without a colon.
+_URI_REFERENCE = re.compile(
+    r"(?:[A-Za-z][A-Za-z0-9+.\-]*:|(?![^/?#]*:))"
+    rf"(?://(?:{_CHAR}|[\[\]])*(?=[/?#]|\Z))?(?:{_CHAR}|/)*"
+    rf"(?:\?(?:{_CHAR}|[/?])*)?(?:#(?:{_CHAR}|[/?])*)?"
+)
+
+
+def read_scalar(name: str, value: JSON) -> Scalar:
+    """Return the value of an attribute, checked with its name; `attribute_invalid` else."""
+    if not _NAME.fullmatch(name) and name != "data_base64":
+        raise RequestError(
+            "attribute_invalid",
+            f"the attribute name {name[:64]!a} is not in [a-z0-9]{{1,20}}; "
+            "what is no attribute belongs into data",
+        )
+    match value:
+        case bool():
+            return value
+        case int():
+            if not -(2**31) <= value < 2**31:
+                raise invalid(name, "its integer is beyond 32 bits")
+            return value
+        case str():
+            if FORBIDDEN.search(value):
+                raise invalid(name, "it holds a control character or a noncharacter")
+            return value
+        case _:
+            raise invalid(name, "it must be a string, a boolean or an integer")
+
+
+def text(scalars: Mapping[str, Scalar], name: str) -> str:
+    """Return a mandatory string that is not empty; `attribute_missing` else."""
+    if name not in scalars:
+        raise RequestError("attribute_missing", f"{name} is absent; every event has it", name=name)
+    value = scalars[name]
+    if not isinstance(value, str) or not value:
+        raise invalid(name, "it must be a string that is not empty")
+    return value
+
+
+def optional(scalars: Mapping[str, Scalar], name: str) -> str | None:
+    """Return a string that is not empty, or None where the attribute is absent."""
+    return text(scalars, name) if name in scalars else None
+
+
+def sized(scalars: Mapping[str, Scalar], name: str, limit: int) -> str:
+    """Return a mandatory string of at most `limit` bytes of UTF-8."""
+    value = text(scalars, name)
+    if len(value.encode("utf-8")) > limit:
+        raise invalid(name, f"it is over {limit} bytes")
+    return value
+
+
+def actor(scalars: Mapping[str, Scalar], name: str) -> str:
+    """Return authtype or authid; `actor_missing` where it is absent or empty."""
+    if scalars.get(name, "") == "":
+        raise RequestError(
+            "actor_missing",
+            f"{name} is absent: say who did it, by authtype and authid",
+            name=name,
+        )
+    return sized(scalars, name, AUTHID_BYTES_MAX)
+
+
+def read_seq(scalars: Mapping[str, Scalar]) -> int | None:
+    """Return the event's number, which needs a producer and a boot; None where it is absent."""
+    if "seq" not in scalars:
+        return None
+    seq = scalars["seq"]
+    if isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq <= SEQ_MAX:
+        raise invalid("seq", f"it must be an integer in 0..{SEQ_MAX}")
+    if "producer" not in scalars or "boot" not in scalars:
+        raise invalid("seq", "it counts within producer and boot; give both")
+    return seq
+
+
+def is_base64(encoded: str) -> bool:
+    """Say whether `encoded` is base64 (RFC 4648 section 4), padded, without white space."""
+    try:
+        base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+def invalid(name: str, why: str) -> RequestError:
+    """Return the refusal of an attribute for one reason."""
+    return RequestError("attribute_invalid", f"the attribute {name}: {why}", name=name)
+
+
+def is_uri(reference: str, *, absolute: bool = False) -> bool:
+    """Say whether `reference` is a URI-reference; with `absolute` whether it has a scheme too."""
+    if not _URI_REFERENCE.fullmatch(reference):
+        return False
+    return not absolute or ":" in reference.split("/", maxsplit=1)[0]
