@@ -10,6 +10,8 @@ could not be read.
 
 import base64
 import binascii
+import os
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +78,7 @@ def verify_path(
     given = _given(trust, vkey)
     if "://" in target:
         _refuse_contents(event, opening)
-        reader = HttpLog(target)
+        reader = HttpLog(target, token=_token_for(target))
         try:
             return _verify_exported(target, reader, _required(given, target), against)
         finally:
@@ -208,7 +210,7 @@ def _hold_against(
     kept: str, policy: Policy, logs: Mapping[str, Held | None], findings: Findings
 ) -> list[str]:
     """Compare one piece of outside evidence with the log it is about; return notes."""
-    remote = HttpLog(kept) if "://" in kept else None
+    remote = HttpLog(kept, token=_token_for(kept)) if "://" in kept else None
     try:
         data = remote.checkpoint() if remote is not None else read_named(Path(kept))
         if data is None:
@@ -273,6 +275,17 @@ def _required(given: _Given | None, target: str) -> _Given:
             "usage", f"{target} carries no key of its own; give --trust POLICY or --vkey FILE"
         )
     return given
+
+
+def _token_for(url: str) -> str:
+    """Return the token of the environment if `url` is of the server it is meant for, else "".
+
+    `COUNTERFOIL_URL` says which server that is; no other host ever sees the token.
+    """
+    home, there = (
+        urllib.parse.urlsplit(one)[:2] for one in (os.environ.get("COUNTERFOIL_URL", ""), url)
+    )
+    return os.environ.get("COUNTERFOIL_TOKEN", "") if home == there and all(home) else ""
 
 
 def _refuse_contents(event: Path | None, opening: Path | None) -> None:

@@ -25,6 +25,7 @@ RESPONSE_MAX_S = 60.0
 MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ABSENT = frozenset({404, 410})
+_REFUSED = frozenset({401, 403})
 _CHUNK_BYTES = 1 << 16
 
 
@@ -39,7 +40,7 @@ class HttpLog:
         RequestError: `usage`: no http or https URL.
     """
 
-    def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, url: str, timeout_s: float = TIMEOUT_S, token: str = "") -> None:
         parts = urllib.parse.urlsplit(url)
         try:
             port = parts.port
@@ -54,6 +55,7 @@ class HttpLog:
         self._place = (parts.scheme, parts.hostname, port)
         self._prefix = urllib.parse.urlsplit(self.url).path
         self._timeout_s = timeout_s
+        self._token = token
         self._connection: http.client.HTTPConnection | None = None
 
     def checkpoint(self) -> bytes | None:
@@ -98,6 +100,12 @@ class HttpLog:
                 return None
             elif status == http.client.OK:
                 return body
+            elif status in _REFUSED:
+                raise UnavailableError(
+                    "unreachable",
+                    f"{self.url}/{path}: its entries are for those who may read; "
+                    "set COUNTERFOIL_URL and COUNTERFOIL_TOKEN",
+                )
             else:
                 raise UnavailableError(
                     "unreachable", f"{self.url}/{path}: the server answered {status}; try later"
@@ -124,6 +132,8 @@ class HttpLog:
         deadline = time.monotonic() + RESPONSE_MAX_S
         connection = self._connect()
         headers = {"Accept-Encoding": "identity", "User-Agent": "counterfoil-verify"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
         try:
             connection.request("GET", target, headers=headers)
             response = connection.getresponse()

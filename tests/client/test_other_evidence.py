@@ -132,3 +132,24 @@ def test_nobody_listening_is_unreachable(vkey: Path) -> None:
 def test_only_plain_http_addresses_are_asked(vkey: Path, target: str) -> None:
     with pytest.raises(RequestError):
         verify(target, vkey=vkey)
+
+
+def test_entries_that_are_not_for_everybody_need_the_token_of_that_server(
+    directory: Path, vkey: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token is for the server it was given for: another host must never see it."""
+    with served(directory / "public" / PROJECT) as url:
+        monkeypatch.setenv("COUNTERFOIL_TOKEN", "let-me-in")
+        for home in (
+            "",
+            "http://foil.example",
+            "https://127.0.0.1",
+            url.replace("http:", "https:"),
+        ):
+            monkeypatch.setenv("COUNTERFOIL_URL", home)
+            with pytest.raises(UnavailableError) as refused:
+                verify(f"{url}/closed", vkey=vkey)
+            assert "COUNTERFOIL_TOKEN" in refused.value.message
+
+        monkeypatch.setenv("COUNTERFOIL_URL", url)
+        assert verify(f"{url}/closed", vkey=vkey).ok

@@ -25,7 +25,7 @@ def named(report: Report) -> list[tuple[str, str]]:
 
 
 class _Files(http.server.SimpleHTTPRequestHandler):
-    """Serves files, quietly; `/moved/` and `/away/` redirect."""
+    """Serves files, quietly; `/moved/` and `/away/` redirect, `/closed/` wants a token."""
 
     protocol_version = "HTTP/1.1"
 
@@ -47,6 +47,15 @@ class _Files(http.server.SimpleHTTPRequestHandler):
             self.end_headers()
             for _ in range(100):
                 self.wfile.write(bytes(1 << 16))
+        elif self.path.startswith("/closed/"):
+            allowed = self.headers.get("Authorization") == "Bearer let-me-in"
+            if "/tile/entries/" in self.path and not allowed:
+                self.send_response(401)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.path = self.path.removeprefix("/closed")
+            super().do_GET()
         else:
             super().do_GET()
 

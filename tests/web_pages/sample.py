@@ -272,11 +272,12 @@ ACTIVITY = Activity(
 EMPTY_ACTIVITY = Activity(start=None, end=None, bucket_s=3600, counts=(), firsts=())
 BOARD = Board(
     health=HEALTH, running=Page((RUNNING,), None, 1), counted=COUNTED, red=RED,
-    waiting=Page((), None, 0), environments=(ENVIRONMENT,), lines=LINES, sources=SOURCES,
+    waiting=Page((), None, 0), environments=(ENVIRONMENT,), lines=LINES, today=247,
+    sources=SOURCES,
 )  # fmt: skip
 EMPTY_BOARD = Board(
     health=EMPTY_HEALTH, running=Page((), None, 0), counted={}, red=Page((), None, 0),
-    waiting=Page((), None, 0), environments=(), lines=(), sources=(),
+    waiting=Page((), None, 0), environments=(), lines=(), today=0, sources=(),
 )  # fmt: skip
 
 

@@ -19,6 +19,8 @@ from counterfoil.app.answers import (
     SourceRow,
     TestRow,
 )
+from counterfoil.app.read import Reader
+from counterfoil.clock import format_time
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.frame import frame_of, links_of, now_of
@@ -31,6 +33,7 @@ from counterfoil.web.pages.parts import (
     bars,
     line,
     mark,
+    ref_chip,
 )
 from counterfoil.web.pages.render import render
 from counterfoil.web.pages.runs import RunLine, counts_of, run_line
@@ -137,6 +140,7 @@ class Board:
     waiting: Page[ApprovalRow]
     environments: Sequence[EnvironmentRow]
     lines: Sequence[LogLine]
+    today: int
     sources: Sequence[SourceRow]
 
 
@@ -147,7 +151,7 @@ def build_now(board: Board, resolve: Resolve, links: Links, now: datetime.dateti
     health = health_lines(board.health, now)
     return NowView(
         say=f"{words.long_day(at)}. {_red_sentence(board)}",
-        figures=_figures(board, now),
+        figures=_figures(board, links, now),
         red=tuple(_red(row, links, now) for row in board.red.rows),
         red_words=f"{words.number(len(board.red.rows))} of {words.number(board.red.total)}, "
         "red for the shortest time first" if board.red.total else "none",
@@ -161,7 +165,7 @@ def build_now(board: Board, resolve: Resolve, links: Links, now: datetime.dateti
         running_empty=Empty("Nothing is running, as far as recorded.", "A run shows here from its "
                             "first event to its last."),
         lines=tuple(line(row, links, now) for row in board.lines),
-        lines_words=_today(board.lines, now),
+        lines_words=f"{words.count(board.today, 'entry', 'entries')} today",
         lines_empty=Empty("Nothing is recorded yet.", "Send a first event:",
                           command="counterfoil record com.example.hello --data '{}'"),
         health=health,
@@ -182,16 +186,7 @@ def _red_sentence(board: Board) -> str:
     return f"{words.count(total, 'red test')}." if total else "No test is red."
 
 
-def _today(lines: Sequence[LogLine], now: datetime.datetime) -> str:
-    today = sum(
-        1 for row in lines
-        if (at := words.moment(row.recordedtime)) and at.date() == now.date()
-    )  # fmt: skip
-    more = "or more " if today == len(lines) and today else ""
-    return f"{words.number(today)} {more}entries today" if today != 1 else "1 entry today"
-
-
-def _figures(board: Board, now: datetime.datetime) -> tuple[Figure, ...]:
+def _figures(board: Board, links: Links, now: datetime.datetime) -> tuple[Figure, ...]:
     failing = sum(counts_of(row, board.counted).red > 0 for row in board.running.rows)
     live = [
         (environment, one)
@@ -207,7 +202,8 @@ def _figures(board: Board, now: datetime.datetime) -> tuple[Figure, ...]:
         Figure("Running", words.number(board.running.total), "",
                f"{words.number(failing)} already with a failing test" if failing
                else "none with a failing test" if board.running.total else "nothing moves"),
-        Figure("In production", latest.what.partition(":")[2] if latest else "nothing recorded", "",
+        Figure("In production",
+               ref_chip(latest.what, links).short if latest else "nothing recorded", "",
                f"since {words.when(latest.at.time, now)}" + (
                    f", and {words.number(len(live) - 1)} more" if len(live) > 1 else "")
                if latest else "no deployment to production is recorded"),
@@ -301,7 +297,7 @@ def _placed(
     return tuple(
         Placed(
             environment=row.name,
-            what=words.short_digest(one.what.partition(":")[2]),
+            what=ref_chip(one.what, links).short,
             href=links.ref(one.what),
             since=words.when(one.at.time, now),
             mark=mark(one.at.entry, links),
@@ -313,7 +309,9 @@ def _placed(
 def now_page(request: Request, context: Context) -> Response:
     """Answer GET /."""
     reader, project, as_of = context.home.reader, context.project, context.as_of
+    now = now_of(context)
     running = reader.runs(project, as_of=as_of, limit=RUNNING_SHOWN, state="running")
+    lines = reader.log_lines(project, as_of=as_of, limit=FEED_LINES)
     board = Board(
         health=reader.health(project),
         running=running,
@@ -321,8 +319,20 @@ def now_page(request: Request, context: Context) -> Response:
         red=reader.tests(project, as_of=as_of, limit=RED_SHOWN, colour="red"),
         waiting=reader.approvals(project, as_of=as_of, limit=2, state="requested"),
         environments=reader.environments(project, as_of=as_of),
-        lines=reader.log_lines(project, as_of=as_of, limit=FEED_LINES),
+        lines=lines,
+        today=_recorded_on_the_day(reader, project, lines, now),
         sources=reader.sources(project, as_of=as_of),
     )
-    view = build_now(board, reader.resolve, links_of(context), now_of(context))
+    view = build_now(board, reader.resolve, links_of(context), now)
     return render(request, "now.html", frame=frame_of(request, context, "/"), view=view)
+
+
+def _recorded_on_the_day(
+    reader: Reader, project: str, lines: Sequence[LogLine], now: datetime.datetime
+) -> int:
+    """Count the entries of the day `now` is on, up to the last one shown."""
+    if not lines:
+        return 0
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    before = reader.position_at(project, format_time(midnight - datetime.timedelta(milliseconds=1)))
+    return max(0, lines[0].index - before)
