@@ -60,6 +60,18 @@ def rotate_source(directory: Path, name: str) -> dict[str, str]:
     return _shown(directory, name, source.project if source else "default", secret)
 
 
+def remove_source(directory: Path, name: str) -> None:
+    """Forget a sender.
+
+    Raises:
+        RequestError: `source_unknown`.
+    """
+    with _state(directory) as state:
+        if state.webhook_source(name) is None:
+            raise RequestError("source_unknown", f"no webhook source {name!r} is set up")
+        state.remove_webhook_source(name)
+
+
 def list_sources(directory: Path) -> list[dict[str, str | int]]:
     """Return the senders that are set up, without their secrets."""
     with _state(directory) as state:

@@ -99,6 +99,20 @@ def rotate_source(*, name: str, directory: Path | None, as_json: bool) -> int:
     return output.YES
 
 
+@sources.command("remove")
+@click.argument("name")
+@_DIR
+@_JSON
+def remove_source(*, name: str, directory: Path | None, as_json: bool) -> int:
+    """Forget a sender and its secrets; its deliveries are refused from here on."""
+    work.remove_source(_directory(directory), name)
+    if as_json:
+        output.show_json({"removed": name})
+    else:
+        click.echo(f"removed {name}; what it sent stays in the log")
+    return output.YES
+
+
 @sources.command("list")
 @_DIR
 @_JSON

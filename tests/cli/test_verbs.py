@@ -197,6 +197,17 @@ def test_a_webhook_source_shows_its_secret_once(foil: Foil, ledger: Path) -> Non
     assert "github" in listed.out
 
 
+def test_a_webhook_source_can_be_rotated_and_removed(foil: Foil, ledger: Path) -> None:
+    made = foil("admin", "sources", "add", "github", "--kind", "github", "--dir", ledger, "--json")
+    again = foil("admin", "sources", "rotate", "github", "--dir", ledger, "--json")
+    assert made.json()["secret"] != again.json()["secret"]
+
+    assert foil("admin", "sources", "remove", "github", "--dir", ledger).code == 0
+    assert foil("admin", "sources", "remove", "github", "--dir", ledger).code == 5
+    assert foil("admin", "sources", "rotate", "github", "--dir", ledger).code == 5
+    assert foil("admin", "sources", "list", "--dir", ledger, "--json").json() == {"sources": []}
+
+
 def test_a_sign_in_link_is_printed(foil: Foil, ledger: Path) -> None:
     result = foil("admin", "sign-in", "--dir", ledger, "--url", "https://foil.example")
 
