@@ -41,6 +41,7 @@ def golden(known: EventType) -> dict[str, JSON]:
     for name in blobs:
         opening[name] = commitments.derive_opening(event_key, salt, name)
 
+    via = "server" if known.retention == "technical" else "api"
     entry = write_entry(
         Entry(
             id=event.id,
@@ -50,12 +51,12 @@ def golden(known: EventType) -> dict[str, JSON]:
             time=event.time,
             recordedtime=RECORDED,
             recordedby="golden",
-            via="server" if known.retention == "technical" else "api",
+            via=via,
             producer=event.producer,
             boot=event.boot,
             seq=event.seq,
             refs=codec.public_refs(event, lambda account: people[account][0]),
-            retention=known.retention,
+            retention=registry.retention(known.name, via),
             commit=codec.commit_map(parts, opening, blobs),
         )
     )

@@ -231,8 +231,7 @@ class Recorder:
     ) -> _Prepared:
         event_key = self._randomness.token(KEY_BYTES)
         salt = self._randomness.token(SALT_BYTES)
-        known = registry.lookup(event.type)
-        retention = known.retention if known else "standard"
+        retention = registry.retention(event.type, via)
 
         opening = {"body": commitments.derive_opening(event_key, salt, "body")}
         if retention == "technical":

@@ -11,7 +11,7 @@ import enum
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from counterfoil.clock import parse_time
 from counterfoil.errors import RequestError
@@ -118,7 +118,8 @@ class Event:
 
     def _listed(self, name: str) -> list[Any]:
         # Checked once, when the event was made: its data is not changed after that.
-        return self.data.get(name, []) if isinstance(self.data, dict) else []  # type: ignore[return-value]
+        items = self.data.get(name, []) if isinstance(self.data, dict) else []
+        return cast("list[Any]", items)
 
     @property
     def size_bytes(self) -> int:

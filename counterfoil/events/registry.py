@@ -22,7 +22,7 @@ from counterfoil.events import (
 from counterfoil.events.derived import derived_refs
 from counterfoil.events.kinds import EventType
 
-__all__ = ["RETENTION", "TYPES", "EventType", "derived_refs", "lookup"]
+__all__ = ["RETENTION", "TYPES", "EventType", "derived_refs", "lookup", "retention"]
 
 RETENTION = {
     "standard": "the body is sealed under the event's key, personal values under the person's",
@@ -59,3 +59,13 @@ def lookup(type: str) -> EventType | None:  # noqa: A002  the name CloudEvents g
     'dev.cdevents.testcaserun.finished.0.3.0'
     """
     return TYPES.get(type) or _BY_STEM.get(_VERSION.sub("", type))
+
+
+def retention(type: str, via: str) -> str:  # noqa: A002  the name CloudEvents gives it
+    """Return the retention class of an event of `type` that comes in `via`.
+
+    Only what the server itself records may be kept in the open: whoever else sends such a type
+    might put a person into it, and a plain body cannot be erased.
+    """
+    known = lookup(type)
+    return known.retention if known is not None and via == "server" else "standard"

@@ -102,6 +102,17 @@ def test_an_unknown_type_is_no_error(name: str) -> None:
     assert registry.lookup(name) is None
 
 
+@pytest.mark.parametrize("via", ["api", "cli", "webhook", "pytest", "web", "otlp", "reconcile"])
+def test_only_the_server_itself_keeps_a_body_in_the_open(via: str) -> None:
+    """Anybody may post any type; a plain body could not be erased."""
+    counted = "dev.cdeventsx.counterfoil-refusal.counted.0.1.0"
+
+    assert registry.retention(counted, via) == "standard"
+    assert registry.retention(counted, "server") == "technical"
+    assert registry.retention("dev.cdevents.change.merged.0.3.0", "server") == "standard"
+    assert registry.retention("com.example.x", "server") == "standard"
+
+
 STATED: list[tuple[str, JSON, list[tuple[str, str]]]] = [
     (
         "change.merged",
