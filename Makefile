@@ -48,7 +48,7 @@ check: setup
 
 bench: setup
 	$(BIN)/python bench/append.py --seconds 2
-	$(BIN)/python bench/project.py --seconds 2
+	$(BIN)/python bench/project.py
 
 audit: setup
 	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit

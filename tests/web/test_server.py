@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -185,3 +186,29 @@ def test_a_bad_public_url_stops_the_start(tmp_path: Path) -> None:
         pass
 
     assert refused.value.code == "config_invalid"
+
+
+def test_it_serves_https_by_itself(directory: Path, tmp_path: Path) -> None:
+    """A team without a proxy still gets sessions over the network: `__Host-` cookies, HSTS."""
+    key, cert = tmp_path / "tls.key", tmp_path / "tls.crt"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    with process(directory, "--tls-cert", str(cert), "--tls-key", str(key)):
+        found = json.loads((directory / "server.json").read_text())
+        assert found["public_url"].startswith("https://localhost:")
+        port = int(found["public_url"].rpartition(":")[2])
+        trusting = ssl.create_default_context(cafile=str(cert))
+        connection = http.client.HTTPSConnection("localhost", port, timeout=10, context=trusting)
+        try:
+            connection.request("GET", "/healthz")
+            answer = connection.getresponse()
+            answer.read()
+        finally:
+            connection.close()
+
+    assert answer.status == 200
+    assert answer.headers["Strict-Transport-Security"]
