@@ -1,32 +1,10 @@
-"""The log about itself: its beginning, what it turned away, and what was handed in."""
+"""What the log turned away, and hello from a webhook."""
 
 from counterfoil.events.kinds import LISTED, own_type
 
-# SHA-256 of the bytes: <testsuites name="cart"/> and a line feed.
-_REPORT_DIGEST = "sha256:c10ad2582da169b861057a33e6924b0086439d59eabcb5d2609b8b6768b47042"
 _SERVER = ("system", "counterfoil")
 
 TYPES = (
-    own_type(
-        "log.started",
-        noun="log",
-        meaning="The first entry of a log: which log this is, and which key signs it.",
-        title="started the log[ {data.origin}]",
-        row=LISTED,
-        data={
-            "origin": "counterfoil.invalid/0123456789abcdef/default",
-            "project": "default",
-            "version": "0.1.0",
-        },
-        members={
-            "origin": "the log's name in every checkpoint, fixed for life",
-            "project": "the project it is the log of",
-            "vkey": "the C2SP verifier key its checkpoints are signed with",
-            "version": "the version of Counterfoil that made it",
-        },
-        retention="technical",
-        actor=_SERVER,
-    ),
     own_type(
         "refusal.counted",
         noun="log",
@@ -50,30 +28,6 @@ TYPES = (
         },
         retention="technical",
         actor=_SERVER,
-    ),
-    own_type(
-        "report.received",
-        noun="log",
-        meaning="A test report was handed in; what it says is in events of its own.",
-        title="handed in a report[, {data.name}][ with {data.cases} cases][ of {thing}]",
-        row=LISTED,
-        subject="run:acme/shop/902",
-        data={
-            "name": "junit.xml",
-            "dialect": "junit",
-            "cases": 97,
-            "size_bytes": 26,
-            "blobs": [
-                {"digest": _REPORT_DIGEST, "name": "junit.xml", "mediatype": "application/xml"}
-            ],
-        },
-        members={
-            "name": "the file's name",
-            "dialect": "how it was read",
-            "cases": "how many test cases it holds",
-            "size_bytes": "its length",
-            "blobs": "the report as it came",
-        },
     ),
     own_type(
         "ping",
