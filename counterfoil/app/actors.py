@@ -6,12 +6,12 @@ sender says about others stays a claim, however trusted the sender.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
 from counterfoil.app.answers import ActorView
 from counterfoil.app.opening import open_body
-from counterfoil.app.rows import Rows
 from counterfoil.events.entry import Entry, read_entry
 from counterfoil.ledger.store import KeyStore, LogReads
 
@@ -45,6 +45,14 @@ def authtype_of(body: bytes | None) -> str | None:
     return authtype if isinstance(authtype, str) else None
 
 
+class Acted(Protocol):
+    """What is asked of the rows."""
+
+    def acted(self, project: str, actor: str) -> int | None:
+        """Return the last entry this pseudonym is the actor of, or None."""
+        ...
+
+
 class Actors:
     """Turns pseudonyms into actors.
 
@@ -54,7 +62,7 @@ class Actors:
     """
 
     def __init__(
-        self, log: LogReads, keys: KeyStore, rows: Rows,
+        self, log: LogReads, keys: KeyStore, rows: Acted,
         handle_of: Callable[[str], str | None] = known_handle,
     ) -> None:  # fmt: skip
         self._log = log

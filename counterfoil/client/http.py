@@ -4,12 +4,13 @@ Every answer of the server is either what was asked for or a problem document (R
 comes back as the error it names: a `RequestError` to correct, an `UnavailableError` to retry.
 """
 
+import contextlib
 import http.client
 import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from counterfoil.errors import (
@@ -96,13 +97,8 @@ class Client:
             RequestError, UnavailableError, EvidenceError: as the problem document says.
             UnavailableError: `unreachable` when there was no usable answer.
         """
-        words = {"project": self._project, **(query or {})}
-        request = urllib.request.Request(  # noqa: S310  the scheme is checked in __init__
-            f"{self._base}{path}?{urllib.parse.urlencode(words)}", data=body, method=method
-        )
+        request = self._request(method, path, query, body)
         request.add_header("Accept", "application/json")
-        if self._token:
-            request.add_header("Authorization", f"Bearer {self._token}")
         if content_type:
             request.add_header("Content-Type", content_type)
         try:
@@ -113,9 +109,50 @@ class Client:
             with error:
                 raise _problem(error.code, error.read(ANSWER_MAX_BYTES)) from None
         except (OSError, http.client.HTTPException) as error:
-            raise UnavailableError(
-                "unreachable", f"no answer from {self._base}: {error}; try again later"
-            ) from error
+            raise self._unreachable(error) from error
+
+    @contextlib.contextmanager
+    def stream(
+        self, path: str, headers: Mapping[str, str], silence_s: float
+    ) -> Iterator[Iterator[bytes]]:
+        """Open an answer that does not end, and lend its lines; reading them may raise.
+
+        Args:
+            path: of the call.
+            headers: besides those every call has.
+            silence_s: how long nothing may come before the connection is taken for dead.
+
+        Raises:
+            RequestError, UnavailableError, EvidenceError: as the problem document says.
+            UnavailableError: `unreachable` when there was no answer, or when it broke off.
+        """
+        request = self._request("GET", path, None, None)
+        for name, value in headers.items():
+            request.add_header(name, value)
+        try:
+            with self._opener.open(request, timeout=silence_s) as answer:
+                yield iter(answer.readline, b"")
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _problem(error.code, error.read(ANSWER_MAX_BYTES)) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+
+    def _request(
+        self, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None
+    ) -> urllib.request.Request:
+        words = {"project": self._project, **(query or {})}
+        request = urllib.request.Request(  # noqa: S310  the scheme is checked in __init__
+            f"{self._base}{path}?{urllib.parse.urlencode(words)}", data=body, method=method
+        )
+        if self._token:
+            request.add_header("Authorization", f"Bearer {self._token}")
+        return request
+
+    def _unreachable(self, error: Exception) -> UnavailableError:
+        return UnavailableError(
+            "unreachable", f"no answer from {self._base}: {error}; try again later"
+        )
 
 
 def _problem(status: int, body: bytes) -> CounterfoilError:

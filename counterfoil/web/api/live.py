@@ -3,9 +3,14 @@
 The id of an event is its entry number, so a reconnect with `Last-Event-ID` goes on exactly where
 it stopped: a hint that the log grew may be lost or merged, the entries come from the log.
 
+A page asks `as=size`: it is told how far the log has come, twice a second at most, and reads
+itself again.  Ten thousand entries a second are then two messages, and none is missed: the size
+is the whole truth about how many there are.
+
 Source: HTML living standard, section 9.2 (server-sent events).
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -18,6 +23,7 @@ from counterfoil.policy.access import decide
 from counterfoil.web.api.route import Call, Param, Raw, Route
 
 HEARTBEAT_S: Final = 15.0
+SIZES_EVERY_S: Final = 0.5
 # How many entries are read at once: a listener far behind must not hold the log in memory.
 _PART: Final = 200
 
@@ -31,8 +37,9 @@ async def get_live(call: Call) -> StreamingResponse:
         raise RequestError(
             "query_invalid", f"Last-Event-ID {last} is no entry: the log has {size}; start over"
         )
+    stream = _sizes if call.text("as") == "size" else _stream
     return StreamingResponse(
-        _stream(call, start, size),
+        stream(call, start, size),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
@@ -52,6 +59,26 @@ async def _stream(call: Call, start: int, size: int) -> AsyncIterator[bytes]:
         async for part in _parts(call, max(start, size), grown):
             yield part
         size = grown
+
+
+async def _sizes(call: Call, start: int, size: int) -> AsyncIterator[bytes]:
+    """Yield how far the log has come, whenever that is further than `start`."""
+    yield b": the log has %d entries\n\n" % size
+    if size > start:
+        yield _size(size)
+    async for grown in call.home.live.sizes(call.project, size, HEARTBEAT_S):
+        if grown is None and not await _still_allowed(call):
+            return
+        if grown is None:
+            # An event, not a comment: the page hears it, and knows a dead line by its silence.
+            yield b"event: pulse\ndata: {}\n\n"
+            continue
+        yield _size(grown)
+        await asyncio.sleep(SIZES_EVERY_S)
+
+
+def _size(size: int) -> bytes:
+    return b'id: %d\nevent: size\ndata: {"size": %d}\n\n' % (size - 1, size)
 
 
 async def _parts(call: Call, start: int, end: int) -> AsyncIterator[bytes]:
@@ -87,9 +114,17 @@ ROUTES: Final = (
         doc=(
             "Server-sent events named `entry`; the id is the entry number, the data one line of"
             " the log as JSON.  A comment comes every 15 s.  The stream ends when the server"
-            " stops or the session does."
+            " stops or the session does.  With `as=size`, events named `size` say how far the log"
+            " has come, two a second at most: their id is the last entry number."
         ),
         params=(
+            Param(
+                name="as",
+                doc="`entries`, every one of them, or `size`, for what only asks whether it grew",
+                pattern="entries|size",
+                maximum=7,
+                example="entries",
+            ),
             Param(
                 name="last-event-id",
                 where="header",

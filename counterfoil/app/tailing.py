@@ -1,0 +1,71 @@
+"""Reading a log's lines out of a directory that others may be writing: for `tail --dir`.
+
+Takes no lock and writes nothing: both databases are opened read-only, which a server that runs
+does not notice and a server that stops does not end.  Only committed entries are seen.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from counterfoil.app.actors import Actors
+from counterfoil.app.entries import Entries
+from counterfoil.app.home import check_ledger, check_project
+from counterfoil.errors import RequestError
+from counterfoil.ids import SystemRandomness
+from counterfoil.stores.erasable import ErasableStore
+from counterfoil.stores.sqlite import SqliteLogStore
+
+PART: Final = 200
+
+
+class _NoRows:
+    """Who acted last is asked of the rows only to resolve a bare pseudonym; lines hold entries."""
+
+    def acted(self, project: str, actor: str) -> int | None:
+        """Return that nothing is known."""
+        del project, actor
+        return None
+
+
+class Tail:
+    """The lines of one project's log, read while somebody else writes it."""
+
+    def __init__(self, log: SqliteLogStore, keys: ErasableStore, project: str) -> None:
+        self._log = log
+        self._project = project
+        self._entries = Entries(log, keys, Actors(log, keys, _NoRows()))
+
+    def size(self) -> int:
+        """Return how many entries are committed."""
+        return self._log.head(self._project).size
+
+    def after(self, last: int) -> Iterator[dict[str, Any]]:
+        """Yield the entries after number `last` that are committed by now, in order."""
+        end = self.size()
+        for start in range(last + 1, end, PART):
+            for line in self._entries.lines(self._project, range(start, min(start + PART, end))):
+                yield msgspec.to_builtins(line)
+
+
+@contextlib.contextmanager
+def open_tail(directory: Path, project: str) -> Iterator[Tail]:
+    """Open a ledger directory for reading along.
+
+    Raises:
+        RequestError: `dir_missing`, `not_a_ledger`, `project_invalid`, `project_unknown`.
+        UnavailableError, EvidenceError: the files cannot be read, or are damaged.
+    """
+    check_project(project)
+    check_ledger(directory)
+    with contextlib.ExitStack() as opened:
+        log = SqliteLogStore(directory / "ledger.db", write=False)
+        opened.callback(log.close)
+        keys = ErasableStore(directory / "erasable.db", SystemRandomness(), write=False)
+        opened.callback(keys.close)
+        if project not in {info.project for info in log.projects()}:
+            raise RequestError("project_unknown", f"this ledger has no log {project!r}")
+        yield Tail(log, keys, project)
