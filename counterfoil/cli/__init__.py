@@ -2,17 +2,11 @@
 
 One module per family of verbs, imported when its verb is called, so that `counterfoil --help`
 costs no more than click itself and the core install runs every verb that needs no server.
+`run` stands in front of other people's commands: it is dispatched before even click is imported.
 """
 
-import importlib
 import sys
 from collections.abc import Sequence
-
-import click
-
-from counterfoil import __version__
-from counterfoil.cli import output
-from counterfoil.errors import CounterfoilError
 
 # verb -> (module, one line of help).  The order is the order of `--help`.
 VERBS: dict[str, tuple[str, str]] = {
@@ -23,63 +17,20 @@ VERBS: dict[str, tuple[str, str]] = {
     "report": ("record", "Record test reports, a receipt per case."),
     "trace": ("trace", "Show the chain of a thing, with its gaps."),
     "receipt": ("trace", "Print the receipt of an entry or event."),
+    "tail": ("tail", "Print entries as they are recorded."),
     "verify": ("verify", "Check a ledger, log, archive or receipt; needs no server."),
     "admin": ("admin", "Sign-in links, webhook sources, rebuilding what is derived."),
 }
 
 
-class _LazyGroup(click.Group):
-    """A group that imports a verb's module when the verb is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        if cmd_name not in VERBS:
-            return None
-        try:
-            module = importlib.import_module(f"counterfoil.cli.{VERBS[cmd_name][0]}")
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.startswith("counterfoil"):
-                raise
-            raise click.UsageError(
-                f"`{cmd_name}` needs the server: pip install 'counterfoil[server]'"
-            ) from error
-        command: click.Command = getattr(module, cmd_name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        del ctx
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
-
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="counterfoil")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
-def group(*, debug: bool) -> None:
-    """Who did what in QA and release, and proof that nobody rewrote it."""
-    del debug  # read by `main`, which sees the errors
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command line and exit with its documented code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in words
-    try:
-        code = group.main(args=words, prog_name="counterfoil", standalone_mode=False)
-    except CounterfoilError as error:
-        if "--debug" in words:
-            raise
-        sys.exit(output.fail(error, as_json=as_json))
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        sys.exit(output.fail_usage(error, as_json=as_json))
-    except click.Abort:
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)
-    sys.exit(code if isinstance(code, int) else 0)
+    if words[:1] == ["run"]:
+        from counterfoil.cli import run  # noqa: PLC0415  this verb alone
+
+        if (code := run.main(words[1:])) is not None:
+            sys.exit(code)
+    from counterfoil.cli import group  # noqa: PLC0415  every other verb, and help
+
+    group.main(words)

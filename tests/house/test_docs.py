@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from counterfoil import __version__
-from counterfoil.cli import VERBS, group
+from counterfoil.cli import VERBS
+from counterfoil.cli.group import group
 from counterfoil.errors import CODES
 
 ROOT = Path(__file__).resolve().parents[2]
