@@ -118,7 +118,8 @@ TYPES = (
     own_type(
         "run.planned",
         noun="run",
-        meaning="A run is meant to happen; one that never starts is then visible.",
+        meaning="A run is meant to happen, or these tests are meant to run in it; what never "
+        "starts is then visible.",
         title="planned {thing}[ of {data.name}]",
         row="runs",
         subject="run:acme/shop/nightly-2026-11-20",
@@ -127,7 +128,32 @@ TYPES = (
         members={
             "name": "what is to run",
             "due": "when it must have started, RFC 3339",
+            "planned": "how many tests are to run in it",
+            "tests": "the ids of their `test:` refs; a long plan is several events",
+            "part, parts": "which of these events this is, from 1, and how many there are",
+            "digest": "`sha256:` over all ids of the plan, a line feed behind each",
         },
         refs={"input": "the `commit:` it is for", "environment": "the `env:` it is to run in"},
+    ),
+    own_type(
+        "run.lost",
+        noun="run",
+        meaning="The process of a run is gone, and it did not say how the run ended.",
+        title="lost {thing}[ after test {data.reported}][ of {data.planned}]",
+        row="runs",
+        subject="run:pytest-2026-11-20-k3f9x2ab",
+        data={
+            "planned": 97,
+            "reported": 30,
+            "last": "test:tests/test_cart.py::test_total",
+            "reason": "its spool ends without an end mark",
+        },
+        members={
+            "planned": "how many tests were to run, if that is known",
+            "reported": "how many of them had been reported",
+            "last": "the `test:` that began last, if any: where to look first",
+            "reason": "how we know",
+        },
+        actor=("system", "counterfoil:push"),
     ),
 )

@@ -160,7 +160,7 @@ def run_without_end(known: Known) -> Iterator[Gap]:
         if run.state == "finished":
             continue
         began = run.started or run.queued or run.planned
-        word = {"planned": "planned", "queued": "queued"}.get(run.state, "started")
+        word = {"planned": "planned", "queued": "queued", "lost": "lost"}.get(run.state, "started")
         yield gap(
             "run_without_end", "Runs", ref, f"{run_name(run)} was {word} and has no end on record.",
             "How it came out is unknown.", *entries_of(began),

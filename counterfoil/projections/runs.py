@@ -50,7 +50,8 @@ class RunRow(Row, frozen=True, kw_only=True):
     Attributes:
         name: the suite's or pipeline's name.
         kind: "test", "pipeline", "task", "build", or "" while only cases speak of it.
-        state: "planned", "queued", "running" or "finished".
+        state: "planned", "queued", "running", "finished", or "lost": its process is gone and
+            did not say how it ended.
         outcome: "passed", "failed", "error", "cancelled", "skipped", or None before the end.
         reason: why, in the sender's words.
         commit: the `commit:` it ran on.
@@ -59,7 +60,8 @@ class RunRow(Row, frozen=True, kw_only=True):
         artifacts: `artifact:` refs it took in ("input") or made ("output").
         parent: the `run:` it is part of.
         attempt: which attempt of the run this is, from 1.
-        planned, queued, started, finished: when, with entry and actor.
+        planned, queued, started, finished, lost: when, with entry and actor.
+        tests_planned: how many tests were to run in it, if somebody said so.
         counts: cases by outcome, as the sender reported them; compare with the case rows.
         url: where the sender shows it.
         warnings: what the reader of its report found odd.
@@ -81,6 +83,8 @@ class RunRow(Row, frozen=True, kw_only=True):
     queued: At | None = None
     started: At | None = None
     finished: At | None = None
+    lost: At | None = None
+    tests_planned: int | None = None
     counts: dict[str, int] = msgspec.field(default_factory=dict)
     url: str | None = None
     warnings: tuple[str, ...] = ()
@@ -149,7 +153,7 @@ def fold_run(key: str, row: RunRow | None, recorded: Recorded) -> RunRow:
     if attempt is not None and before.attempt is not None and attempt > before.attempt:
         before = msgspec.structs.replace(
             before, state="planned", outcome=None, reason=None, queued=None, started=None,
-            finished=None, counts={},
+            finished=None, lost=None, tests_planned=None, counts={},
         )  # fmt: skip
     described = _describe(before, noun, attempt, recorded)
     return _advance(described, predicate, at, recorded)
@@ -204,20 +208,44 @@ def _advance(row: RunRow, predicate: str, at: At, recorded: Recorded) -> RunRow:
             )
         return msgspec.structs.replace(
             row, state="finished", outcome=outcome or row.outcome, finished=at, problems=problems,
-            reason=text(body, "reason") or text(body, "errors") or row.reason,
+            reason=text(body, "reason") or text(body, "errors")
+            or (row.reason if row.state == "finished" else None),
         )  # fmt: skip
-    ended = row.state == "finished"
-    if predicate == "started":
+    planned = number(body, "planned") or row.tests_planned
+    if predicate == "lost":
+        # Whoever says how it ended knows better, before or after.
+        ended = row.state == "finished"
         return msgspec.structs.replace(
-            row, started=row.started or at, state="finished" if ended else "running"
+            row, lost=row.lost or at, tests_planned=planned,
+            state="finished" if ended else "lost",
+            reason=row.reason if ended else _lost_words(body, planned),
+        )  # fmt: skip
+    if predicate == "started":
+        ended = row.state in {"finished", "lost"}
+        return msgspec.structs.replace(
+            row, started=row.started or at, state=row.state if ended else "running"
         )
     if predicate == "queued":
         state = "queued" if row.state == "planned" else row.state
         return msgspec.structs.replace(row, queued=row.queued or at, state=state)
     if predicate == "planned":
-        return msgspec.structs.replace(row, planned=row.planned or at)
+        return msgspec.structs.replace(row, planned=row.planned or at, tests_planned=planned)
     problems = odd(problems, at.entry, f"{recorded.entry.type[:100]} is no step of a run")
     return msgspec.structs.replace(row, problems=problems)
+
+
+def _lost_words(body: JSON, planned: int | None) -> str:
+    """Say how far a run came whose end nobody saw.
+
+    >>> _lost_words({"reported": 30, "last": "test:tests/test_cart.py::test_total"}, 97)
+    'lost after test 30 of 97; the last to begin was tests/test_cart.py::test_total'
+    """
+    reported = number(body, "reported")
+    words = "lost" if reported is None else f"lost after test {reported}"
+    if reported is not None and planned is not None:
+        words += f" of {planned}"
+    last = text(body, "last")
+    return f"{words}; the last to begin was {last.removeprefix('test:')[:200]}" if last else words
 
 
 def _surroundings(recorded: Recorded) -> dict[str, str | None]:

@@ -142,16 +142,18 @@ def _runs(known: Known) -> Iterator[Step]:
         lane = "Build" if row.kind == "build" else "Runs"
         name = f"{row.name}, {name_of(ref)}" if row.name else name_of(ref)
         counts = counts_words(row.counts or known.counts.get(ref) or {})
-        outcome = row.outcome if row.state == "finished" else "running"
+        outcome = {"finished": row.outcome, "lost": "lost"}.get(row.state, "running")
         yield _step(
             lane, ref, began, _run_sentence(row, name, counts), f"{name} {counts}".strip(),
-            end=row.finished, outcome=outcome,
+            end=row.finished or row.lost, outcome=outcome,
         )  # fmt: skip
 
 
 def _run_sentence(row: RunRow, name: str, counts: str) -> str:
     where = f" in {env_name(row.environment)}" if row.environment else ""
     if row.state != "finished":
+        if row.state == "lost":
+            return f"started {name}{where}: {row.reason}"
         word = {"planned": "planned", "queued": "queued"}.get(row.state, "started")
         return f"{word} {name}{where}"
     # CDEvents gives a build no outcome; of anything else its absence is said.

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CDEVENTS = sorted((ROOT / "tests/vectors/cdevents/v0.5.1").glob("*.json"))
 HEX = "0b31b1c02ff458ad9b7b81cbdf8f028bd54699fa151f221d1e8de6817db93427"
 OWN = {
-    *("commit.pushed", "repository.event", "run.planned", "ping"),
+    *("commit.pushed", "repository.event", "run.planned", "run.lost", "ping"),
     *("release.published", "release.edited", "release.withdrawn"),
     *("approval.requested", "approval.signed", "approval.refused"),
     *("deployment.requested", "deployment.reported", "refusal.counted"),

@@ -137,3 +137,40 @@ def test_a_case_of_no_run_is_a_problem() -> None:
 
     assert (row.outcome, row.reason, row.run) == ("skipped", "later", "")
     assert row.problems == ((0, "names no run it is part of"),)
+
+
+def test_a_run_whose_process_is_gone_is_lost_and_says_how_far_it_came() -> None:
+    row = run(
+        told(CI, "testsuiterun.started", RUN),
+        told(CI, "+run.planned", RUN, planned=97, part=1, parts=2),
+        told(CI, "+run.planned", RUN, planned=97, part=2, parts=2),
+        told(CI, "+run.lost", RUN, reported=30, last="test:tests/test_cart.py::test_total"),
+    )
+
+    assert (row.state, row.outcome, row.tests_planned) == ("lost", None, 97)
+    assert row.reason == (
+        "lost after test 30 of 97; the last to begin was tests/test_cart.py::test_total"
+    )
+    assert row.lost is not None
+    assert row.lost.entry == 3
+    assert row.problems == ()
+
+
+def test_a_lost_run_that_says_how_it_ended_was_not_lost() -> None:
+    """A laptop that slept: its records came late, and tell the end."""
+    for story in (
+        (told(CI, "+run.lost", RUN, reported=3),
+         told(CI, "testsuiterun.finished", RUN, outcome="success")),
+        (told(CI, "testsuiterun.finished", RUN, outcome="success"),
+         told(CI, "+run.lost", RUN, reported=3)),
+    ):  # fmt: skip
+        row = run(told(CI, "testsuiterun.started", RUN), *story)
+        assert (row.state, row.outcome, row.reason) == ("finished", "passed", None)
+        assert row.lost is not None
+
+
+def test_a_start_that_arrives_after_the_loss_does_not_revive_the_run() -> None:
+    row = run(told(CI, "+run.lost", RUN, reported=0), told(CI, "testsuiterun.started", RUN))
+
+    assert row.state == "lost"
+    assert row.reason == "lost after test 0"

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import msgspec
 import pytest
 
 from counterfoil.app.answers import ActorView, Page
@@ -98,6 +99,21 @@ def test_a_run_whose_sender_counts_otherwise_says_so() -> None:
     row = sample.FINISHED
     view = runs.build_run(row, Counts({"passed": 2}), Page((), None, 0), None, resolve, LINKS, NOW)
     assert "Its sender counts 87; 2 are recorded here." in view.say
+
+
+def test_a_lost_run_says_after_which_test_and_is_not_called_running() -> None:
+    lost = msgspec.structs.replace(
+        sample.RUNNING, state="lost", tests_planned=97, lost=sample.RUNNING.started,
+        reason="lost after test 30 of 97; the last to begin was t.py::test_total",
+    )  # fmt: skip
+    view = runs.build_run(
+        lost, Counts({"passed": 30}), Page((), None, 0), None, resolve, LINKS, NOW
+    )
+    assert (view.state.text, view.state.tone) == ("lost", "fail")
+    assert "It was lost after test 30 of 97;" in view.say
+    assert ("Tests planned", "97") in [(fact.label, fact.text) for fact in view.facts]
+    took = next(fact.text for fact in view.facts if fact.label == "Took")
+    assert took.endswith("until it was lost")
 
 
 def test_the_total_a_sender_states_is_no_outcome() -> None:

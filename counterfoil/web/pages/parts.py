@@ -101,6 +101,7 @@ _STATES: Final = {
     "failed": ("fail", "fail"),
     "error": ("fail", "fail"),
     "refused": ("fail", "fail"),
+    "lost": ("fail", "fail"),
     "running": ("run", "run"),
     "queued": ("none", "pending"),
     "planned": ("none", "pending"),

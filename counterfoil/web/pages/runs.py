@@ -135,13 +135,15 @@ def state_of(row: RunRow) -> Pill:
 
 def last_at(row: RunRow) -> At | None:
     """Return the latest thing known of a run."""
-    return row.finished or row.started or row.queued or row.planned
+    return row.finished or row.lost or row.started or row.queued or row.planned
 
 
 def lasted(row: RunRow, now: datetime.datetime) -> str:
     """Say how long a run took, or has been going."""
     if row.started and row.finished:
         return words.between(row.started.time, row.finished.time)
+    if row.started and row.lost:
+        return f"{words.between(row.started.time, row.lost.time)} until it was lost"
     if row.started and row.state == "running":
         return f"{words.between(row.started.time, now.isoformat())} so far"
     return "not stated"
@@ -266,8 +268,10 @@ def _sentence(row: RunRow, counts: Counts, now: datetime.datetime) -> str:
     at = last_at(row)
     when = words.when(at.time, now) if at else "at an unknown time"
     done = {"finished": "Finished", "running": "Running since", "queued": "Queued",
-            "planned": "Planned"}.get(row.state, "Known since")  # fmt: skip
+            "planned": "Planned", "lost": "Lost"}.get(row.state, "Known since")  # fmt: skip
     said = [f"{done} {when} UTC."]
+    if row.state == "lost" and row.reason:
+        said.append(f"It was {row.reason}.")
     if counts.total:
         progress = counts.progress()
         assert progress is not None
@@ -297,11 +301,13 @@ def _facts(row: RunRow, resolve: Resolve, links: Links, now: datetime.datetime) 
         if chips:
             made.append(Fact(label, "", chips, None, None))
     for label, at in (("Planned", row.planned), ("Queued", row.queued), ("Started", row.started),
-                      ("Finished", row.finished)):  # fmt: skip
+                      ("Finished", row.finished), ("Lost", row.lost)):  # fmt: skip
         if at:
             actor = who(resolve(at.actor) if at.actor else None)
             made.append(Fact(label, words.full_time(at.time), (), actor, mark(at.entry, links)))
     made.append(Fact("Took", lasted(row, now), (), None, None))
+    if row.tests_planned:
+        made.append(Fact("Tests planned", words.number(row.tests_planned), (), None, None))
     if row.attempt:
         made.append(Fact("Attempt", words.number(row.attempt), (), None, None))
     return tuple(made)
