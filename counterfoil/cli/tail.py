@@ -53,7 +53,7 @@ def tail(
     none comes twice.
     """
     wanted = make_filter(words)
-    show = _show_json if as_json else _show
+    show = _show_json if as_json else show_line
     try:
         for line in _lines(directory, url, project, since, lines):
             if wanted(line):
@@ -130,7 +130,8 @@ def _text(value: Any) -> str:  # noqa: ANN401  a member of a JSON line
     return "" if value is None else str(value)
 
 
-def _show(line: Line) -> None:
+def show_line(line: Line) -> None:
+    """Print one entry; nothing in it can act on the terminal."""
     said = f"{_text(line['actor'])} {line['sentence']}"
     if line["outcome"] and line["outcome"] not in line["sentence"]:
         said += f" ({line['outcome']})"
