@@ -78,13 +78,13 @@ def entries(lines: Iterable[bytes]) -> Iterator[Line]:
     >>> [line["index"] for line in entries([b": hello\n", b"\n", *whole, *whole[:3]])]
     [7]
     """
-    name, data = "", []
+    name, data = "", list[bytes]()
     for raw in lines:
         line = raw.rstrip(b"\r\n")
         if not line and raw:
             if name == "entry" and data:
                 yield json.loads(b"\n".join(data))
-            name, data = "", []
+            name, data = "", list[bytes]()
         elif line.startswith(b"event:"):
             name = line[6:].strip().decode("utf-8", "replace")
         elif line.startswith(b"data:"):
