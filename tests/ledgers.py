@@ -11,15 +11,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from counterfoil.app.blobs import Blobs
 from counterfoil.app.record import LOCAL, Answer, Recorder
 from counterfoil.clock import SteppedClock
 from counterfoil.events.canonical import JSON
 from counterfoil.events.event import BlobName, Event, make_event
 from counterfoil.ids import SeededRandomness
 from counterfoil.ledger.append import Ledger
+from counterfoil.stores.blobs import BlobFiles
 from counterfoil.stores.erasable import ErasableStore
-from counterfoil.stores.files import BlobFiles, PublicFiles
+from counterfoil.stores.files import PublicFiles
 from counterfoil.stores.sqlite import SqliteLogStore
+from counterfoil.stores.state import State
 from counterfoil.tlog.keys import SignerKey, VerifierKey
 
 PROJECT = "default"
@@ -135,20 +138,25 @@ def open_ledger(
         export_interval_s=export_interval_s,
     )  # fmt: skip
     ledger.open()
+    randomness = SeededRandomness(f"{seed} events {store.head(store.projects()[0].project).size}")
+    state = State(directory / "state.db")
+    blobs = Blobs(
+        files=BlobFiles(directory / "blobs"), keys=keys, log=store, state=state, clock=clock,
+        randomness=randomness,
+    )  # fmt: skip
     recorder = Recorder(
         ledger=ledger,
         log=store,
         keys=keys,
-        blobs=BlobFiles(directory / "blobs"),
+        blobs=blobs,
         clock=clock,
-        randomness=SeededRandomness(
-            f"{seed} events {store.head(store.projects()[0].project).size}"
-        ),
+        randomness=randomness,
     )
     try:
         yield ledger, recorder
     finally:
         ledger.close()
+        state.close()
         store.close()
         keys.close()
 

@@ -57,7 +57,11 @@ def golden(known: EventType) -> dict[str, JSON]:
             seq=event.seq,
             refs=codec.public_refs(event, lambda account: people[account][0]),
             retention=registry.retention(known.name, via),
-            commit=codec.commit_map(parts, opening, blobs),
+            commit=codec.commit_map(
+                parts,
+                opening,
+                {name: commitments.commit(opening[name], blobs[name]) for name in blobs},
+            ),
         )
     )
     return {

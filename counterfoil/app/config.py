@@ -6,6 +6,7 @@ name: a misspelt `publik = true` must not leave somebody believing the log is pu
 
 import tomllib
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -27,6 +28,9 @@ TEMPLATE = """\
 
 [keys]
 # directory = "keys"       # signing keys, one PROJECT.key each, mode 0600
+
+[blobs]
+# quota_bytes = 10737418240  # evidence a project may keep: 10 GiB
 """
 
 
@@ -51,12 +55,19 @@ class KeysConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     directory: str = "keys"
 
 
+class BlobsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much evidence is kept."""
+
+    quota_bytes: Annotated[int, msgspec.Meta(ge=0)] = 10 * 1024**3
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a ledger directory."""
 
     server: ServerConfig = msgspec.field(default_factory=ServerConfig)
     log: LogConfig = msgspec.field(default_factory=LogConfig)
     keys: KeysConfig = msgspec.field(default_factory=KeysConfig)
+    blobs: BlobsConfig = msgspec.field(default_factory=BlobsConfig)
 
 
 def read_config(directory: Path) -> Config:

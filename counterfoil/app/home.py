@@ -15,10 +15,12 @@ import json
 import os
 import re
 import threading
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from counterfoil.app.blobs import Blobs
 from counterfoil.app.config import FILE_NAME, TEMPLATE, Config, read_config
 from counterfoil.app.follow import Follower
 from counterfoil.app.live import Live
@@ -29,7 +31,8 @@ from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, Un
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Ledger
 from counterfoil.stores.erasable import ErasableStore
-from counterfoil.stores.files import BlobFiles, PublicFiles, os_errors_translated
+from counterfoil.stores.blobs import BlobFiles
+from counterfoil.stores.files import PublicFiles, os_errors_translated
 from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.stores.state import State
 from counterfoil.stores.tables import Tables
@@ -39,6 +42,7 @@ PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 ORIGIN = re.compile(r"[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:/[A-Za-z0-9._~-]+)*")
 DEFAULT_PROJECT = "default"
 HOUSEKEEPING_S = 1.0
+SWEEP_EVERY_S = 3_600.0
 
 
 class Home:
@@ -58,9 +62,17 @@ class Home:
             opened.callback(self.log.close)
             self.keys = ErasableStore(directory / "erasable.db", randomness)
             opened.callback(self.keys.close)
-            self.blobs = BlobFiles(directory / "blobs")
             self.state = State(directory / "state.db")
             opened.callback(self.state.close)
+            self.blobs = Blobs(
+                files=BlobFiles(directory / "blobs"),
+                keys=self.keys,
+                log=self.log,
+                state=self.state,
+                clock=clock,
+                randomness=randomness,
+                quota_bytes=self.config.blobs.quota_bytes,
+            )
             self.tables = Tables(directory / "views.db")
             opened.callback(self.tables.close)
             signers = _read_signers(directory, self.config, self.log)
@@ -113,7 +125,13 @@ class Home:
             )
 
     def _keep_house(self) -> None:
+        swept_at: datetime | None = None
         while not self._stop.wait(HOUSEKEEPING_S):
+            now = self.clock.now()
+            if swept_at is None or abs((now - swept_at).total_seconds()) >= SWEEP_EVERY_S:
+                swept_at = now
+                with contextlib.suppress(CounterfoilError):
+                    self.blobs.sweep()
             # A refusal that cannot be recorded must not end the housekeeping of those that can.
             with contextlib.suppress(CounterfoilError):
                 self.recorder.record_refusals()

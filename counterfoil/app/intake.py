@@ -9,17 +9,18 @@ receipt stands in for it; a repeat takes the one that was recorded the first tim
 """
 
 import getpass
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from counterfoil.app.home import Home
-from counterfoil.app.record import Answer
+from counterfoil.app.record import EVENTS_PER_APPEND, Answer
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError
 from counterfoil.events.entry import read_entry
-from counterfoil.events.event import Event
+from counterfoil.events.event import BlobName, Event
 from counterfoil.events.refs import parse_ref
 from counterfoil.policy.access import Credential, decide
 from counterfoil.sources import cdevents, github, junit
@@ -93,23 +94,67 @@ def account_of(credential: Credential) -> tuple[str, str]:
             return "system", credential.handle
 
 
-def report(
-    home: Home, project: str, content: bytes, options: ReportOptions, credential: Credential,
-    via: str,
-) -> ReportAnswer:  # fmt: skip
-    """Record a test report: one entry a case, one for the run.
+class Report:
+    """A kept report that was read whole and can be recorded; memory does not grow with it.
 
-    Raises:
-        RequestError: the codes of `sources.junit`, `ref_invalid`, `not_allowed`.  Nothing was
-            recorded, unless the fact `recorded` says how many cases were.
+    Attributes:
+        run, counts, warnings: as in `ReportAnswer`.
     """
-    home.require_project(project)
-    _require(credential, "report", project)
-    blob = home.recorder.put_blob(content, f"{options.name or 'report'}.xml", "application/xml")
-    authtype, authid = account_of(credential)
 
-    def read(time: str) -> tuple[Event, ...]:
-        context = junit.ReportContext(
+    def __init__(
+        self, home: Home, project: str, blob: BlobName, options: ReportOptions,
+        credential: Credential, via: str,
+    ) -> None:  # fmt: skip
+        """Read the report; see `report` for what may be refused."""
+        home.require_project(project)
+        _require(credential, "report", project)
+        self._home, self._project, self._blob = home, project, blob
+        self._options, self._credential, self._via = options, credential, via
+        totals = junit.scan_report(
+            home.blobs.read(blob.digest), allow_empty=options.allow_empty == "true"
+        )
+        self._totals = totals
+        last = junit.run_event(totals, self._context(format_time(home.clock.now())))
+        self.run = last.subject or ""
+        self.counts = _custom(last, "counts", dict[str, int])
+        self.warnings = tuple(one.message for one in _custom(last, "warnings", list[_Warning]))
+
+    def record(self) -> Iterator[list[Answer]]:
+        """Record the cases in order and the run last; yield the answers part by part.
+
+        Each part is all or nothing.
+
+        Raises:
+            RequestError: the fact `recorded` says how many records stand by then.
+        """
+        recorder = self._home.recorder
+        events = self._events()
+        recorded = 0
+        while part := list(itertools.islice(events, EVENTS_PER_APPEND)):
+            try:
+                answers = recorder.record(self._project, part, self._credential, self._via)
+            except RequestError as error:
+                error.facts["recorded"] = recorded
+                raise
+            recorded += len(answers)
+            yield answers
+
+    def _events(self) -> Iterator[Event]:
+        now = format_time(self._home.clock.now())
+        if self._totals.time is not None:
+            return self._read(now)
+        # The report states no time at all, so receipt time stands in for every record's.
+        before = _time_of(self._home, self._project, next(self._read(now)))
+        return self._read(before or now)
+
+    def _read(self, time: str) -> Iterator[Event]:
+        pieces = self._home.blobs.read(self._blob.digest)
+        return junit.report_events(pieces, self._context(time), self._totals)
+
+    def _context(self, time: str) -> junit.ReportContext:
+        options = self._options
+        authtype, authid = account_of(self._credential)
+        return junit.ReportContext(
             run=str(parse_ref(options.run)) if options.run else None,
             source=REPORT_SOURCE,
             time=time,
@@ -117,20 +162,33 @@ def report(
             authid=authid,
             commit=_commit_ref(options.commit),
             environment=options.environment or None,
-            blob=blob,
+            blob=self._blob,
             name=options.name,
             allow_empty=options.allow_empty == "true",
         )
-        return junit.parse_junit(content, context)
 
-    events = _as_before(home, project, read)
-    answers = home.recorder.record(project, events, credential, via)
-    return ReportAnswer(
-        run=events[-1].subject or "",
-        counts=_custom(events[-1], "counts", dict[str, int]),
-        warnings=tuple(one.message for one in _custom(events[-1], "warnings", list[_Warning])),
-        answers=answers,
-    )
+
+def report_blob(digest: str, options: ReportOptions) -> BlobName:
+    """Return how the run's event names the bytes of its report."""
+    return BlobName(digest, f"{options.name or 'report'}.xml", "application/xml")
+
+
+def report(
+    home: Home, project: str, content: bytes, options: ReportOptions, credential: Credential,
+    via: str,
+) -> ReportAnswer:  # fmt: skip
+    """Record a test report that is in memory: one entry a case, one for the run.
+
+    Raises:
+        RequestError: the codes of `sources.junit`, `ref_invalid`, `not_allowed`.  Nothing was
+            recorded, unless the fact `recorded` says how many cases were.
+    """
+    home.require_project(project)
+    _require(credential, "report", project)
+    blob = report_blob(home.blobs.put(project, content).digest, options)
+    found = Report(home, project, blob, options, credential, via)
+    answers = [answer for part in found.record() for answer in part]
+    return ReportAnswer(found.run, found.counts, found.warnings, answers)
 
 
 def webhook(
@@ -178,7 +236,7 @@ def _github(
         raise RequestError(
             "content_type", "set the webhook's content type to application/json and redeliver"
         )
-    blob = home.recorder.put_blob(body, f"{event[:60]}.json", "application/json")
+    blob = home.recorder.put_blob(body, f"{event[:60]}.json", "application/json", project)
 
     def read(time: str) -> tuple[Event, ...]:
         return github.parse_delivery(
@@ -193,7 +251,7 @@ def _github(
 def _cdevents(
     home: Home, project: str, headers: Mapping[str, str], body: bytes, credential: Credential
 ) -> list[Answer]:
-    blob = home.recorder.put_blob(body, "cdevent.json", "application/json")
+    blob = home.recorder.put_blob(body, "cdevent.json", "application/json", project)
     _, authid = account_of(credential)
 
     def read(time: str) -> tuple[Event, ...]:
@@ -212,12 +270,18 @@ def _as_before(home: Home, project: str, read: Callable[[str], Sequence[Event]])
     events = read(now)
     for event in events:
         if event.time == now:
-            index = home.log.find(project, event.source, event.id)
-            if index is None:
-                return events
-            [entry] = home.log.entries(project, index, index + 1)
-            return read(read_entry(entry).time)
+            before = _time_of(home, project, event)
+            return events if before is None else read(before)
     return events
+
+
+def _time_of(home: Home, project: str, event: Event) -> str | None:
+    """Return the time an event of that source and id was recorded with, if it was."""
+    index = home.log.find(project, event.source, event.id)
+    if index is None:
+        return None
+    [entry] = home.log.entries(project, index, index + 1)
+    return read_entry(entry).time
 
 
 def _custom(event: Event, name: str, kind: type[T]) -> T:

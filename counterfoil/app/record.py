@@ -13,6 +13,7 @@ from concurrent.futures import Future
 
 import msgspec
 
+from counterfoil.app.blobs import Blobs
 from counterfoil.app.refusals import Refusals
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError
@@ -21,9 +22,8 @@ from counterfoil.events.entry import Entry, read_entry, write_entry
 from counterfoil.events.event import BlobName, Event
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Appended, Ledger
-from counterfoil.ledger.store import Item, KeyStore, LogStore, Person, Sealed
+from counterfoil.ledger.store import BlobKey, Item, KeyStore, LogStore, Person, Sealed
 from counterfoil.policy.access import Credential, decide
-from counterfoil.stores.files import BlobFiles
 
 SALT_BYTES = 16
 KEY_BYTES = 32
@@ -78,6 +78,43 @@ class _Prepared:
     opening: Mapping[str, bytes]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _NamedBlob:
+    """One blob that is kept, as one event names it."""
+
+    name: str
+    digest: str
+    committing: commitments.Committing
+
+
+class _Opening:
+    """The fresh keys of one event, and the commitments to its blobs while they are made."""
+
+    def __init__(
+        self, randomness: Randomness, parts: codec.Parts, held: Mapping[str, BlobKey]
+    ) -> None:
+        self.event_key = randomness.token(KEY_BYTES)
+        self.salt = randomness.token(SALT_BYTES)
+        self.opening = {"body": self._derive("body")}
+        self.stored = tuple(
+            held[blob.digest].stored if blob.digest in held else "" for blob in parts.blobs
+        )
+        self.blobs: list[_NamedBlob] = []
+        for position, blob in enumerate(parts.blobs):
+            if blob.digest in held:
+                name = f"blob/{position}"
+                self.opening[name] = self._derive(name)
+                making = commitments.Committing(self.opening[name])
+                self.blobs.append(_NamedBlob(name, blob.digest, making))
+
+    def commitments(self) -> dict[str, bytes]:
+        """Return the commitments to the blobs by name; every byte must have been added."""
+        return {each.name: each.committing.commitment() for each in self.blobs}
+
+    def _derive(self, name: str) -> bytes:
+        return commitments.derive_opening(self.event_key, self.salt, name)
+
+
 class Recorder:
     """Turns events into entries.  Safe to call from several threads."""
 
@@ -87,7 +124,7 @@ class Recorder:
         ledger: Ledger,
         log: LogStore,
         keys: KeyStore,
-        blobs: BlobFiles,
+        blobs: Blobs,
         clock: Clock,
         randomness: Randomness,
     ) -> None:
@@ -140,13 +177,22 @@ class Recorder:
             if not decision.allowed:
                 reason = "; ".join(decision.reasons)
                 raise RequestError("not_allowed", reason, position=position)
-        prepared = self._prepare(events, credential, via)
+        parts = [codec.split(event) for event in events]
+        named = {blob.digest for one in parts for blob in one.blobs}
+        held = self._blobs.hold(named)
+        try:
+            prepared = self._prepare(events, parts, held, credential, via)
+            with self._order:
+                # Stamping and queueing under one lock: the log's order and its clock agree.
+                recorded = self._stamp(project)
+                items = [_item(position, one, recorded) for position, one in enumerate(prepared)]
+                appended = self._ledger.append(project, items)
+        except BaseException:
+            self._blobs.release(named)
+            raise
+        # Until the log names them, only the hold keeps these blobs from being swept.
+        appended.add_done_callback(lambda _done: self._blobs.release(named))
         answered: Future[list[Answer]] = Future()
-        with self._order:
-            # Stamping and queueing under one lock: the log's order and its clock agree.
-            recorded = self._stamp(project)
-            items = [_item(position, one, recorded) for position, one in enumerate(prepared)]
-            appended = self._ledger.append(project, items)
 
         def answer(done: "Future[list[Appended]]") -> None:
             if (error := done.exception()) is not None:
@@ -165,30 +211,19 @@ class Recorder:
         appended.add_done_callback(answer)
         return answered
 
-    def put_blob(self, content: bytes, name: str, mediatype: str) -> BlobName:
-        """Keep evidence bytes, sealed under a key of their own, before an event names them.
+    def put_blob(
+        self, content: bytes, name: str, mediatype: str, project: str = "default"
+    ) -> BlobName:
+        """Keep evidence bytes that are in memory, before an event names them.
 
-        Durable on return.  The same bytes are kept once.  If we crash before the event is
-        recorded, an unreferenced blob stays behind and harms nothing.
-        """
-        digest = "sha256:" + hashlib.sha256(content).hexdigest()
-        if self._keys.blob(digest) is None:
-            key = self._randomness.token(KEY_BYTES)
-            stored = self._blobs.put(commitments.seal_blob(key, content))
-            self._keys.put_blob(digest, stored, key)
-        return BlobName(digest=digest, name=name, mediatype=mediatype)
-
-    def get_blob(self, digest: str) -> bytes:
-        """Return the bytes of a kept blob by the digest of its plain content.
+        Durable on return.  The same bytes are kept once.  If no event names them within a day,
+        they are removed.
 
         Raises:
-            RequestError: `not_found`.
-            EvidenceError: the stored file is missing or damaged.
+            RequestError: `blob_quota`, `body_too_large`.
         """
-        kept = self._keys.blob(digest)
-        if kept is None:
-            raise RequestError("not_found", f"no blob {digest} is kept here")
-        return commitments.unseal_blob(kept.key, self._blobs.get(kept.stored))
+        kept = self._blobs.put(project, content)
+        return BlobName(digest=kept.digest, name=name, mediatype=mediatype)
 
     def refuse(self, project: str, source: str, reason: str, credential: Credential) -> None:
         """Count a refused request; it becomes a counted event when its minute is over."""
@@ -203,37 +238,51 @@ class Recorder:
             self.record(project, due[project], SERVER, "server")
 
     def _prepare(
-        self, events: Sequence[Event], credential: Credential, via: str
+        self,
+        events: Sequence[Event],
+        parts: Sequence[codec.Parts],
+        held: Mapping[str, BlobKey],
+        credential: Credential,
+        via: str,
     ) -> list[_Prepared]:
-        parts = [codec.split(event) for event in events]
         accounts = {event.authid for event in events}
         for one in parts:
             accounts.update(field.person for field in one.personal if field.person is not None)
         people = self._keys.people(sorted(accounts))
-        contents: dict[str, bytes | None] = {}
+        opened = [_Opening(self._randomness, one, held) for one in parts]
+        self._commit_blobs(opened, held)
         prepared: list[_Prepared] = []
         for position, (event, split) in enumerate(zip(events, parts, strict=True)):
             try:
-                prepared.append(self._seal(event, split, people, contents, credential, via))
+                prepared.append(self._seal(event, split, opened[position], people, credential, via))
             except RequestError as error:
                 error.facts.setdefault("position", position)
                 raise
         return prepared
 
+    def _commit_blobs(self, opened: Sequence["_Opening"], held: Mapping[str, BlobKey]) -> None:
+        """Read each blob once, for every event of the batch that names it.
+
+        Raises:
+            EvidenceError: `missing`, `damaged`: a kept blob cannot be read.
+        """
+        for digest, key in held.items():
+            wanted = [each for one in opened for each in one.blobs if each.digest == digest]
+            for piece in self._blobs.opened(key):
+                for each in wanted:
+                    each.committing.add(piece)
+
     def _seal(
         self,
         event: Event,
         parts: codec.Parts,
+        opened: "_Opening",
         people: Mapping[str, Person],
-        contents: dict[str, bytes | None],
         credential: Credential,
         via: str,
     ) -> _Prepared:
-        event_key = self._randomness.token(KEY_BYTES)
-        salt = self._randomness.token(SALT_BYTES)
+        event_key, salt, opening = opened.event_key, opened.salt, dict(opened.opening)
         retention = registry.retention(event.type, via)
-
-        opening = {"body": commitments.derive_opening(event_key, salt, "body")}
         if retention == "technical":
             sealed = [Sealed("body", "plain", parts.body)]
         else:
@@ -246,19 +295,6 @@ class Recorder:
             opening[field.name] = commitments.derive_opening(key, salt, field.name)
             box = commitments.seal(key, salt, field.name, canonical.write(field.value))
             sealed.append(Sealed(field.name, owner, box))
-
-        stored: list[str] = []
-        shown: dict[str, bytes] = {}
-        for position, blob in enumerate(parts.blobs):
-            kept = self._keys.blob(blob.digest)
-            stored.append(kept.stored if kept else "")
-            if blob.digest not in contents:
-                contents[blob.digest] = self.get_blob(blob.digest) if kept else None
-            content = contents[blob.digest]
-            if content is not None:
-                name = f"blob/{position}"
-                opening[name] = commitments.derive_opening(event_key, salt, name)
-                shown[name] = content
 
         def pseudonym(account: str) -> str:
             return people[account].pseudonym
@@ -280,11 +316,11 @@ class Recorder:
             seq=event.seq,
             refs=codec.public_refs(event, pseudonym),
             retention=retention,
-            commit=codec.commit_map(parts, opening, shown),
+            commit=codec.commit_map(parts, opening, opened.commitments()),
         )
         digest = hashlib.sha256(canonical.write(event.to_json())).digest()
         return _Prepared(
-            event, entry, event_key, salt, digest, tuple(sealed), tuple(stored), opening
+            event, entry, event_key, salt, digest, tuple(sealed), opened.stored, opening
         )
 
     def _stamp(self, project: str) -> str:

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from counterfoil.errors import EvidenceError, RequestError, UnavailableError
 from counterfoil.tlog.tile import entries_path, tile_path
@@ -16,6 +17,7 @@ from counterfoil.verifier.log import (
 )
 
 NAMED_FILE_MAX_BYTES = 4 << 20
+PIECE_BYTES = 256 * 1024
 
 
 def read_bounded(path: Path, limit_bytes: int) -> bytes | None:
@@ -25,6 +27,24 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes | None:
         EvidenceError: `damaged`: a link, a directory, a device, or over `limit_bytes`.
         UnavailableError: `storage`: it cannot be read.
     """
+    file = _open(path)
+    return None if file is None else b"".join(_pieces(path, file, limit_bytes))
+
+
+def read_pieces(path: Path, limit_bytes: int) -> Iterator[bytes]:
+    """Yield the bytes of a regular file in pieces; it is opened when the first one is asked for.
+
+    Raises:
+        EvidenceError: `damaged`: as of `read_bounded`; or nothing stands there.
+        UnavailableError: `storage`: it cannot be read.
+    """
+    file = _open(path)
+    if file is None:
+        raise EvidenceError("damaged", "the file is not there")
+    yield from _pieces(path, file, limit_bytes)
+
+
+def _open(path: Path) -> IO[bytes] | None:
     try:
         # NONBLOCK: a named pipe in somebody's evidence must not make us wait for a writer.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -34,16 +54,27 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes | None:
         if error.errno in {errno.ELOOP, errno.ENXIO}:
             raise EvidenceError("damaged", "not a regular file") from error
         raise unreadable(path, error) from error
-    try:
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise EvidenceError("damaged", "not a regular file")
-            data = file.read(limit_bytes + 1)
-    except OSError as error:
-        raise unreadable(path, error) from error
-    if len(data) > limit_bytes:
-        raise EvidenceError("damaged", f"larger than the {limit_bytes} bytes it may have")
-    return data
+    file = os.fdopen(handle, "rb")
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return file
+    file.close()
+    raise EvidenceError("damaged", "not a regular file")
+
+
+def _pieces(path: Path, file: IO[bytes], limit_bytes: int) -> Iterator[bytes]:
+    size_bytes = 0
+    with file:
+        while True:
+            try:
+                piece = file.read(PIECE_BYTES)
+            except OSError as error:
+                raise unreadable(path, error) from error
+            if not piece:
+                return
+            size_bytes += len(piece)
+            if size_bytes > limit_bytes:
+                raise EvidenceError("damaged", f"larger than the {limit_bytes} bytes it may have")
+            yield piece
 
 
 def read_named(path: Path, limit_bytes: int = NAMED_FILE_MAX_BYTES) -> bytes:

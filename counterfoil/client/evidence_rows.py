@@ -4,10 +4,11 @@ This is the second reader of the schema, apart from the stores, so that the serv
 needed to check the server.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from counterfoil.client.evidence_files import read_bounded
+from counterfoil.client.evidence_files import read_pieces
 from counterfoil.client.evidence_sqlite import EvidenceDatabase, Kind
 from counterfoil.verifier.kept import (
     BlobKeyRow,
@@ -272,10 +273,16 @@ class SqliteRows:
         """Return the key of a blob by its stored name."""
         return self._blob_key("SELECT digest, stored, key FROM blob_keys WHERE stored = ?", stored)
 
-    def blob_file(self, stored: str) -> bytes | None:
-        """Return the stored bytes of a blob."""
-        relative = blob_path(stored).removeprefix("blobs/")
-        return read_bounded(self._blobs / relative, BLOB_MAX_BYTES)
+    def has_blob(self, stored: str) -> bool:
+        """Say whether anything stands where the blob belongs."""
+        return os.path.lexists(self._blob_path(stored))
+
+    def blob_file(self, stored: str) -> Iterator[bytes]:
+        """Yield the stored bytes of a blob, in pieces."""
+        return read_pieces(self._blob_path(stored), BLOB_MAX_BYTES)
+
+    def _blob_path(self, stored: str) -> Path:
+        return self._blobs / blob_path(stored).removeprefix("blobs/")
 
     def _blob_key(self, statement: str, name: str) -> BlobKeyRow | None:
         if self._keys is None:

@@ -137,16 +137,14 @@ def commit_map(
 
     Args:
         parts: the event taken apart.
-        openings: 32 bytes for `body`, for every personal value and every blob that is here.
-        blobs: the bytes of blobs by name: `blob/0` is the first of `data.blobs`.  One that is
-            not here has no commitment: the event names it by digest, inside the body.
+        openings: 32 bytes for `body` and for every personal value.
+        blobs: the 32-byte commitments to blobs by name: `blob/0` is the first of `data.blobs`.
+            One that is not here has none: the event names it by digest, inside the body.
     """
-    contents = {"body": parts.body, **blobs}
+    contents = {"body": parts.body}
     contents.update({one.name: canonical.write(one.value) for one in parts.personal})
-    return {
-        name: base64.b64encode(commit(openings[name], content)).decode()
-        for name, content in contents.items()
-    }
+    made = {name: commit(openings[name], content) for name, content in contents.items()}
+    return {name: base64.b64encode(one).decode() for name, one in {**made, **blobs}.items()}
 
 
 def check_event(entry: Entry, event: JSON, opening: Mapping[str, bytes]) -> Comparison:

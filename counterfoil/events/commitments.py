@@ -10,6 +10,8 @@ Sealing is AES-256-GCM with a nonce of zeros.  That is right only because no der
 twice: the salt is 16 fresh bytes an event, and a name stands once in an event.  Whoever calls
 `seal` answers for the freshness of the salt.
 
+Blobs are sealed by `counterfoil.events.sealing`.
+
 Source: docs/adr/0003-entry-format-1.md; RFC 2104, NIST SP 800-38D.
 """
 
@@ -41,6 +43,22 @@ def commit(opening: bytes, content: bytes) -> bytes:
     return hmac.digest(opening, _COMMIT + content, hashlib.sha256)
 
 
+class Committing:
+    """The same commitment over content that comes in pieces; memory holds none of it."""
+
+    def __init__(self, opening: bytes) -> None:
+        assert len(opening) == KEY_BYTES
+        self._hmac = hmac.new(opening, _COMMIT, hashlib.sha256)
+
+    def add(self, content: bytes) -> None:
+        """Take the next piece."""
+        self._hmac.update(content)
+
+    def commitment(self) -> bytes:
+        """Return the 32 bytes for what has been added."""
+        return self._hmac.digest()
+
+
 def derive_opening(owner_key: bytes, salt: bytes, name: str) -> bytes:
     """Return the 32-byte opening of the commitment `name` of the event with this `salt`.
 
@@ -64,22 +82,6 @@ def unseal(owner_key: bytes, salt: bytes, name: str, sealed: bytes) -> bytes:
         EvidenceError: `damaged`: the bytes, the key, the salt or the name is another.
     """
     return _open(_derive(_SEAL, owner_key, salt, name), sealed, name)
-
-
-def seal_blob(key: bytes, plain: bytes) -> bytes:
-    """Return the bytes of a blob encrypted under a 32-byte key that seals nothing else."""
-    assert len(key) == KEY_BYTES
-    return AESGCM(key).encrypt(_NONCE, plain, None)
-
-
-def unseal_blob(key: bytes, sealed: bytes) -> bytes:
-    """Return what `seal_blob` was given.
-
-    Raises:
-        EvidenceError: `damaged`.
-    """
-    assert len(key) == KEY_BYTES
-    return _open(key, sealed, "a blob")
 
 
 def _derive(purpose: bytes, owner_key: bytes, salt: bytes, name: str) -> bytes:

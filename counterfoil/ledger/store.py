@@ -166,6 +166,15 @@ class LogReads(Protocol):
         ...
 
 
+    def named_blobs(self, stored: Iterable[str]) -> set[str]:
+        """Return which of these stored blobs entries of any log name.  Cost: the whole table."""
+        ...
+
+    def names_blob(self, project: str, stored: str) -> bool:
+        """Say whether an entry of a log names a stored blob.  Cost: up to the whole table."""
+        ...
+
+
 class LogStore(LogReads, Protocol):
     """The truth.  Reads go through other connections than the writes they check."""
 
@@ -259,6 +268,10 @@ class KeyStore(Protocol):
 
     def blob_by_stored(self, stored: str) -> BlobKey | None:
         """Return the key to the blob of that stored name."""
+        ...
+
+    def remove_blob(self, digest: str, stored: str) -> None:
+        """Forget the key of a blob that no entry names; durable on return."""
         ...
 
     def close(self) -> None:

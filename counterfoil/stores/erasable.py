@@ -86,6 +86,11 @@ class ErasableStore:
         with self._db.transaction() as db:
             db.execute(sql.PUT_BLOB_KEY, (digest, stored, key))
 
+    def remove_blob(self, digest: str, stored: str) -> None:
+        """Forget the key of a blob that no entry names."""
+        with self._db.transaction() as db:
+            db.execute(sql.DELETE_BLOB_KEY, (digest, stored))
+
     def blob(self, digest: str) -> BlobKey | None:
         """Return where the blob of that plain digest lies."""
         return self._blob(sql.SELECT_BLOB, digest)

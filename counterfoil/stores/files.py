@@ -1,4 +1,4 @@
-"""Files that must be whole or absent: the exported log, and evidence blobs.
+"""Files that must be whole or absent: the exported log, and what evidence blobs share with it.
 
 Every file is written aside, synced, renamed into place, and its directory synced: a crash leaves
 the whole file or none, and nothing half-written ever stands where the public reads.  Files are
@@ -10,22 +10,18 @@ that is for a person to look at.
 """
 
 import errno
-import hashlib
 import os
-import re
 import shutil
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from counterfoil.errors import EvidenceError, RequestError, UnavailableError
+from counterfoil.errors import EvidenceError, UnavailableError
 from counterfoil.tlog.checkpoint import Checkpoint, parse_checkpoint
 from counterfoil.tlog.note import parse_note
-
-STORED_NAME = re.compile(r"sha256:([0-9a-f]{64})")
-"""How a stored blob is named: by the SHA-256 of its bytes as they lie on the disk."""
 
 
 class Staging:
@@ -51,17 +47,40 @@ class Staging:
         with os_errors_translated(self._aside.parent):
             self._clear()
             for path, data in files:
-                changed.update(_make_directories(path.parent))
-                changed.add(path.parent)
                 handle, aside = tempfile.mkstemp(dir=self._aside)
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
-                    file.flush()
-                    os.fchmod(handle, self._mode)
-                    os.fsync(handle)
-                Path(aside).rename(path)
+                    changed.update(self._place(file, Path(aside), path))
             for directory in changed:
                 sync_directory(directory)
+
+    @contextmanager
+    def open_aside(self) -> Iterator["Aside"]:
+        """Open one file to be written piece by piece; gone after the block unless it is kept."""
+        with os_errors_translated(self._aside.parent):
+            self._clear()
+            handle, aside = tempfile.mkstemp(dir=self._aside)
+        path = Path(aside)
+        with os.fdopen(handle, "wb") as file:
+            try:
+                yield Aside(self, file, path)
+            finally:
+                path.unlink(missing_ok=True)
+
+    def place(self, file: IO[bytes], aside: Path, path: Path) -> None:
+        """Give a file that is written its name; durable on return."""
+        with os_errors_translated(self._aside.parent):
+            for directory in self._place(file, aside, path):
+                sync_directory(directory)
+
+    def _place(self, file: IO[bytes], aside: Path, path: Path) -> set[Path]:
+        """Sync a file and rename it; return the directories that are to be synced."""
+        changed = {*_make_directories(path.parent), path.parent}
+        file.flush()
+        os.fchmod(file.fileno(), self._mode)
+        os.fsync(file.fileno())
+        aside.rename(path)
+        return changed
 
     def _clear(self) -> None:
         with self._lock:
@@ -69,6 +88,41 @@ class Staging:
                 shutil.rmtree(self._aside, ignore_errors=True)
                 self._aside.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._cleared = True
+
+
+class Aside:
+    """One file while it is written beside its tree."""
+
+    def __init__(self, staging: Staging, file: IO[bytes], path: Path) -> None:
+        self._staging = staging
+        self._file = file
+        self._path = path
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        with os_errors_translated(self._path):
+            self._file.write(data)
+
+    def read(self, step_bytes: int) -> Iterator[bytes]:
+        """Yield what has been written, from the beginning."""
+        with os_errors_translated(self._path):
+            self._file.flush()
+            with self._path.open("rb") as file:
+                while data := file.read(step_bytes):
+                    yield data
+
+    def sync(self) -> None:
+        """Make what has been written durable, so that keeping it takes a moment only."""
+        with os_errors_translated(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def keep(self, path: Path) -> None:
+        """Give it its name, in the place of what may stand there; durable on return.
+
+        If we crash here, the whole file stands at `path`, or none.
+        """
+        self._staging.place(self._file, self._path, path)
 
 
 class PublicFiles:
@@ -138,51 +192,6 @@ class PublicFiles:
             # The same bytes are written once more: the file stands above the published size,
             # so an earlier export broke off, and its sync may be the very thing that failed.
             yield path, data
-
-
-class BlobFiles:
-    """Evidence blobs, each named by the SHA-256 of its stored bytes: `DIR/blobs/ab/ab12...`.
-
-    Args:
-        directory: `DIR/blobs`.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._staging = Staging(directory, 0o400)
-
-    def put(self, data: bytes) -> str:
-        """Keep bytes, durable on return, and return their name (`sha256:HEX`).
-
-        Bytes that are kept already are left alone; a damaged file of that name is replaced,
-        for the right bytes are at hand.
-        """
-        stored = f"sha256:{hashlib.sha256(data).hexdigest()}"
-        path = self.path(stored)
-        if _read(path) != data:
-            self._staging.write([(path, data)])
-        return stored
-
-    def get(self, stored: str) -> bytes:
-        """Return the bytes of that name.
-
-        Raises:
-            EvidenceError: `missing`, or `damaged` if they do not hash to their name.
-            RequestError: `blob_invalid`: no such name can be.
-        """
-        data = _read(self.path(stored))
-        if data is None:
-            raise EvidenceError("missing", f"blob {stored} is missing")
-        if f"sha256:{hashlib.sha256(data).hexdigest()}" != stored:
-            raise EvidenceError("damaged", f"blob {stored} is damaged: its bytes hash otherwise")
-        return data
-
-    def path(self, stored: str) -> Path:
-        """Return where the blob of that name lies, whether it is there or not."""
-        match = STORED_NAME.fullmatch(stored)
-        if match is None:
-            raise RequestError("blob_invalid", f"{stored[:80]!r} is no blob name (sha256:HEX)")
-        return self._directory / match[1][:2] / match[1]
 
 
 def sync_directory(directory: Path) -> None:

@@ -5,8 +5,9 @@ What an attacker who owns this file can do: stop the ledger, and lose what nobod
 Without the signing key every change shows when the tree is recomputed.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -96,6 +97,18 @@ class SqliteLogStore:
         with self._db.reading() as db:
             known = _find(db, project, source, event_id)
         return known.index if known else None
+
+    def named_blobs(self, stored: Iterable[str]) -> set[str]:
+        """Return which of these stored blobs entries of any log name."""
+        wanted = json.dumps(sorted(stored))
+        with self._db.reading() as db:
+            return {name for (name,) in db.execute(sql.SELECT_NAMED_BLOBS, (wanted,))}
+
+    def names_blob(self, project: str, stored: str) -> bool:
+        """Say whether an entry of a log names a stored blob."""
+        with self._db.reading() as db:
+            row = db.execute(sql.SELECT_PROJECT_BLOB, (project, stored)).fetchone()
+        return row is not None
 
     def close(self) -> None:
         """Finish: fold the write-ahead log into the database and let go of the files."""

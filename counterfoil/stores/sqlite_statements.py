@@ -146,6 +146,14 @@ SELECT_BLOBS = """
 """
 """Read the blob names of a range of entries."""
 
+SELECT_NAMED_BLOBS = """
+    SELECT DISTINCT stored FROM blobs WHERE stored IN (SELECT value FROM json_each(?))
+"""
+"""Of some stored names, find those that entries name.  It reads the whole table once."""
+
+SELECT_PROJECT_BLOB = "SELECT 1 FROM blobs WHERE project = ? AND stored = ? LIMIT 1"
+"""Find out whether an entry of a log names a stored blob.  It may read the log's whole table."""
+
 ERASABLE_SCHEMA = (
     """
     CREATE TABLE event_keys (
@@ -202,3 +210,6 @@ SELECT_BLOB = "SELECT stored, key FROM blob_keys WHERE digest = ?"
 
 SELECT_STORED = "SELECT stored, key FROM blob_keys WHERE stored = ?"
 """Find a blob's key by its stored name."""
+
+DELETE_BLOB_KEY = "DELETE FROM blob_keys WHERE digest = ? AND stored = ?"
+"""Forget a blob that no entry names."""

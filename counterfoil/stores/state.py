@@ -1,15 +1,17 @@
-"""state.db: sessions, sign-in links and webhook secrets.  Operational, no evidence.
+"""state.db: sessions, sign-in links, webhook secrets, arrivals of blobs.  No evidence.
 
 What must hold: a link signs in once, however many ask at the same moment; tokens and session
 ids are stored as SHA-256 digests, so that reading this file lets nobody in; webhook secrets
 stand here in the clear, because a signature cannot be checked with less, and nowhere else.
-Losing the file loses no evidence: people sign in again, webhook sources are set up again.
+Losing the file loses no evidence: people sign in again, webhook sources are set up again, and
+blobs that arrived before stay, counted against no quota.
 
 The rollback journal, not WAL: the command line writes here while a server runs, and SQLite up
 to 3.51.2 can damage a WAL that two processes write.  Every statement is one short transaction.
 """
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,30 @@ _SOURCES: Final = sa.Table(
     sa.Column("secret_before", sa.LargeBinary, nullable=True),
     sqlite_with_rowid=False,
 )
+
+_ARRIVALS: Final = sa.Table(
+    "blob_arrivals",
+    _METADATA,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("stored", sa.Text, nullable=False, index=True),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("arrived", sa.Text, nullable=False),
+    # 1: the log was seen to name it, so nobody needs to ask again.
+    sa.Column("named", sa.Integer, nullable=False, default=0),
+    sqlite_with_rowid=False,
+)
+_ARRIVAL: Final = tuple(_ARRIVALS.c[name] for name in ("digest", "stored", "size_bytes", "arrived"))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A blob one project sent: digest of the plain bytes, stored name, plain size, RFC 3339."""
+
+    digest: str
+    stored: str
+    size_bytes: int
+    arrived: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +246,57 @@ class State:
         with self._transaction() as connection:
             rows = connection.execute(sa.select(_SOURCES).order_by(_SOURCES.c.name)).all()
         return [_source(row) for row in rows]
+
+    def put_arrival(self, project: str, arrival: Arrival) -> None:
+        """Keep that a project sent a blob; one that it sent before arrives anew."""
+        values = {"project": project, **dataclasses.asdict(arrival)}
+        with self._transaction() as connection:
+            connection.execute(
+                sa.text(
+                    "INSERT INTO blob_arrivals (project, digest, stored, size_bytes, arrived, named)"
+                    " VALUES (:project, :digest, :stored, :size_bytes, :arrived, 0)"
+                    " ON CONFLICT (project, digest) DO UPDATE"
+                    " SET stored = excluded.stored, arrived = excluded.arrived, named = 0"
+                ),
+                values,
+            )
+
+    def arrival(self, project: str, digest: str) -> Arrival | None:
+        """Return what a project sent under a digest."""
+        query = sa.select(*_ARRIVAL).where(
+            _ARRIVALS.c.project == project, _ARRIVALS.c.digest == digest
+        )
+        with self._transaction() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Arrival(*row)
+
+    def arrived_bytes(self, project: str) -> int:
+        """Return how many plain bytes of blobs a project holds."""
+        query = sa.select(sa.func.coalesce(sa.func.sum(_ARRIVALS.c.size_bytes), 0))
+        with self._transaction() as connection:
+            return int(connection.execute(query.where(_ARRIVALS.c.project == project)).scalar_one())
+
+    def unnamed_arrivals(self, until: str) -> list[Arrival]:
+        """Return blobs that no project sent after `until` and no entry was seen to name."""
+        latest = sa.func.max(_ARRIVALS.c.arrived)
+        columns = (_ARRIVALS.c.digest, _ARRIVALS.c.stored, _ARRIVALS.c.size_bytes)
+        query = sa.select(*columns, latest).group_by(*columns).having(
+            latest <= until, sa.func.min(_ARRIVALS.c.named) == 0
+        )  # fmt: skip
+        with self._transaction() as connection:
+            return [Arrival(*row) for row in connection.execute(query)]
+
+    def mark_named(self, stored: Sequence[str]) -> None:
+        """Note that entries name these blobs."""
+        statement = sa.text("UPDATE blob_arrivals SET named = 1 WHERE stored = :stored")
+        with self._transaction() as connection:
+            for name in stored:
+                connection.execute(statement, {"stored": name})
+
+    def forget_arrivals(self, stored: str) -> None:
+        """Drop what is known of a blob that is gone."""
+        with self._transaction() as connection:
+            connection.execute(sa.delete(_ARRIVALS).where(_ARRIVALS.c.stored == stored))
 
     def close(self) -> None:
         """Let go of the file."""

@@ -93,8 +93,12 @@ class KeptRows(Protocol):
         """Return the key of a blob by its stored name."""
         ...
 
-    def blob_file(self, stored: str) -> bytes | None:
-        """Return the stored bytes; EvidenceError `damaged` when they cannot be read."""
+    def has_blob(self, stored: str) -> bool:
+        """Say whether anything stands where the blob belongs."""
+        ...
+
+    def blob_file(self, stored: str) -> Iterator[bytes]:
+        """Yield the stored bytes in pieces; EvidenceError `damaged` when they cannot be read."""
         ...
 
 

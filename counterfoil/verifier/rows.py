@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from counterfoil.errors import EvidenceError, RequestError
-from counterfoil.events import canonical, codec, commitments
+from counterfoil.events import canonical, codec, commitments, sealing
 from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import Entry, read_entry
 from counterfoil.verifier.kept import (
@@ -60,7 +60,8 @@ class RowsCheck:
         findings: where findings go.
         names: how rows are called.
 
-    Cost: about 100 us an entry, and every blob is read; memory holds one bundle and one blob.
+    Cost: about 100 us an entry, and every blob is read; memory holds one bundle and a
+    piece of one blob.
     """
 
     def __init__(self, rows: KeptRows, findings: Findings, names: RowNames) -> None:
@@ -76,7 +77,7 @@ class RowsCheck:
         self._unlisted: dict[int, str] = {}
         self._listed = 0
         self._size = 0
-        self._blob: tuple[str, bytes, bytes] | None = None
+        self._hashed = ""
 
     def bundle(self, first: int, entries: Sequence[bytes | None]) -> None:
         """Check the rows of some entries; None stands for an entry that is not the tree's."""
@@ -308,9 +309,13 @@ class RowsCheck:
         if not STORED_NAME.fullmatch(row.stored):
             self._findings.add("damaged", cell, "no blob name (sha256:HEX)", one.index)
             return
-        content = self._blob_content(one, row, digest, cell) if readable else None
-        if content is None or one.event_key is None or len(one.salt) != commitments.SALT_BYTES:
-            one.complete = one.complete and content is not None
+        making = None
+        if one.event_key is not None and len(one.salt) == commitments.SALT_BYTES:
+            opening = commitments.derive_opening(one.event_key, one.salt, name)
+            making = commitments.Committing(opening)
+        sound = readable and self._read_blob(one, row, digest, cell, making)
+        if not sound or making is None:
+            one.complete = one.complete and sound
             return
         self.blobs += 1
         salt = self._names.row("entries", one.index, "salt")
@@ -318,43 +323,62 @@ class RowsCheck:
         if digest is None:
             # The body that names the digest did not open: the blob's own cells are not cleared.
             cells |= {cell}
-        ok = _committed(one, one.event_key, name, content)
+        made = base64.b64encode(making.commitment()).decode()
+        ok = hmac.compare_digest(made, one.entry.commit[name])
         message = f"{name} is not what the entry committed to"
         one.tried.append(Observation(ok=ok, cells=cells, message=message))
 
-    def _blob_content(
-        self, one: _Opened, row: BlobRow, digest: str | None, cell: str
-    ) -> bytes | None:
-        """Return the plain bytes of a blob; None, reported, when they cannot be had."""
+    def _read_blob(
+        self,
+        one: _Opened,
+        row: BlobRow,
+        digest: str | None,
+        cell: str,
+        making: commitments.Committing | None,
+    ) -> bool:
+        """Add the plain bytes of a blob to `making`; False, reported, when they cannot be had."""
         path = blob_path(row.stored)
         try:
-            sealed = self._rows.blob_file(row.stored)
+            present = self._rows.has_blob(row.stored)
+            key = self._blob_key(one, row, digest, cell, present=present)
+            if key is None:
+                return False
+            if not present:
+                message = "the blob is gone and the log holds no erasure"
+                self._findings.add("unlogged_absence", path, message, one.index)
+                return False
+            if not self._is_named_by_hash(row.stored):
+                message = "the bytes do not hash to their name"
+                self._findings.add("damaged", path, message, one.index)
+                return False
         except EvidenceError as error:
             self._findings.add("damaged", path, error.message, one.index)
-            return None
-        key = self._blob_key(one, row, digest, cell, present=sealed is not None)
-        if key is None:
-            return None
-        if sealed is None:
-            message = "the blob is gone and the log holds no erasure"
-            self._findings.add("unlogged_absence", path, message, one.index)
-            return None
-        if f"sha256:{hashlib.sha256(sealed).hexdigest()}" != row.stored:
-            self._findings.add("damaged", path, "the bytes do not hash to their name", one.index)
-            return None
-        if self._blob is not None and self._blob[:2] == (row.stored, key.key):
-            return self._blob[2]
+            return False
+        plain = hashlib.sha256()
         try:
-            content = _unseal_blob(key.key, sealed)
+            for piece in sealing.unseal(key.key, self._rows.blob_file(row.stored)):
+                plain.update(piece)
+                if making is not None:
+                    making.add(piece)
         except EvidenceError as error:
             name = f"erasable.db blob_keys row {key.digest} column key"
             self._findings.add("damaged", name, error.message, one.index)
-            return None
-        if digest is not None and f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
+            return False
+        if digest is not None and f"sha256:{plain.hexdigest()}" != digest:
             self._findings.add("damaged", path, f"opens to other bytes than {digest}", one.index)
-            return None
-        self._blob = (row.stored, key.key, content)
-        return content
+            return False
+        return True
+
+    def _is_named_by_hash(self, stored: str) -> bool:
+        if stored != self._hashed:
+            found = hashlib.sha256()
+            for piece in self._rows.blob_file(stored):
+                found.update(piece)
+            if f"sha256:{found.hexdigest()}" != stored:
+                return False
+            # The next event often names the same blob: its file need not be read for this again.
+            self._hashed = stored
+        return True
 
     def _blob_key(
         self, one: _Opened, row: BlobRow, digest: str | None, cell: str, *, present: bool
@@ -427,12 +451,6 @@ def _committed(one: _Opened, key: bytes, name: str, content: bytes) -> bool:
     opening = commitments.derive_opening(key, one.salt, name)
     made = base64.b64encode(commitments.commit(opening, content)).decode()
     return hmac.compare_digest(made, one.entry.commit[name])
-
-
-def _unseal_blob(key: bytes, sealed: bytes) -> bytes:
-    if len(key) != commitments.KEY_BYTES:
-        raise EvidenceError("damaged", f"a key of {len(key)} bytes")
-    return commitments.unseal_blob(key, sealed)
 
 
 def _actors(entry: Entry) -> set[str]:

@@ -147,7 +147,7 @@ def test_a_blob_is_kept_sealed_and_committed_to(home: Home, directory: Path) -> 
     home.recorder.record("default", [an_event(blobs=[blob])], LOCAL, "cli")
 
     assert "blob/0" in entry_at(home, 0).commit
-    assert home.recorder.get_blob(blob.digest) == b'{"sender": "dev-cart"}'
+    assert b"".join(home.blobs.read(blob.digest)) == b'{"sender": "dev-cart"}'
     stored = [path for path in (directory / "blobs").rglob("*") if path.is_file()]
     assert len(stored) == 1
     assert b"dev-cart" not in stored[0].read_bytes()

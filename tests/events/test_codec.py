@@ -375,7 +375,8 @@ def test_a_commitment_is_the_hmac_the_format_says() -> None:
     parts = codec.split(event)
     opening = {**openings_of(event), "blob/0": b"\x07" * 32}
 
-    made = codec.commit_map(parts, opening, {"blob/0": b"the bytes"})
+    blob = commitments.commit(opening["blob/0"], b"the bytes")
+    made = codec.commit_map(parts, opening, {"blob/0": blob})
 
     def by_hand(name: str, content: bytes) -> str:
         message = b"counterfoil.commit.v1\0" + content

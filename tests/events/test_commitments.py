@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterfoil.errors import EvidenceError
-from counterfoil.events import commitments
+from counterfoil.events import commitments, sealing
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 SALT, OTHER_SALT = b"s" * 16, b"t" * 16
@@ -33,7 +33,7 @@ def test_the_opening_does_not_unseal_and_the_sealing_key_does_not_open() -> None
     sealed = commitments.seal(KEY, SALT, "body", b"secret")
 
     with pytest.raises(EvidenceError):
-        commitments.unseal_blob(opening, sealed)
+        b"".join(sealing.unseal(opening, [sealed]))
 
 
 @settings(derandomize=True, max_examples=100, deadline=None)
@@ -43,7 +43,6 @@ def test_what_is_sealed_opens_again(plain: bytes, name: str) -> None:
 
     assert commitments.unseal(KEY, SALT, name, sealed) == plain
     assert len(sealed) == len(plain) + commitments.TAG_BYTES
-    assert commitments.unseal_blob(KEY, commitments.seal_blob(KEY, plain)) == plain
 
 
 @pytest.mark.parametrize(
@@ -68,16 +67,12 @@ def test_a_sealed_value_opens_nowhere_else(key: bytes, salt: bytes, name: str) -
 
 def test_every_flipped_bit_of_a_sealed_value_is_found() -> None:
     sealed = commitments.seal(KEY, SALT, "body", b"a body")
-    blob = commitments.seal_blob(KEY, b"a blob")
 
     for position in range(len(sealed) * 8):
         flip = bytearray(sealed)
         flip[position // 8] ^= 1 << position % 8
         with pytest.raises(EvidenceError):
             commitments.unseal(KEY, SALT, "body", bytes(flip))
-    for cut in range(len(blob)):
-        with pytest.raises(EvidenceError):
-            commitments.unseal_blob(KEY, blob[:cut])
 
 
 def test_equal_values_have_unequal_commitments_in_two_events() -> None:

@@ -112,6 +112,14 @@ class FaultyStore:
         """Pass on."""
         return self.inner.find(project, source, event_id)
 
+    def named_blobs(self, stored: Iterable[str]) -> set[str]:
+        """Pass on."""
+        return self.inner.named_blobs(stored)
+
+    def names_blob(self, project: str, stored: str) -> bool:
+        """Pass on."""
+        return self.inner.names_blob(project, stored)
+
     def close(self) -> None:
         """Pass on."""
         self.inner.close()
@@ -189,6 +197,10 @@ class FaultyKeys:
     def blob_by_stored(self, stored: str) -> BlobKey | None:
         """Pass on."""
         return self.inner.blob_by_stored(stored)
+
+    def remove_blob(self, digest: str, stored: str) -> None:
+        """Pass on."""
+        self.inner.remove_blob(digest, stored)
 
     def close(self) -> None:
         """Pass on."""

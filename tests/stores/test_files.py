@@ -1,12 +1,10 @@
-import hashlib
 import stat
-import threading
 from pathlib import Path
 
 import pytest
 
-from counterfoil.errors import EvidenceError, RequestError, UnavailableError
-from counterfoil.stores.files import BlobFiles, PublicFiles
+from counterfoil.errors import EvidenceError, UnavailableError
+from counterfoil.stores.files import PublicFiles
 from counterfoil.tlog.checkpoint import sign_checkpoint
 from counterfoil.tlog.tree import TreeHead
 from tests.ledger_place import ORIGIN, SIGNER
@@ -116,80 +114,3 @@ def test_a_place_that_takes_no_directory_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError) as refused:
         PublicFiles(tmp_path / "public").write(PROJECT, [("tile/0/000", b"tile")])
     assert refused.value.code == "storage"
-
-
-def test_a_read_only_disk_is_told_apart(tmp_path: Path) -> None:
-    """/proc takes no directories, whoever asks."""
-    with pytest.raises(UnavailableError) as refused:
-        BlobFiles(Path("/proc/self/fd/blobs")).put(b"evidence")
-    assert refused.value.code in {"read_only", "storage"}
-    assert tmp_path.exists()
-
-
-def test_a_blob_is_named_by_its_bytes_and_comes_back(tmp_path: Path) -> None:
-    blobs = BlobFiles(tmp_path / "blobs")
-
-    stored = blobs.put(b"evidence")
-
-    digest = hashlib.sha256(b"evidence").hexdigest()
-    assert stored == f"sha256:{digest}"
-    assert blobs.path(stored) == tmp_path / "blobs" / digest[:2] / digest
-    assert blobs.get(stored) == b"evidence"
-    assert blobs.put(b"evidence") == stored
-    assert stat.S_IMODE(blobs.path(stored).stat().st_mode) == 0o400
-    assert _names(tmp_path / "blobs") == [f"{digest[:2]}/{digest}"]
-
-
-def test_a_damaged_blob_is_never_handed_out_and_the_right_bytes_repair_it(tmp_path: Path) -> None:
-    blobs = BlobFiles(tmp_path / "blobs")
-    stored = blobs.put(b"evidence")
-    path = blobs.path(stored)
-    path.chmod(0o600)
-    path.write_bytes(b"evidencf")
-
-    with pytest.raises(EvidenceError) as refused:
-        blobs.get(stored)
-    assert refused.value.code == "damaged"
-    blobs.put(b"evidence")
-    assert blobs.get(stored) == b"evidence"
-
-
-def test_an_absent_blob_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(EvidenceError) as refused:
-        BlobFiles(tmp_path / "blobs").get("sha256:" + "0" * 64)
-    assert refused.value.code == "missing"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "sha256:",
-        "sha256:" + "0" * 63,
-        "sha256:" + "A" * 64,
-        "sha256:../../etc/passwd",
-        "md5:00",
-    ],
-)
-def test_a_name_that_can_be_no_blobs_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(RequestError) as refused:
-        BlobFiles(tmp_path / "blobs").get(name)
-    assert refused.value.code == "blob_invalid"
-
-
-def test_threads_may_put_at_once(tmp_path: Path) -> None:
-    blobs = BlobFiles(tmp_path / "blobs")
-    barrier = threading.Barrier(8)
-
-    def put(number: int) -> None:
-        barrier.wait()
-        for blob in range(10):
-            blobs.put(b"shared %d" % blob)
-            blobs.put(b"own %d %d" % (number, blob))
-
-    threads = [threading.Thread(target=put, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(_names(tmp_path / "blobs")) == 10 + 80

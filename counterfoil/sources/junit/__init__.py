@@ -6,7 +6,14 @@
 
 from counterfoil.sources.junit.cases import Case, Result, Totals
 from counterfoil.sources.junit.dialect import read_report
-from counterfoil.sources.junit.events import ReportContext, parse_junit, test_ref
+from counterfoil.sources.junit.events import (
+    ReportContext,
+    parse_junit,
+    report_events,
+    run_event,
+    scan_report,
+    test_ref,
+)
 from counterfoil.sources.junit.reader import Text
 
 __all__ = [
@@ -17,5 +24,8 @@ __all__ = [
     "Totals",
     "parse_junit",
     "read_report",
+    "report_events",
+    "run_event",
+    "scan_report",
     "test_ref",
 ]

@@ -8,6 +8,7 @@ it out instead of inventing it.
 """
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from counterfoil.events.canonical import JSON
@@ -60,24 +61,45 @@ class ReportContext:
         return self.run or f"run:report-{self.blob.digest.rpartition(':')[2][:16]}"
 
 
-def parse_junit(data: bytes, context: ReportContext) -> tuple[Event, ...]:
-    """Return the events of a whole report: cases in the order of the report, the run last.
+def scan_report(chunks: Iterable[bytes], *, allow_empty: bool = False) -> Totals:
+    """Read a whole report for what it amounts to; nothing is to be recorded before this returns.
 
     Raises:
         RequestError: report_empty, report_unknown, report_doctype, report_limit,
-            report_not_xml, report_truncated; then nothing is to be recorded.
+            report_not_xml, report_truncated.
     """
     collected: list[Totals] = []
-    cases = list(read_report([data], collected, allow_empty=context.allow_empty))
+    for _case in read_report(chunks, collected, allow_empty=allow_empty):
+        pass
     [totals] = collected
+    return totals
+
+
+def report_events(
+    chunks: Iterable[bytes], context: ReportContext, totals: Totals
+) -> Iterator[Event]:
+    """Yield the events of a report: cases in the order of the report, the run last.
+
+    Args:
+        chunks: the report once more, in pieces of any size; memory does not grow with it.
+        context: what the report does not say.
+        totals: of the same bytes, from `scan_report`.
+    """
     start = totals.time or context.time
-    events = [
-        _case_event(case, attempt, context, start)
-        for case in cases
-        for attempt in range(len(case.attempts))
-    ]
-    events.append(_run_event(totals, context, start))
-    return tuple(events)
+    for case in read_report(chunks, allow_empty=context.allow_empty):
+        for attempt in range(len(case.attempts)):
+            yield _case_event(case, attempt, context, start)
+    yield run_event(totals, context)
+
+
+def parse_junit(data: bytes, context: ReportContext) -> tuple[Event, ...]:
+    """Return the events of a report that is in memory; see `report_events`.
+
+    Raises:
+        RequestError: those of `scan_report`; then nothing is to be recorded.
+    """
+    totals = scan_report([data], allow_empty=context.allow_empty)
+    return tuple(report_events([data], context, totals))
 
 
 def test_ref(case: Case) -> str:
@@ -145,7 +167,8 @@ def _case_facts(case: Case, attempt: int, result: Result | None) -> dict[str, JS
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _run_event(totals: Totals, context: ReportContext, start: str) -> Event:
+def run_event(totals: Totals, context: ReportContext) -> Event:
+    """Return the event of the run as a whole."""
     run = context.run_ref
     name = _cut(context.name or totals.name or "test run", NAME_BYTES)
     counts = {
@@ -176,7 +199,7 @@ def _run_event(totals: Totals, context: ReportContext, start: str) -> Event:
         SUITE_FINISHED,
         context,
         id=_id(run, context.blob.digest) + "/run",
-        time=start,
+        time=totals.time or context.time,
         subject=run,
         subject_id=run.removeprefix("run:"),
         content=content,
