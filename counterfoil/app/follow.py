@@ -23,6 +23,8 @@ from counterfoil.events.entry import read_entry
 from counterfoil.ledger.store import Kept, KeyStore, LogReads
 from counterfoil.projections.base import Projection, Recorded
 from counterfoil.projections.mentions import arrival, links, mentions
+from counterfoil.projections.search_entry import found_by
+from counterfoil.stores.search import SearchIndex
 from counterfoil.stores.tables import Position, Tables, Version, Writing
 from counterfoil.tlog.checkpoint import parse_checkpoint
 from counterfoil.tlog.note import parse_note
@@ -56,6 +58,9 @@ class Follower:
         ledger: whose checkpoints say how far the log is signed.
         tables: where the rows go.
         batch_size: entries in a transaction.
+
+    Attributes:
+        index: the search index, for reading; it is as far as the rows.
     """
 
     def __init__(
@@ -68,6 +73,8 @@ class Follower:
         self._tables = tables
         self._batch_size = batch_size
         self._projections = tuple(tables.projections.values())
+        schema = tables.schema
+        self.index = SearchIndex(schema.search_marks, schema.search_totals, schema.mentions)
         self._following = threading.Lock()
         self._moved = threading.Condition()
         self._due: set[str] = set()
@@ -137,8 +144,12 @@ class Follower:
             EvidenceError: what is stored does not match the signed log.
         """
         with self._following:
+            self.index.forget(project)
             with self._tables.write(project) as writing:
                 writing.clear()
+                self.index.clear(writing.connection, project)
+            # Again: whoever was reading while the rows went may have remembered them.
+            self.index.forget(project)
             self._note(project, 0)
             return self._catch_up(project)
 
@@ -247,6 +258,7 @@ class Follower:
             (line for one in recorded for line in links(one)),
             (arrival(one) for one in recorded),
         )
+        self.index.add(writing.connection, writing.project, [found_by(one) for one in recorded])
         for projection in self._projections:
             fold_batch(writing, projection, recorded)
 

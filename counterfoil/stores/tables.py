@@ -139,6 +139,26 @@ class Schema:
             sa.Column("nodes", sa.LargeBinary, nullable=False),
             sa.Column("root", sa.LargeBinary, nullable=False),
         )
+        self.search_marks = sa.Table(
+            "search_marks",
+            metadata,
+            sa.Column("project", sa.Text, primary_key=True),
+            sa.Column("field", sa.Text, primary_key=True),
+            sa.Column("value", sa.Text, primary_key=True),
+            sa.Column("chunk", sa.BigInteger, primary_key=True, autoincrement=False),
+            sa.Column("count", sa.BigInteger, nullable=False),
+            sa.Column("data", sa.LargeBinary, nullable=False),
+            sqlite_with_rowid=False,
+        )
+        self.search_totals = sa.Table(
+            "search_totals",
+            metadata,
+            sa.Column("project", sa.Text, primary_key=True),
+            sa.Column("field", sa.Text, primary_key=True),
+            sa.Column("value", sa.Text, primary_key=True),
+            sa.Column("count", sa.BigInteger, nullable=False),
+            sqlite_with_rowid=False,
+        )
         self.layout = sa.Table("layout", metadata, sa.Column("digest", sa.Text, primary_key=True))
 
     def digest(self) -> str:
@@ -161,6 +181,16 @@ class Writing:
         self._schema = schema
         self._project = project
         self._projections = projections
+
+    @property
+    def project(self) -> str:
+        """Whose rows these are."""
+        return self._project
+
+    @property
+    def connection(self) -> sa.Connection:
+        """The transaction, for what keeps rows of its own in it (`stores.search`)."""
+        return self._connection
 
     def position(self) -> Position:
         """Return how far the rows are."""
@@ -299,6 +329,7 @@ class Tables:
             known = sa.inspect(connection).has_table("layout")
             if known and connection.scalars(sa.select(layout.c.digest)).all() == [digest]:
                 return
+            _drop_virtual_tables(connection)
             elsewhere = sa.MetaData()
             elsewhere.reflect(connection)
             elsewhere.drop_all(connection)
@@ -333,6 +364,15 @@ class Tables:
         """Let go of the file."""
         self._reader.dispose()
         self._writer.dispose()
+
+
+def _drop_virtual_tables(connection: sa.Connection) -> None:
+    """Drop the full text of `stores.search`: its inner tables go with it, and only with it."""
+    if connection.dialect.name != "sqlite":
+        return
+    named = "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%'"
+    for name in connection.exec_driver_sql(named).scalars().all():
+        connection.exec_driver_sql(f'DROP TABLE "{name}"')
 
 
 def as_of_clause(table: sa.Table, as_of: int | None) -> sa.ColumnElement[bool]:
