@@ -26,12 +26,13 @@ from counterfoil.app.follow import Follower
 from counterfoil.app.live import Live
 from counterfoil.app.read import Reader
 from counterfoil.app.record import Recorder
+from counterfoil.app.spool import SpoolWatch, deliver_into
 from counterfoil.clock import Clock
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Ledger
-from counterfoil.stores.erasable import ErasableStore
 from counterfoil.stores.blobs import BlobFiles
+from counterfoil.stores.erasable import ErasableStore
 from counterfoil.stores.files import PublicFiles, os_errors_translated
 from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.stores.state import State
@@ -102,6 +103,10 @@ class Home:
                 follower=self.follower,
                 clock=clock,
             )
+            self.spool = SpoolWatch(
+                directory / "spool",
+                deliver_into(self.recorder, self.log, is_stopping=self._stop.is_set),
+            )
             self.ledger.on_commit(self.live.publish)
             self.follower.start()
             opened.callback(self.follower.close)
@@ -135,6 +140,8 @@ class Home:
             # A refusal that cannot be recorded must not end the housekeeping of those that can.
             with contextlib.suppress(CounterfoilError):
                 self.recorder.record_refusals()
+            with contextlib.suppress(CounterfoilError, OSError):
+                self.spool.look()
 
     def close(self) -> None:
         """Record what is counted, export, fold the write-ahead log, give the lock back; once."""

@@ -15,10 +15,13 @@ VERBS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "Serve a ledger: pages, API, webhooks."),
     "record": ("record", "Record one event and print its receipt."),
     "report": ("record", "Record test reports, a receipt per case."),
+    "run": ("run_verb", "Run a command as a recorded step."),
+    "push": ("push", "Send what a spool still holds."),
     "trace": ("trace", "Show the chain of a thing, with its gaps."),
     "receipt": ("trace", "Print the receipt of an entry or event."),
     "tail": ("tail", "Print entries as they are recorded."),
-    "verify": ("verify", "Check a ledger, log, archive or receipt; needs no server."),
+    "prove": ("prove", "Write one HTML file that proves itself offline."),
+    "verify": ("verify", "Check a ledger, log, archive, receipt or proof file; needs no server."),
     "admin": ("admin", "Sign-in links, webhook sources, rebuilding what is derived."),
 }
 

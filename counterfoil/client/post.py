@@ -1,29 +1,38 @@
 """One POST with nothing but a socket: for programs that stand in front of every command.
 
-`client.http` is the client; it costs 40 ms to import.  This one sends a batch of events and says
-what status came back, and that is all it can do: no redirects, no proxies, no kept connections.
+`client.http` is the client; it costs 40 ms to import.  This one sends bytes and says what
+status came back, and that is all it can do: no redirects, no proxies, no kept connections.
 
 Source: RFC 9112 (HTTP/1.1); sent as HTTP/1.0, so that the answer ends with the connection.
 """
 
 import socket
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 _PORTS = {"http": 80, "https": 443}
 
 
-def post_events(
-    url: str, token: str, project: str, payloads: Sequence[bytes], *, timeout_s: float
+def post(
+    url: str,
+    path: str,
+    query: Mapping[str, str],
+    body: bytes,
+    *,
+    content_type: str,
+    token: str,
+    timeout_s: float,
 ) -> tuple[int, bytes]:
-    """Post one batch of events, each the JSON of one event.
+    """Make one POST.
 
     Args:
         url: the server's base URL.
+        path: such as "/v1/events".
+        query: the words behind it.
+        body: what is sent.
+        content_type: what that is.
         token: sent as a bearer token; "" for none.
-        project: the log.
-        payloads: the events.
         timeout_s: how long to wait for each of connection, name and bytes; the caller bounds
             the whole.
 
@@ -38,12 +47,10 @@ def post_events(
     host = parts.hostname
     if parts.scheme not in _PORTS or not host:
         raise ValueError(f"{url!r} is no http(s) address")
-    body = b"[" + b",".join(payloads) + b"]"
-    words = urllib.parse.urlencode({"project": project})
     name = parts.netloc.rpartition("@")[2]
     head = (
-        f"POST {parts.path.rstrip('/')}/v1/events?{words} HTTP/1.0\r\nHost: {name}\r\n"
-        "Content-Type: application/cloudevents-batch+json\r\nAccept: application/json\r\n"
+        f"POST {parts.path.rstrip('/')}{path}?{urllib.parse.urlencode(query)} HTTP/1.0\r\n"
+        f"Host: {name}\r\nContent-Type: {content_type}\r\nAccept: application/json\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n"
     )
     if token:

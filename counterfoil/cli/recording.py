@@ -1,0 +1,273 @@
+"""One step on its way into the record: to a server, into a ledger, or into a spool.
+
+The order is the promise: what no server has answered for is in a spool before we end, and the
+spooled copy goes only after the answer.  If we crash in between, `push` sends it again and the
+server answers "duplicate".
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from counterfoil.cli.child import Ended
+
+if TYPE_CHECKING:
+    from counterfoil.client.redact import Redactor
+    from counterfoil.client.spool import SpoolWriter
+    from counterfoil.client.step import Step
+
+DELIVERY_S = 2.0
+BATCH = "application/cloudevents-batch+json"
+
+Options = dict[str, list[str]]
+
+
+class Unsent(Exception):  # noqa: N818  a reason, not a fault
+    """Why a step stays in the spool."""
+
+
+class Recording:
+    """What becomes of one step.  Imports what it needs when it needs it: see `run`."""
+
+    def __init__(
+        self,
+        options: Options,
+        command: Sequence[str],
+        variables: Mapping[str, str],
+        refs: Sequence[tuple[str, str]],
+        boot: str,
+    ) -> None:
+        """Take what is known before the command begins, and look at the files it takes in."""
+        self.run = f"run:step/{boot}"
+        self.started = ""
+        self._boot = boot
+        self._options = options
+        self._command = command
+        self._variables = variables
+        self._refs = refs
+        self._directory = self._named("--dir", "COUNTERFOIL_DIR")
+        self._url = "" if self._directory else self._named("--url", "COUNTERFOIL_URL")
+        self._project = self._named("--project", "COUNTERFOIL_PROJECT") or "default"
+        self._folder = spool_folder(self._directory)
+        self._inputs = self._digests("--input")
+        self._events: list[bytes] = []
+        self._writer: SpoolWriter | None = None
+
+    def begun(self) -> None:
+        """Spool that the command began; trouble with that waits for its end."""
+        from counterfoil.errors import CounterfoilError  # noqa: PLC0415  light anyway
+
+        step, redactor = self._described()
+        self._events = [step.start_event(redactor)]
+        try:
+            self._spool(self._events)
+        except CounterfoilError:
+            self._writer = None
+
+    def ended(self, ended: Ended, finished: str, duration_ms: int) -> None:
+        """Send how it ended, or spool it and say so."""
+        step, redactor = self._described()
+        if not self._events:
+            self._events = [step.start_event(redactor)]
+        last = step.finish_event(
+            redactor,
+            finished=finished,
+            duration_ms=duration_ms,
+            code=ended.code,
+            signal=ended.signal,
+            failure=ended.failure,
+            outputs=self._digests("--output"),
+        )
+        spooled = self._writer is not None
+        if spooled:
+            self._spool([last])
+        try:
+            self._deliver([*self._events, last])
+        except Unsent as why:
+            if not spooled:
+                self._spool([*self._events, last])
+            self._close()
+            where = f"--dir {self._directory}" if self._directory else f"--spool {self._folder}"
+            say(
+                f"{why}; the step is kept in {self._folder}, send it with: counterfoil push {where}"
+            )
+            return
+        if self._writer is not None:
+            self._close()
+            from counterfoil.client.push import forget  # noqa: PLC0415  few steps come here
+
+            forget(self._writer.path)
+
+    def _named(self, option: str, variable: str) -> str:
+        given = self._options.get(option)
+        return given[-1] if given else self._variables.get(variable, "")
+
+    def _digests(self, option: str) -> list[dict[str, object]]:
+        paths = self._options.get(option, [])
+        if not paths:
+            return []
+        from counterfoil.client.step import digest_files  # noqa: PLC0415  see the class
+
+        return digest_files(paths)
+
+    def _described(self) -> "tuple[Step, Redactor]":
+        from counterfoil.client.redact import Redactor, read_key  # noqa: PLC0415  see the class
+        from counterfoil.client.step import Step  # noqa: PLC0415  the same
+
+        step = Step(
+            boot=self._boot,
+            name=(self._options.get("--step") or [os.path.basename(self._command[0])])[-1],  # noqa: PTH119  light
+            words=self._command,
+            variables=self._variables,
+            refs=self._refs,
+            inputs=self._inputs,
+            started=self.started,
+        )
+        return step, Redactor(read_key(self._folder))
+
+    def _deliver(self, events: Sequence[bytes]) -> None:
+        """Get the events answered for.
+
+        Raises:
+            Unsent: nobody did.
+        """
+        if self._url:
+            self._post(self._url, self._variables.get("COUNTERFOIL_TOKEN", ""), events)
+        elif self._directory:
+            self._append(self._directory, events)
+        else:
+            raise Unsent("no ledger is named (--dir, --url or COUNTERFOIL_URL)")
+
+    def _append(self, directory: str, events: Sequence[bytes]) -> None:
+        """Record through the server that owns the directory, or in it if nobody does."""
+        import json  # noqa: PLC0415  see the class
+
+        if not os.path.exists(os.path.join(directory, "ledger.db")):  # noqa: PTH110, PTH118  light
+            raise Unsent(f"{directory} holds no ledger")
+        try:
+            with open(os.path.join(directory, "server.json"), "rb") as file:  # noqa: PTH118, PTH123
+                url = str(json.load(file)["url"])
+            with open(os.path.join(directory, "admin.token"), "rb") as file:  # noqa: PTH118, PTH123
+                token = file.read(200).decode("ascii").strip()
+        except (OSError, ValueError, LookupError, TypeError):
+            url = ""
+        if url:
+            try:
+                self._post(url, token, events)
+            except Unsent:
+                # Left behind by a server that was killed?  Then the lock is free.
+                pass
+            else:
+                return
+        self._append_here(directory, events)
+
+    def _append_here(self, directory: str, events: Sequence[bytes]) -> None:
+        from pathlib import Path  # noqa: PLC0415  see the class
+
+        from counterfoil.errors import CounterfoilError  # noqa: PLC0415  the same
+        from counterfoil.events import canonical  # noqa: PLC0415  the same
+        from counterfoil.events.event import parse_event  # noqa: PLC0415  the same
+
+        try:
+            from counterfoil.app.local import open_local  # noqa: PLC0415  absent from a core install
+        except ImportError:
+            raise Unsent("no server answers for it, and this install holds none") from None
+        try:
+            parsed = [parse_event(canonical.read(event)) for event in events]
+            with open_local(Path(directory), self._project) as ledger:
+                ledger.record(parsed)
+        except CounterfoilError as error:
+            raise Unsent(f"{error.message} [{error.code}]") from error
+
+    def _post(self, url: str, token: str, events: Sequence[bytes]) -> None:
+        """Post the events, for `DELIVERY_S` at most whatever the network does.
+
+        Raises:
+            Unsent: not answered with 201 in that time.
+        """
+        import threading  # noqa: PLC0415  see the class
+
+        result: list[str] = []
+
+        def post() -> None:
+            result.append(_post_batch(url, token, self._project, events))
+
+        # A thread that is left behind: looking up a name cannot be told to hurry.
+        thread = threading.Thread(target=post, name="counterfoil-delivery", daemon=True)
+        thread.start()
+        thread.join(DELIVERY_S)
+        why = result[0] if result else f"no answer from {url} within {DELIVERY_S:g} s"
+        if why:
+            raise Unsent(why)
+
+    def _spool(self, events: Sequence[bytes]) -> None:
+        from pathlib import Path  # noqa: PLC0415  see the class
+
+        from counterfoil.client.spool import SpoolWriter  # noqa: PLC0415  the same
+        from counterfoil.client.step import machine_id  # noqa: PLC0415  the same
+        from counterfoil.clock import SystemClock  # noqa: PLC0415  the same
+
+        if self._writer is None:
+            self._writer = SpoolWriter(
+                Path(self._folder), producer=machine_id(), boot=self._boot,
+                project=self._project, via="cli", clock=SystemClock(),
+            )  # fmt: skip
+        for event in events:
+            self._writer.append(event)
+
+    def _close(self) -> None:
+        if self._writer is None:
+            return
+        self._writer.close()
+        if self._writer.dropped:
+            say(
+                f"{self._writer.dropped} records are lost: {self._writer.failure} in {self._folder}"
+            )
+
+
+def say(text: str) -> None:
+    """Say one line on stderr, with what could disturb a terminal made visible."""
+    shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    try:  # noqa: SIM105  contextlib costs 4 ms
+        sys.stderr.write(f"counterfoil: {shown}\n")
+    except (OSError, ValueError):
+        pass  # nobody listens any more; the exit code is the command's all the same
+
+
+def _post_batch(url: str, token: str, project: str, events: Sequence[bytes]) -> str:
+    """Return why a batch was not recorded, "" if it was."""
+    from counterfoil.client.post import post  # noqa: PLC0415  see the module
+
+    body = b"[" + b",".join(events) + b"]"
+    try:
+        status, answer = post(
+            url, "/v1/events", {"project": project}, body,
+            content_type=BATCH, token=token, timeout_s=DELIVERY_S,
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        return f"no answer from {url}: {error}"
+    if status == 201:
+        return ""
+    import json  # noqa: PLC0415  see the module
+
+    try:
+        return f"{url} refused it: {json.loads(answer)['detail']}"
+    except (ValueError, LookupError, TypeError):
+        return f"{url} answered {status}"
+
+
+def spool_folder(directory: str) -> str:
+    """Return DIR/spool of a ledger, else `.counterfoil/spool` of the project we stand in."""
+    if directory and os.path.exists(os.path.join(directory, "ledger.db")):  # noqa: PTH110, PTH118
+        return os.path.join(directory, "spool")  # noqa: PTH118  pathlib costs 5 ms
+    here = os.getcwd()  # noqa: PTH109  the same
+    folder = here
+    while True:
+        for mark in (".counterfoil", ".git"):
+            if os.path.exists(os.path.join(folder, mark)):  # noqa: PTH110, PTH118  the same
+                return os.path.join(folder, ".counterfoil", "spool")  # noqa: PTH118  the same
+        above = os.path.dirname(folder)  # noqa: PTH120  the same
+        if above == folder:
+            return os.path.join(here, ".counterfoil", "spool")  # noqa: PTH118  the same
+        folder = above
