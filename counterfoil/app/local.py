@@ -7,12 +7,13 @@ before it is closed.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import msgspec
 
 from counterfoil.app.home import check_project, open_home, serving_address
 from counterfoil.app.intake import ReportOptions, report
+from counterfoil.app.prove import prove
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SystemClock
 from counterfoil.errors import RequestError
@@ -20,6 +21,8 @@ from counterfoil.events.event import Event
 from counterfoil.ids import SystemRandomness
 
 __all__ = ["LocalLedger", "open_local", "serving_address"]
+
+PIECE_BYTES = 256 * 1024
 
 
 class LocalLedger:
@@ -47,6 +50,14 @@ class LocalLedger:
         answer = report(self._home, self._project, content, options, LOCAL, "cli")
         return answer.to_json()
 
+    def put_blob(self, content: IO[bytes], digest: str, size_bytes: int) -> None:
+        """Keep evidence bytes that hash to `digest`, read from an open file."""
+        with self._home.blobs.receive(self._project, digest) as receiving:
+            receiving.announce(size_bytes)
+            while piece := content.read(PIECE_BYTES):
+                receiving.add(piece)
+            receiving.keep()
+
     def trace(self, ref: str, as_of: str) -> dict[str, Any]:
         """Return the trace of a ref, as far as the log goes now."""
         self._home.follower.catch_up(self._project)
@@ -54,6 +65,13 @@ class LocalLedger:
         found = self._home.reader.shown_trace(self._project, ref, position)
         value: dict[str, Any] = msgspec.to_builtins(found)
         return value
+
+    def prove(self, what: str, as_of: str, *, with_people: bool) -> bytes:
+        """Return the proof file of an entry or ref, as far as the log goes now."""
+        self._home.follower.catch_up(self._project)
+        position = self._home.reader.position(self._project, as_of) if as_of else None
+        made = prove(self._home, self._project, what, as_of=position, with_people=with_people)
+        return made.content
 
     def receipt(self, index: int) -> bytes:
         """Return the receipt of an entry."""

@@ -35,6 +35,21 @@ class Opened:
     erased: tuple[str, ...]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ShownPart:
+    """A part of an entry with the 32 bytes that open its commitment.
+
+    Attributes:
+        name: of the commitment.
+        opening: 32 bytes.
+        plain: RFC 8785 bytes of the value.
+    """
+
+    name: str
+    opening: bytes
+    plain: bytes
+
+
 def open_body(entry: Entry, kept: Kept, event_key: bytes | None) -> bytes | None:
     """Return the bytes of the body, checked against the entry's commitment; None once erased.
 
@@ -59,11 +74,7 @@ def open_all(entry: Entry, kept: Kept, keys: KeyStore, project: str) -> Opened:
     personal: dict[str, JSON] = {}
     erased: list[str] = []
     for sealed in kept.sealed:
-        key = event_key
-        if sealed.owner.startswith("actor:"):
-            person = keys.person_by_pseudonym(sealed.owner)
-            key = person.key if person is not None else None
-        plain = _open(entry, kept, sealed, key)
+        plain = _open(entry, kept, sealed, _key_of(sealed, event_key, keys))
         if plain is None:
             erased.append(sealed.name)
         elif sealed.name == BODY:
@@ -71,6 +82,29 @@ def open_all(entry: Entry, kept: Kept, keys: KeyStore, project: str) -> Opened:
         else:
             personal[sealed.name] = msgspec.json.decode(plain)
     return Opened(body, personal, tuple(erased))
+
+
+def show_parts(
+    entry: Entry, kept: Kept, keys: KeyStore, project: str, *, personal: bool
+) -> list[ShownPart]:
+    """Return the parts that can be opened, with their openings: what a stranger can check.
+
+    With `personal`, the personal values too, and not the body alone.
+
+    Raises:
+        EvidenceError: as `open_body`.
+    """
+    event_key = keys.event_key(project, kept.index)
+    shown = []
+    for sealed in kept.sealed:
+        key = _key_of(sealed, event_key, keys)
+        if key is None or not (personal or sealed.name == BODY):
+            continue
+        plain = _open(entry, kept, sealed, key)
+        if plain is not None:
+            opening = derive_opening(key, kept.salt, sealed.name)
+            shown.append(ShownPart(sealed.name, opening, plain))
+    return shown
 
 
 def recorded_of(kept: Kept, entry: Entry, body: bytes | None) -> Recorded:
@@ -88,6 +122,14 @@ def recorded_of(kept: Kept, entry: Entry, body: bytes | None) -> Recorded:
         None,
     )
     return Recorded(kept.index, entry, data if isinstance(data, dict) else {}, actor)
+
+
+def _key_of(sealed: Sealed, event_key: bytes | None, keys: KeyStore) -> bytes | None:
+    """Return the key a part is sealed under: the event's or a person's; None once erased."""
+    if not sealed.owner.startswith("actor:"):
+        return event_key
+    person = keys.person_by_pseudonym(sealed.owner)
+    return person.key if person is not None else None
 
 
 def _open(entry: Entry, kept: Kept, sealed: Sealed, key: bytes | None) -> bytes | None:

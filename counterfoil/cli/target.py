@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from counterfoil.client.http import Client
 from counterfoil.errors import RequestError, UnavailableError
@@ -27,8 +27,16 @@ class Target(Protocol):
         """Record one test report."""
         ...
 
+    def put_blob(self, content: IO[bytes], digest: str, size_bytes: int) -> None:
+        """Keep evidence bytes that hash to `digest`, read from an open file."""
+        ...
+
     def trace(self, ref: str, as_of: str) -> dict[str, Any]:
         """Return the trace of a ref."""
+        ...
+
+    def prove(self, what: str, as_of: str, *, with_people: bool) -> bytes:
+        """Return the proof file of `entry:N` or a ref."""
         ...
 
     def receipt(self, index: int) -> bytes:
@@ -52,9 +60,18 @@ class _Remote:
     def report(self, content: bytes, query: Mapping[str, str]) -> dict[str, Any]:
         return self._client.report(content, query)
 
+    def put_blob(self, content: IO[bytes], digest: str, size_bytes: int) -> None:
+        self._client.put_blob(content, digest, size_bytes)
+
     def trace(self, ref: str, as_of: str) -> dict[str, Any]:
         query = {"ref": ref} | ({"as_of": as_of} if as_of else {})
         return self._client.get("/v1/trace", query)
+
+    def prove(self, what: str, as_of: str, *, with_people: bool) -> bytes:
+        number = what.removeprefix("entry:")
+        query = {"entry": number} if number != what else {"ref": what}
+        query |= ({"as_of": as_of} if as_of else {}) | ({"people": "yes"} if with_people else {})
+        return self._client.call("GET", "/v1/prove", query=query)
 
     def receipt(self, index: int) -> bytes:
         return self._client.call("GET", f"/v1/entries/{index}/receipt")

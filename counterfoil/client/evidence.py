@@ -10,10 +10,10 @@ could not be read.
 
 import base64
 import binascii
+import dataclasses
 import os
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from counterfoil.client.evidence_archive import is_archive, open_archive
@@ -23,6 +23,7 @@ from counterfoil.client.evidence_ledger import check_ledger
 from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.events import canonical
 from counterfoil.events.canonical import JSON
+from counterfoil.prooffile.make import make_page
 from counterfoil.tlog.checkpoint import parse_checkpoint
 from counterfoil.tlog.keys import parse_vkey
 from counterfoil.tlog.note import parse_note
@@ -32,6 +33,8 @@ from counterfoil.tlog.tile import node_from_tiles, root_from_tiles
 from counterfoil.tlog.tree import EMPTY_ROOT
 from counterfoil.verifier.anchor import Anchor, Held, compare, read_anchor
 from counterfoil.verifier.log import LogReader, check_log, exported_tiles
+from counterfoil.verifier.proof_file import PROOF_FILE_MAX_BYTES, is_page
+from counterfoil.verifier.proof_verdict import NOT_OURS, ProofVerdict, check_proof_file
 from counterfoil.verifier.receipt import MAGIC, RECEIPT_MAX_BYTES, check_receipt
 from counterfoil.verifier.report import Findings, LogSeen, ReceiptVerdict, Report, Trust
 
@@ -39,7 +42,7 @@ _NO_LOG = LogSeen("", "", 0, "", "")
 _LEDGER_FILES = ("ledger.db", "counterfoil.toml", "erasable.db")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Given:
     """Whom the caller said to trust."""
 
@@ -56,12 +59,12 @@ def verify_path(
     event: Path | None = None,
     opening: Path | None = None,
     project: str | None = None,
-) -> Report | ReceiptVerdict:
+) -> Report | ReceiptVerdict | ProofVerdict:
     """Verify whatever `target` is.
 
     Args:
         target: a ledger directory, a `public/PROJECT` directory, a zip or tar of one, an
-            http(s) URL of one, or a receipt (`.tlog-proof`).
+            http(s) URL of one, a receipt (`.tlog-proof`), or a proof file (HTML).
         trust: a tlog-policy file; its keys and witnesses count, and no key found beside the
             evidence.
         vkey: a file of one verifier key, in the place of a policy.
@@ -109,7 +112,7 @@ def _verify_file(
     event: Path | None,
     opening: Path | None,
     project: str | None,
-) -> Report | ReceiptVerdict:
+) -> Report | ReceiptVerdict | ProofVerdict:
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -129,12 +132,34 @@ def _verify_file(
             target=str(path),
             trust=known.trust,
         )
+    if is_page(head):
+        _refuse_contents(event, opening)
+        if against:
+            raise RequestError("usage", "--against goes with a log; a proof file stands for itself")
+        return _verify_page(path, given)
     if is_archive(head):
         _refuse_contents(event, opening)
         known = _required(given, str(path))
         with open_archive(path, project) as reader:
             return _verify_exported(str(path), reader, known, against)
-    raise RequestError("not_a_ledger", f"{path} is no receipt and no zip or tar of an exported log")
+    raise RequestError(
+        "not_a_ledger", f"{path} is no receipt, no proof file and no zip or tar of an exported log"
+    )
+
+
+def _verify_page(path: Path, given: _Given | None) -> ProofVerdict:
+    """Judge a proof file by its data; that its code is another is said, and never run."""
+    if given is None:
+        raise RequestError(
+            "usage",
+            f"{path} carries only a key of its own, which proves itself to anybody;"
+            " give --trust POLICY or --vkey FILE",
+        )
+    page = read_named(path, PROOF_FILE_MAX_BYTES)
+    verdict = check_proof_file(page, given.policy, target=str(path), trust=given.trust)
+    if verdict.held is not None and make_page(verdict.held.proof) != page:
+        return dataclasses.replace(verdict, notes=(NOT_OURS,))
+    return verdict
 
 
 def _verify_ledger(

@@ -15,6 +15,8 @@ from importlib.resources.abc import Traversable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.prooffile.make import bundle, part
+
 PREFIX = "/static/"
 
 _TYPES = {
@@ -76,6 +78,8 @@ def _files() -> dict[str, bytes]:
                 found[prefix + item.name] = item.read_bytes()
 
     walk(root, "")
+    # The entry page computes with the very functions that a proof file carries.
+    found["proof.js"] = bundle(part("core.js"), found["proof.js"].decode()).encode()
     return found
 
 

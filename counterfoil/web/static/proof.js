@@ -4,126 +4,9 @@
 // does not hold ends the work, names what was expected and what was found, and turns the head red.
 // A browser that cannot compute (no WebCrypto, no Ed25519) leaves the rings broken and says so.
 //
-// Sources: RFC 9162 2.1 (leaf, node, path), C2SP tlog-proof, signed-note, tlog-checkpoint.
+// What computes is counterfoil/prooffile/core.js, the same as in a proof file.
 
-const text = new TextEncoder();
-const PROOF_HEAD = "c2sp.org/tlog-proof@v1";
-const ED25519 = 1;
-
-/** A step that does not hold: what was expected, what was found. */
-export class Mismatch extends Error {
-  /** @param {string} what @param {string} expected @param {string} found */
-  constructor(what, expected, found) {
-    super(`${what}: expected ${expected}, found ${found}`);
-    this.name = "Mismatch";
-  }
-}
-
-/** @param {Uint8Array[]} parts @returns {Promise<Uint8Array>} */
-async function sha256(...parts) {
-  const joined = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", joined));
-}
-
-/** Strict base64: what it decodes must encode to the same text. @param {string} encoded */
-export function decode(encoded) {
-  let raw;
-  try {
-    raw = atob(encoded);
-  } catch {
-    throw new Mismatch("base64", "padded standard base64", encoded.slice(0, 60));
-  }
-  if (btoa(raw) !== encoded) throw new Mismatch("base64", btoa(raw), encoded);
-  return Uint8Array.from(raw, (character) => character.charCodeAt(0));
-}
-
-/** @param {Uint8Array} bytes */
-export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-
-/** @param {Uint8Array} bytes */
-const base64 = (bytes) => btoa(String.fromCharCode(...bytes));
-
-/** A decimal without sign, leading zero or fraction, within 2^53. @param {string} digits */
-function integer(digits) {
-  if (!/^(0|[1-9][0-9]{0,15})$/.test(digits) || !Number.isSafeInteger(Number(digits))) {
-    throw new Mismatch("number", "a decimal without leading zeros", digits.slice(0, 40));
-  }
-  return Number(digits);
-}
-
-/** Read a tlog-proof: {index, path, note}. @param {string} receipt */
-export function readReceipt(receipt) {
-  const split = receipt.indexOf("\n\n");
-  const lines = receipt.slice(0, split).split("\n");
-  if (split < 0 || lines[0] !== PROOF_HEAD) throw new Mismatch("receipt", PROOF_HEAD, lines[0].slice(0, 60));
-  const rest = lines[1]?.startsWith("extra ") ? lines.slice(2) : lines.slice(1);
-  if (!rest[0]?.startsWith("index ")) throw new Mismatch("receipt", "an index line", String(rest[0]).slice(0, 60));
-  const path = rest.slice(1).map(decode);
-  for (const hash of path) if (hash.length !== 32) throw new Mismatch("receipt", "hashes of 32 bytes", `${hash.length}`);
-  return { index: integer(rest[0].slice(6)), path, note: receipt.slice(split + 2) };
-}
-
-/** Read a checkpoint note: {text, origin, size, root, signatures}. @param {string} note */
-export function readCheckpoint(note) {
-  const split = note.lastIndexOf("\n\n");
-  if (split < 0) throw new Mismatch("checkpoint", "an empty line before the signatures", "none");
-  const body = note.slice(0, split + 1);
-  const [origin, size, root] = body.split("\n");
-  const signatures = note.slice(split + 2).split("\n").slice(0, -1).map((line) => {
-    const [dash, name, encoded, ...more] = line.split(" ");
-    if (dash !== "\u2014" || !encoded || more.length) throw new Mismatch("checkpoint", "a signature line", line.slice(0, 60));
-    const raw = decode(encoded);
-    return { name, id: hex(raw.slice(0, 4)), signature: raw.slice(4) };
-  });
-  const hash = decode(root ?? "");
-  if (hash.length !== 32) throw new Mismatch("checkpoint", "a root of 32 bytes", `${hash.length} bytes`);
-  return { text: body, origin, size: integer(size ?? ""), root: hash, signatures };
-}
-
-/** Read a verifier key and check that its id is its own: {name, id, key}. @param {string} vkey */
-export async function readKey(vkey) {
-  const match = /^([^+\s]+)\+([0-9a-f]{8})\+(.+)$/.exec(vkey);
-  if (!match) throw new Mismatch("key", "name+id+base64", vkey.slice(0, 60));
-  const raw = decode(match[3]);
-  if (raw[0] !== ED25519 || raw.length !== 33) throw new Mismatch("key", "an Ed25519 key", `type ${raw[0]}, ${raw.length} bytes`);
-  const id = hex((await sha256(text.encode(`${match[1]}\n`), raw)).slice(0, 4));
-  if (id !== match[2]) throw new Mismatch("key id", match[2], id);
-  return { name: match[1], id, key: raw.slice(1) };
-}
-
-/** The leaf: SHA-256 of 00 and the bytes of the entry. @param {Uint8Array} entry */
-export const leafHash = (entry) => sha256(Uint8Array.of(0), entry);
-
-/** The root that a leaf and its neighbours make in a tree of `size`.
- *  @param {Uint8Array} leaf @param {number} index @param {number} size @param {Uint8Array[]} path */
-export async function rootOf(leaf, index, size, path) {
-  if (!(index < size)) throw new Mismatch("index", `below the size ${size}`, `${index}`);
-  let node = index;
-  let last = size - 1;
-  let hash = leaf;
-  for (const sibling of path) {
-    if (last === 0) throw new Mismatch("path", "fewer neighbours", `${path.length}`);
-    // Not `& 1` and `>> 1`: those cut a number to 32 bits.
-    if (node % 2 === 1 || node === last) {
-      hash = await sha256(Uint8Array.of(1), sibling, hash);
-      while (node > 0 && node % 2 === 0) {
-        node /= 2;
-        last = Math.floor(last / 2);
-      }
-    } else {
-      hash = await sha256(Uint8Array.of(1), hash, sibling);
-    }
-    node = Math.floor(node / 2);
-    last = Math.floor(last / 2);
-  }
-  if (last !== 0) throw new Mismatch("path", "more neighbours", `${path.length}`);
-  return hash;
-}
+import { base64, checkSignature, decode, hex, leafHash, Mismatch, readCheckpoint, readKey, readReceipt, rootOf } from "./core.js";
 
 /** Compute every step; `done(name, value)` is called after each one that holds.
  *  @param {{entry: Uint8Array, index: number, receipt: string, vkey: string, leaf: string}} evidence
@@ -138,16 +21,8 @@ export async function check(evidence, done) {
   const root = await rootOf(leaf, receipt.index, checkpoint.size, receipt.path);
   if (hex(root) !== hex(checkpoint.root)) throw new Mismatch("root", hex(checkpoint.root), hex(root));
   done("root", hex(root));
-  const key = await readKey(evidence.vkey);
-  if (checkpoint.origin !== key.name) throw new Mismatch("origin", key.name, checkpoint.origin);
-  const own = checkpoint.signatures.filter((line) => line.name === key.name && line.id === key.id);
-  if (own.length === 0) throw new Mismatch("signature", `one by ${key.name}, key ${key.id}`, "none");
-  const imported = await crypto.subtle.importKey("raw", key.key, { name: "Ed25519" }, false, ["verify"]);
-  for (const line of own) {
-    const good = await crypto.subtle.verify({ name: "Ed25519" }, imported, line.signature, text.encode(checkpoint.text));
-    if (!good) throw new Mismatch("signature", "one that the key made over this checkpoint", base64(line.signature));
-  }
-  done("signature", `${checkpoint.origin} · ${checkpoint.size} · ${base64(own[0].signature)}`);
+  const signature = await checkSignature(checkpoint, await readKey(evidence.vkey));
+  done("signature", `${checkpoint.origin} · ${checkpoint.size} · ${base64(signature)}`);
 }
 
 /** @param {Element} step @param {string} state @param {string} icon @param {string} value */
