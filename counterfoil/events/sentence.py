@@ -9,6 +9,7 @@ control and bidirectional formatting characters in it become U+FFFD, so it canno
 something else on a terminal; a page must still escape it.
 """
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 
@@ -51,15 +52,40 @@ def say(type: str, subject: str | None, data: JSON) -> str:  # noqa: A002  as Cl
         subject: the event's subject, as in the entry.
         data: the event's data as far as it is opened; None or {} if it is not.
 
-    Cost: about 10 us.
+    Cost: about 8 us.
     """
     known = lookup(type)
     if known is None:
         about = f" about {_plain(subject, _WORD_MAX)}" if subject else ""
         return _bounded(f"recorded {_plain(type, _WORD_MAX)}{about}")
     fields = _Fields(known, subject, data)
-    text = _PART.sub(lambda part: _fill(part[1], fields) or "", known.title)
-    return _bounded(_FIELD.sub(lambda field: fields.get(field[1]) or fields.unnamed, text))
+    said: list[str] = []
+    for pieces, optional in _parts(known.title):
+        words = [fields.get(word) if is_field else word for word, is_field in pieces]
+        if not optional:
+            said += (word or fields.unnamed for word in words)
+        elif all(words):
+            said += (word or "" for word in words)
+    return _bounded("".join(said))
+
+
+@functools.cache
+def _parts(title: str) -> tuple[tuple[tuple[tuple[str, bool], ...], bool], ...]:
+    """Return the parts of a title: (pieces, is it left out if a field says nothing).
+
+    A piece is (text, False) or (name of a field, True).
+    """
+    return tuple(
+        (
+            tuple(
+                (word, place % 2 == 1)
+                for place, word in enumerate(_FIELD.split(part))
+                if word or place % 2
+            ),
+            number % 2 == 1,
+        )
+        for number, part in enumerate(_PART.split(title))
+    )
 
 
 def spell(ref: str) -> str:
@@ -156,13 +182,6 @@ class _Fields:
         return f"task {name}" if name else self._thing()
 
 
-def _fill(part: str, fields: _Fields) -> str | None:
-    words = {name: fields.get(name) for name in _FIELD.findall(part)}
-    if not all(words.values()):
-        return None
-    return _FIELD.sub(lambda field: words[field[1]] or "", part)
-
-
 def _dig(value: JSON, *path: str) -> JSON:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
@@ -182,6 +201,8 @@ def _word(value: JSON) -> str | None:
 
 
 def _plain(text: str, limit: int) -> str:
+    if len(text) <= limit and text.isascii() and text.isprintable() and " " not in text:
+        return text  # nearly every word, and nothing in it to clean
     # Cut before cleaning too: the text may be 64 KiB.
     line = _SPACE.sub(" ", text[: limit * 2]).strip()
     line = _DANGEROUS.sub("\ufffd", line)

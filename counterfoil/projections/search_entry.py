@@ -32,17 +32,18 @@ class FoundBy:
 def found_by(recorded: Recorded) -> FoundBy:
     """Return what an entry is found by.  Cost: about 15 us, most of it the sentence."""
     entry = recorded.entry
-    refs = [entry.subject] if entry.subject is not None else []
-    refs += [named.ref for named in entry.refs]
-    marks = [
+    refs = dict.fromkeys(named.ref for named in entry.refs)
+    if entry.subject is not None:
+        refs[entry.subject] = None
+    marks = (
         ("type", entry.type[:TEXT_MAX]),
         ("actor", recorded.actor or ""),
         ("outcome", event_outcome(recorded) or ""),
         ("via", entry.via),
         ("source", entry.source[:TEXT_MAX]),
-        *(("ref", ref) for ref in dict.fromkeys(refs) if kind_of(ref) not in BY_MENTION),
-    ]
-    return FoundBy(recorded.index, tuple(marks), _line(recorded))
+        *[("ref", ref) for ref in refs if kind_of(ref) not in BY_MENTION],
+    )
+    return FoundBy(recorded.index, marks, _line(recorded))
 
 
 def _line(recorded: Recorded) -> str:
