@@ -74,7 +74,7 @@ function who(one) {
   const authtype = one.values.get("body")?.authtype ?? "user";
   if (pseudonym === undefined) return [icon("nobody"), " nobody named"];
   const kind = icon(KINDS[authtype] ?? "service");
-  if (typeof name !== "string") return [kind, " ", code(outside(pseudonym.replace("actor:", "").slice(0, 8))), " ", el("span", { class: "sub" }, "name not in this file")];
+  if (typeof name !== "string") return [kind, " ", code(outside(pseudonym.replace("actor:", "").slice(0, 8)))];
   const proven = name === one.entry.recordedby;
   return [kind, " ", el("b", {}, outside(name, 120)), " ", el("span", { class: `how ${proven ? "proven" : "claimed"}` }, proven ? "proven" : "claimed by the sender")];
 }
@@ -83,8 +83,15 @@ function fact(name, ...value) {
   return el("div", {}, el("dt", {}, name), el("dd", {}, ...value));
 }
 
-/** Everything the entry itself says, as far as it was opened. */
-function evidence(one, ordinal) {
+/** A JSON value as text: a line for each member of the outer two levels, the rest in one line. */
+function layout(value, depth = 0) {
+  if (depth > 1 || value === null || typeof value !== "object" || Array.isArray(value)) return JSON.stringify(value);
+  const inner = Object.entries(value).map(([name, each]) => `${" ".repeat(depth + 1)}${JSON.stringify(name)}: ${layout(each, depth + 1)}`);
+  return inner.length ? `{\n${inner.join(",\n")}\n${" ".repeat(depth)}}` : "{}";
+}
+
+/** One entry of the part behind the perforation: what it says, what was opened, its hashes. */
+function evidence(one, proof, size) {
   const { entry, values } = one;
   const closed = Object.keys(entry.commit).filter((name) => !values.has(name));
   const facts = [
@@ -96,21 +103,40 @@ function evidence(one, ordinal) {
     entry.refs.length ? fact("Names", entry.refs.map((named) => el("span", { class: "ref" }, outside(named.role), " ", code(outside(named.ref))))) : "",
   ];
   for (const [name, value] of values) {
-    const shown = JSON.stringify(value, null, 1);
-    facts.push(fact(name === "body" ? "Body" : outside(name), el("pre", { tabindex: "0" }, outside(shown, CONTENT_MAX, true))));
+    facts.push(fact(name === "body" ? "Body" : outside(name), el("pre", { tabindex: "0" }, outside(layout(value), CONTENT_MAX, true))));
   }
   if (closed.length) facts.push(fact("Not opened", "committed to, not in this file: ", code(outside(closed.join(", ")))));
-  return el("details", {}, el("summary", {}, `Entry ${number(one.index)}, as the log holds it`, ordinal), el("dl", { class: "evidence" }, facts));
-}
-
-function tick(state) {
-  const [name, tone, spoken] = { verified: ["pass", "pass", "recomputed"], "cannot-check": ["pending", "", "not checked"] }[state];
-  return [icon(name, tone), el("span", { class: "sr" }, spoken)];
+  if (one.leaf) {
+    const turns = sides(one.index, size, proof.path.length);
+    facts.push(fact("Leaf", code(one.leaf)), fact("Path", proof.path.map((hash, at) => [el("code", { class: "hash" }, `${turns[at]} ${hash}`), " "]).flat()));
+  }
+  return el("details", { id: `entry-${one.index}` }, el("summary", {}, `Entry ${number(one.index)}: `, outside(entry.type, 120)), el("dl", { class: "evidence" }, facts));
 }
 
 function gapRow(gap, ordinal) {
   const rests = gap.entries.length ? ` ${gap.entries.length === 1 ? "Entry" : "Entries"} ${gap.entries.map(number).join(", ")}.` : "";
   return el("tr", { class: "gap" }, el("td", { colspan: "5" }, icon("gap", "fail"), " ", el("b", { class: "fail" }, `Gap ${ordinal}.`), " ", outside(gap.what, 600), " ", outside(gap.why, 600), el("span", { class: "dim" }, rests)));
+}
+
+/** One row of the table; `before` is the day of the row above. */
+function stepRow(step, one, before, state) {
+  const [day, clock] = moment(one.entry.time) ?? ["", "unknown"];
+  const [name, tone, spoken] = state === "verified" ? ["pass", "pass", "recomputed"] : ["pending", "", "not checked"];
+  const bad = ["failed", "error"].includes(step.outcome) ? "fail" : "";
+  const outcome = step.outcome && !step.what.includes(step.outcome) ? [" ", el("span", { class: `outcome ${bad}` }, outside(step.outcome, 40))] : "";
+  return el("tr", {},
+    el("td", { class: "at" }, clock, day === before ? "" : el("span", { class: "sub" }, day)),
+    el("td", {}, who(one)),
+    el("td", {}, outside(step.what), outcome, step.ended === null ? "" : el("span", { class: "sub" }, "ended in entry ", to(step.ended))),
+    el("td", { class: "num" }, to(step.entry)),
+    el("td", { class: "num" }, icon(name, tone), el("span", { class: "sr" }, spoken)));
+}
+
+/** A link to an entry behind the perforation. */
+function to(index) {
+  const made = el("a", { href: `#entry-${index}` }, number(index));
+  made.addEventListener("click", () => { document.getElementById(`entry-${index}`).open = true; });
+  return made;
 }
 
 /** The table of steps; gaps stand behind the last entry they rest on, or before everything. */
@@ -120,26 +146,17 @@ function table(data, opened, state) {
   const places = said.gaps.map((gap) => said.steps.findLastIndex((step) => gap.entries.includes(step.entry)));
   const body = el("tbody", {});
   const gapsAt = (place) => said.gaps.forEach((gap, at) => places[at] === place && body.append(gapRow(gap, at + 1)));
-  const shown = new Set();
   gapsAt(-1);
   said.steps.forEach((step, at) => {
-    const one = byIndex.get(step.entry);
-    const [day, clock] = moment(one.entry.time) ?? ["", "unknown"];
-    const first = !shown.has(step.entry);
-    shown.add(step.entry);
-    const ended = step.ended === null ? "" : `, ended in entry ${number(step.ended)}`;
-    body.append(el("tr", {},
-      el("td", { class: "at" }, clock, el("span", { class: "sub" }, day)),
-      el("td", {}, who(one)),
-      el("td", {}, outside(step.what), step.outcome ? [" ", el("span", { class: `outcome ${["failed", "error"].includes(step.outcome) ? "fail" : ""}` }, outside(step.outcome, 40))] : "", first ? evidence(one, ended) : ""),
-      el("td", { class: "num" }, number(step.entry)),
-      el("td", { class: "num" }, tick(state))));
+    const before = at ? moment(byIndex.get(said.steps[at - 1].entry).entry.time)?.[0] : "";
+    body.append(stepRow(step, byIndex.get(step.entry), before, state));
     gapsAt(at);
   });
-  const rest = opened.filter((one) => !shown.has(one.index));
+  const heads = ["When, UTC", "Who, and how we know", "What, in the writer\u2019s words", "Entry", "Check"];
+  const nameless = opened.some((one) => !one.values.has("authid"));
   return [
-    el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ["When, UTC", "Who", "What, in the writer's words", "Entry", "Check"].map((head, at) => el("th", at > 2 ? { scope: "col", class: "num" } : { scope: "col" }, head)))), body)),
-    rest.length ? el("div", { class: "rest" }, el("p", {}, "Also in this file, and checked: ends, evidence of gaps, and the last entry known."), rest.map((one) => evidence(one, ""))) : "",
+    el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, heads.map((head, at) => el("th", at > 2 ? { scope: "col", class: "num" } : { scope: "col" }, head)))), body)),
+    nameless ? el("p", { class: "dim small" }, "Names of people are not in this file: eight letters stand for whoever they are, the same for the same person.") : "",
   ];
 }
 
@@ -157,7 +174,7 @@ function verdictCard(data, state, error, held, spent) {
   }[state]();
   const checks = `${held ? number(held.done) : 0} checks`;
   const top = el("div", { class: "top-half" }, icon(name, `big ${tone}`), el("div", { class: "grow" }, el("h2", { class: tone, id: "heading" }, heading), el("p", { id: "reason" }, sentence)),
-    el("p", { class: "facts" }, state === "verified" ? [`${checks}, all hold`, el("br", {}), `${spent} ms`, el("br", {})] : "", moment(new Date().toISOString())[0]));
+    el("p", { class: "facts" }, state === "verified" ? [el("span", {}, `${checks}, all hold`), el("span", {}, `${spent} ms`)] : "", el("span", {}, moment(new Date().toISOString())[0])));
   if (!data || state === "failed") return el("section", { class: `verdict ${tone}` }, top);
   const origin = held ? held.checkpoint.origin : data.checkpoint.split("\n")[0];
   const last = data.entries.find((one) => one.index === data.statement.as_of);
@@ -201,13 +218,12 @@ function withoutThisPage() {
     el("p", {}, "A page can say anything. The same data are judged by a program you already have, against a policy you chose, and no code of this page is run: ", code("counterfoil verify ", outside(fileName(), 120), " --trust POLICY"), ". Each entry with the checkpoint makes a C2SP tlog-proof that any such tool reads; docs/proof-file.md says how."));
 }
 
-function hashes(data, held) {
-  return el("section", { class: "hashes" }, el("p", { class: "detach" }, el("span", {}, "detach here: the hashes follow")),
-    data.entries.map((one, at) => {
-      const turns = sides(one.index, held.checkpoint.size, one.path.length);
-      return el("p", {}, `${one.index} leaf ${held.opened[at].leaf}`, el("br", {}), one.path.map((hash, place) => `${turns[place]} ${hash}`).join(" · "));
-    }),
-    el("p", {}, `root ${data.checkpoint.split("\n")[2]} · hashes of the path and the root in base64, leaves in hex`), el("pre", { tabindex: "0" }, outside(data.checkpoint, 4000, true)));
+/** Everything behind the perforation: each entry as the log holds it, and the signed checkpoint. */
+function annex(data, opened, size) {
+  return el("section", { class: "annex" }, el("p", { class: "detach" }, icon("ticket"), el("span", {}, "detach here: the entries and their hashes follow")),
+    opened.map((one, at) => evidence(one, data.entries[at], size)),
+    el("h2", {}, "The checkpoint, as it was signed"), el("pre", { tabindex: "0" }, outside(data.checkpoint, 4000, true)),
+    el("p", { class: "dim small" }, "Leaves in hexadecimal; path and root in base64, with the side each neighbour stands on."));
 }
 
 /** Put subject, moment, digest and page number on every printed sheet. */
@@ -250,7 +266,7 @@ function show(data, state, error, held, spent) {
     ...table(data, opened, state).filter(Boolean),
     limits(data),
     withoutThisPage(),
-    held ? hashes(data, held) : "",
+    annex(data, opened, held?.checkpoint.size),
     el("footer", {}, el("span", {}, outside(data.subject, 120), ` ${moment}`), el("span", { class: "digest" }, `data SHA-256 ${data.digest}`)));
 }
 
