@@ -37,6 +37,8 @@ from counterfoil.app.chain import Chain
 from counterfoil.app.entries import Entries, is_demo
 from counterfoil.app.follow import Follower, signed_head
 from counterfoil.app.rows import Rows
+from counterfoil.app.search import Searcher
+from counterfoil.app.search_answers import Found
 from counterfoil.clock import Clock, format_time, parse_time
 from counterfoil.errors import RequestError
 from counterfoil.events.entry import read_entry
@@ -107,6 +109,9 @@ class Reader:
         self._rows = Rows(tables)
         self._actors = Actors(log, keys, self._rows, handle_of)
         self._entries = Entries(log, keys, self._actors)
+        self._searcher = Searcher(
+            tables, follower.index, keys, clock, resolve=self.resolve, lines=self.lines
+        )
 
     # --- moments
 
@@ -327,6 +332,18 @@ class Reader:
             for index in wanted
             for line in self._entries.lines(project, range(index, index + 1))
         }
+
+    def search(
+        self, project: str, query: str, *, as_of: int | None = None, cursor: str | None = None,
+        limit: int = LIMIT,
+    ) -> Found:  # fmt: skip
+        """Return what a query matches, newest first, with counts by value and by time.
+
+        Raises:
+            RequestError: `query_invalid`, with `position` and `word` when a word is off.
+        """
+        self._settle(project, as_of)
+        return self._searcher.search(project, query, as_of, cursor, limit)
 
     def resolve(self, pseudonym: str) -> ActorView:
         """Return an actor by pseudonym; how we know is as of the last thing they did."""

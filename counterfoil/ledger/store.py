@@ -254,6 +254,13 @@ class KeyStore(Protocol):
         """Return the people behind accounts, by account, in one transaction."""
         ...
 
+    def people_named(self, name: str, limit: int) -> list[Person]:
+        """Return up to `limit` people whose account is `name`, or is that behind its last colon.
+
+        Nobody is made: asking for a name leaves no trace of it.
+        """
+        ...
+
     def person_by_pseudonym(self, pseudonym: str) -> Person | None:
         """Return the person behind a pseudonym; None once erased."""
         ...

@@ -76,6 +76,12 @@ class ErasableStore:
                     people[account] = _person(db, sql.SELECT_PERSON, account)
         return {account: person for account, person in people.items() if person is not None}
 
+    def people_named(self, name: str, limit: int) -> list[Person]:
+        """Return up to `limit` people whose account is `name`, or is that behind its last colon."""
+        with self._db.reading() as db:
+            rows = db.execute(sql.SELECT_PEOPLE_NAMED, (name, f":{name}", limit)).fetchall()
+        return [Person(*row) for row in rows]
+
     def person_by_pseudonym(self, pseudonym: str) -> Person | None:
         """Return the person behind a pseudonym; None once erased."""
         with self._db.reading() as db:

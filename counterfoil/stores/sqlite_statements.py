@@ -197,6 +197,12 @@ INSERT_PERSON = """
 SELECT_PERSON = "SELECT pseudonym, account, key FROM people WHERE account = ?"
 """Find the person behind an account."""
 
+SELECT_PEOPLE_NAMED = """
+    SELECT pseudonym, account, key FROM people
+    WHERE account = ?1 OR substr(account, -length(?2)) = ?2 ORDER BY account LIMIT ?3
+"""
+"""Find people by account, or by what stands behind a colon of it.  It reads the whole table."""
+
 SELECT_PSEUDONYM = "SELECT pseudonym, account, key FROM people WHERE pseudonym = ?"
 """Find the person behind a pseudonym."""
 

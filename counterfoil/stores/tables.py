@@ -351,7 +351,11 @@ class Tables:
     def position(self, project: str) -> Position:
         """Return how far the rows of `project` are; size 0 if it was never followed."""
         with self.read() as connection:
-            return _position(connection, self.schema, project)
+            return self.position_in(connection, project)
+
+    def position_in(self, connection: sa.Connection, project: str) -> Position:
+        """Return how far the rows of `project` are in a transaction that is open."""
+        return _position(connection, self.schema, project)
 
     def dump(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """Yield every line of every table, by table name and primary key: the whole content."""

@@ -182,6 +182,10 @@ class FaultyKeys:
         """Pass on."""
         return self.inner.people(accounts)
 
+    def people_named(self, name: str, limit: int) -> list[Person]:
+        """Pass on."""
+        return self.inner.people_named(name, limit)
+
     def person_by_pseudonym(self, pseudonym: str) -> Person | None:
         """Pass on."""
         return self.inner.person_by_pseudonym(pseudonym)

@@ -1,0 +1,331 @@
+"""Searching: a query's words become sets of entries, and everything shown is counted from those.
+
+Each word (or each key whose words mean "any of them") is one set, from the index or from a range
+of entry numbers; the answer is their intersection, cut off at the entry it is as of.  So total,
+facets and histogram are exact at every past moment.
+
+A person is searched for by account; the key store says which pseudonym that is.  After erasure
+nothing does any more, and the entries are found by the pseudonym alone.
+"""
+
+import dataclasses
+import difflib
+import functools
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+import sqlalchemy as sa
+
+from counterfoil.app.answers import ActorView, LogLine
+from counterfoil.app.search_answers import Facet, Found, Unknown, Value, Without
+from counterfoil.app.search_times import histogram_of, position_before
+from counterfoil.clock import Clock
+from counterfoil.errors import RequestError
+from counterfoil.ledger.store import KeyStore
+from counterfoil.projections.search import (
+    NOBODY,
+    NONE,
+    SINGLE,
+    TEXT,
+    Query,
+    Word,
+    joined,
+    quote,
+    read_query,
+    short_type,
+    source_matches,
+    type_matches,
+)
+from counterfoil.projections.search_set import below, newest
+from counterfoil.stores.search import SearchIndex
+from counterfoil.stores.tables import Tables
+
+FACETS: Final = ("outcome", "actor", "type", "via", "source")
+VALUES_SHOWN: Final = 10
+# Values of a field that are counted; more are tried only while entries are unaccounted for.
+VALUES_TRIED: Final = (64, 1_024)
+VALUES_KNOWN_MAX: Final = 5_000
+PEOPLE_MAX: Final = 100
+
+_FAILURES: Final = ("failed", "error")
+Lines = Callable[[str, Sequence[int]], Mapping[int, LogLine]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Clause:
+    """One condition: the words it stands for, and the entries that meet it."""
+
+    words: tuple[Word, ...]
+    members: int
+
+
+class Searcher:
+    """Answers searches of one ledger.  Any thread may call.
+
+    Args:
+        tables, index: where the rows and the index are read.
+        keys: who is behind a pseudonym.
+        clock: what `since:7d` counts back from.
+        resolve: pseudonym -> actor as shown.
+        lines: (project, entry numbers) -> entries as sentences, by number.
+    """
+
+    def __init__(
+        self, tables: Tables, index: SearchIndex, keys: KeyStore, clock: Clock,
+        resolve: Callable[[str], ActorView], lines: Lines,
+    ) -> None:  # fmt: skip
+        self._tables = tables
+        self._index = index
+        self._keys = keys
+        self._clock = clock
+        self._resolve = resolve
+        self._lines = lines
+
+    def search(
+        self, project: str, text: str, as_of: int | None, cursor: str | None, limit: int
+    ) -> Found:
+        """Return the answer to a search.
+
+        Args:
+            project: of which log.
+            text: the query as written.
+            as_of: entry number to answer as of; None for as far as the rows have come.
+            cursor: from the part before, or None.
+            limit: entries wanted.
+
+        Raises:
+            RequestError: `query_invalid`: the query (with `position`, `word`, `suggestion`), or
+                the cursor.
+        """
+        query = read_query(text, self._clock.now())
+        before = _read_cursor(cursor)
+        with self._tables.read() as connection:
+            size = self._tables.position_in(connection, project).size
+            at = _Moment(connection, project, size, as_of)
+            found, entries = self._answer(at, query, before, limit)
+        lines = self._lines(project, entries)
+        return dataclasses.replace(found, lines=tuple(lines[one] for one in entries))
+
+    def _answer(
+        self, at: "_Moment", query: Query, before: int | None, limit: int
+    ) -> tuple[Found, list[int]]:
+        unknown: list[Unknown] = []
+        clauses = self._clauses(at, query, unknown)
+        times = self._times(at, query)
+        matched = _all(at.everything, (*clauses, *times))
+        shown = matched if before is None else matched & below(before)
+        entries = newest(shown, limit + 1)
+        total = matched.bit_count()
+        cursor = str(entries[limit - 1]) if len(entries) > limit else None
+        found = Found(
+            query=joined(query.words),
+            as_of=at.end - 1,
+            total=total,
+            lines=(),
+            next=cursor,
+            facets=tuple(self._facet(at, query, key, clauses, times) for key in FACETS),
+            histogram=histogram_of(
+                self._tables, at.connection, at.project, at.end, query,
+                _all(at.everything, clauses), self._any(at, "outcome", _FAILURES),
+            ),
+            without=None if total else _without(query, at.everything, (*clauses, *times)),
+            unknown=tuple(unknown),
+        )  # fmt: skip
+        return found, entries[:limit]
+
+    # --- from words to sets
+
+    def _clauses(self, at: "_Moment", query: Query, unknown: list[Unknown]) -> list[Clause]:
+        clauses = []
+        for key in SINGLE:
+            if words := query.of(key):
+                members = [self._single(at, word, unknown) for word in words]
+                clauses.append(Clause(words, functools.reduce(operator.or_, members)))
+        clauses += [Clause((word,), self._ref(at, word.value)) for word in query.of("ref")]
+        clauses += [Clause((word,), self._text(at, word.value)) for word in query.of(TEXT)]
+        return clauses
+
+    def _times(self, at: "_Moment", query: Query) -> list[Clause]:
+        clauses = []
+        if query.since is not None:
+            first = position_before(self._tables, at.connection, at.project, query.since) + 1
+            clauses.append(Clause(query.of("since"), at.everything & ~below(first)))
+        if query.until is not None:
+            end = position_before(self._tables, at.connection, at.project, query.until) + 1
+            clauses.append(Clause(query.of("until"), at.everything & below(end)))
+        return clauses
+
+    def _single(self, at: "_Moment", word: Word, unknown: list[Unknown]) -> int:
+        values, known = self._values_of(at, word)
+        if not values:
+            near = difflib.get_close_matches(word.value, known, n=1, cutoff=0.5)
+            suggestion = f"{word.key}:{quote(near[0])}" if near else ""
+            unknown.append(Unknown(word.start, word.raw, suggestion))
+        return self._any(at, word.key, values)
+
+    def _values_of(self, at: "_Moment", word: Word) -> tuple[Sequence[str], Sequence[str]]:
+        """Return the values a word means, and what could have been meant instead."""
+        value = word.value
+        match word.key:
+            case "outcome":
+                return ("" if value == NONE else value,), ()
+            case "via":
+                return (value,), ()
+            case "actor":
+                return self._pseudonyms(value), ()
+            case "type":
+                known = self._known(at, "type")
+                matching = [one for one in known if type_matches(value, one)]
+                return matching, [short_type(one) for one in known]
+            case _:
+                known = self._known(at, "source")
+                return [one for one in known if source_matches(value, one)], known
+
+    def _known(self, at: "_Moment", field: str) -> list[str]:
+        return self._index.values(at.connection, at.project, field, VALUES_KNOWN_MAX)
+
+    def _pseudonyms(self, name: str) -> tuple[str, ...]:
+        if name == NOBODY:
+            return ("",)
+        if name.startswith("actor:"):
+            return (name,)
+        people = self._keys.people_named(name, PEOPLE_MAX)
+        return tuple(person.pseudonym for person in people)
+
+    def _any(self, at: "_Moment", field: str, values: Iterable[str]) -> int:
+        members = 0
+        for value in values:
+            members |= self._index.marked(at.connection, at.project, field, value, at.size)
+        return members & at.everything
+
+    def _ref(self, at: "_Moment", ref: str) -> int:
+        kind, _, ident = ref.partition(":")
+        if kind == "actor" and "*" not in ref:
+            return self._any(at, "ref", {ref, *self._pseudonyms(ident)})
+        # A commit is often known by its first digits only.
+        short = kind == "commit" and "@" in ident and len(ident.rpartition("@")[2]) < 40
+        if ref.endswith("*") or short:
+            start = ref.removesuffix("*")
+            return at.everything & self._index.marked_from(
+                at.connection, at.project, "ref", start, at.size
+            )
+        return self._any(at, "ref", (ref,))
+
+    def _text(self, at: "_Moment", phrase: str) -> int:
+        prefix = phrase.endswith("*")
+        return at.everything & self._index.worded(
+            at.connection, at.project, phrase.removesuffix("*"), at.size, prefix=prefix
+        )
+
+    # --- counts
+
+    def _facet(
+        self, at: "_Moment", query: Query, key: str, clauses: Sequence[Clause],
+        times: Sequence[Clause],
+    ) -> Facet:  # fmt: skip
+        """Count a field's values among what the rest of the query matches."""
+        others = [clause for clause in clauses if clause.words[0].key != key]
+        base = _all(at.everything, (*others, *times))
+        counted = self._count(at, key, base)
+        shown = sorted(counted, key=lambda pair: (-pair[1], pair[0]))[:VALUES_SHOWN]
+        chosen = self._chosen(at, query, key)
+        values = tuple(
+            self._value(query, key, value, count, chosen=value in chosen) for value, count in shown
+        )
+        return Facet(key, values, base.bit_count() - sum(count for _, count in shown))
+
+    def _count(self, at: "_Moment", key: str, base: int) -> list[tuple[str, int]]:
+        counted: dict[str, int] = {}
+        missing = base.bit_count()
+        for limit in VALUES_TRIED:
+            if not missing:
+                break
+            for value in self._index.values(at.connection, at.project, key, limit):
+                if value in counted:
+                    continue
+                members = self._index.marked(at.connection, at.project, key, value, at.size)
+                counted[value] = (members & base).bit_count()
+                missing -= counted[value]
+                if not missing:
+                    # Every entry has one value: nothing is left for the rest.
+                    break
+        return [(value, count) for value, count in counted.items() if count]
+
+    def _chosen(self, at: "_Moment", query: Query, key: str) -> set[str]:
+        return {value for word in query.of(key) for value in self._values_of(at, word)[0]}
+
+    def _value(self, query: Query, key: str, value: str, count: int, *, chosen: bool) -> Value:
+        label, written = value, value
+        match key:
+            case "outcome":
+                label, written = (value or "not stated"), (value or NONE)
+            case "actor":
+                label, written = self._handle(value)
+            case "type":
+                label = written = short_type(value)
+        word = f"{key}:{quote(written)}"
+        kept = [one for one in query.words if one.key != key or not _means(one, value, written)]
+        return Value(
+            written, label, count, chosen,
+            joined(kept) if chosen else f"{joined(query.words)} {word}".strip(),
+        )  # fmt: skip
+
+    def _handle(self, pseudonym: str) -> tuple[str, str]:
+        """Return an actor as shown, and as written in a search."""
+        if not pseudonym:
+            return "nobody named", NOBODY
+        actor = self._resolve(pseudonym)
+        known = self._keys.person_by_pseudonym(pseudonym) is not None
+        return actor.handle, actor.handle if known else pseudonym
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Moment:
+    """One read transaction, and the entries an answer may speak of."""
+
+    connection: sa.Connection
+    project: str
+    size: int
+    as_of: int | None
+
+    @property
+    def end(self) -> int:
+        """The first entry that is not part of the answer."""
+        return self.size if self.as_of is None else max(0, min(self.size, self.as_of + 1))
+
+    @property
+    def everything(self) -> int:
+        """Every entry that may be part of the answer."""
+        return below(self.end)
+
+
+def _all(everything: int, clauses: Iterable[Clause]) -> int:
+    return functools.reduce(lambda found, clause: found & clause.members, clauses, everything)
+
+
+def _without(query: Query, everything: int, clauses: Sequence[Clause]) -> Without | None:
+    """Return the part whose absence leaves most; None if nothing would be found anyway."""
+    best: Without | None = None
+    for clause in clauses:
+        count = _all(everything, [other for other in clauses if other is not clause]).bit_count()
+        if count and (best is None or count > best.count):
+            rest = [word for word in query.words if word not in clause.words]
+            best = Without(joined(clause.words), joined(rest), count)
+    return best
+
+
+def _means(word: Word, value: str, written: str) -> bool:
+    if word.key == "type":
+        return type_matches(word.value, value)
+    if word.key == "source":
+        return source_matches(word.value, value)
+    return word.value in {value, written} or written.endswith(f":{word.value}")
+
+
+def _read_cursor(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 16):
+        raise RequestError("query_invalid", "that is no cursor from here; begin without one")
+    return int(cursor)
