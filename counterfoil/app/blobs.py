@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from counterfoil.clock import Clock, format_time
-from counterfoil.errors import RequestError
+from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.events import sealing
 from counterfoil.ids import Randomness
 from counterfoil.ledger.store import BlobKey, KeyStore, LogReads
@@ -29,6 +29,7 @@ from counterfoil.stores.state import Arrival, State
 BLOB_MAX_BYTES = 100 * 1024 * 1024
 ORPHAN_S = 24 * 3600
 QUOTA_BYTES = 10 * 1024**3
+LOOK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,21 @@ class KeptBlob:
     digest: str
     size_bytes: int
     known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A glance at a blob.
+
+    Attributes:
+        begin: its first plain bytes, at most `LOOK_BYTES`.
+        size_bytes: how long it is.
+        sound: False when its stored bytes do not open.
+    """
+
+    begin: bytes
+    size_bytes: int
+    sound: bool
 
 
 class Blobs:
@@ -114,7 +130,8 @@ class Blobs:
 
     def put(self, project: str, content: bytes) -> KeptBlob:
         """Keep bytes that are in memory already; see `receive`."""
-        with self.receive(project) as receiving:
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        with self.receive(project, digest) as receiving:
             receiving.add(content)
             return receiving.keep()
 
@@ -136,6 +153,35 @@ class Blobs:
         if kept is None or sealed_bytes is None:
             return None
         return sealing.plain_size(sealed_bytes, next(self._files.read(kept.stored), b""))
+
+    def look(self, project: str, digest: str) -> "Look | None":
+        """Return how a blob of a project begins; None when it is not kept here.
+
+        Cost: opening its first chunk.
+        """
+        try:
+            self.require(project, digest)
+            key = self._key(digest)
+            begin = next(self.opened(key), b"")[:LOOK_BYTES]
+            return Look(begin, self.size_bytes(digest) or 0, sound=True)
+        except RequestError:
+            return None
+        except EvidenceError as error:
+            return None if error.code == "missing" else Look(b"", 0, sound=False)
+
+    def part(self, digest: str, start: int, length: int) -> bytes:
+        """Return some of the plain bytes of a blob; see `read`.
+
+        Cost: the file is hashed, and opened from its beginning; memory holds a chunk.
+        """
+        found = bytearray()
+        at = 0
+        for piece in self.read(digest):
+            found += piece[max(start - at, 0) : max(start + length - at, 0)]
+            at += len(piece)
+            if at >= start + length:
+                break
+        return bytes(found)
 
     def require(self, project: str, digest: str) -> None:
         """Refuse a blob that is not one of this project: sent to it, or named by its log.
