@@ -3,12 +3,14 @@
 import getpass
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from counterfoil.cli import output
+from counterfoil.cli.attach import attach
 from counterfoil.cli.target import Target, open_target
 from counterfoil.clock import SystemClock, format_time
 from counterfoil.errors import RequestError
@@ -40,14 +42,17 @@ SOURCE = "urn:counterfoil:cli"
 )
 @click.option("--by-kind", "authtype", default="user", show_default=True,
               type=click.Choice(["user", "app_user", "service_account", "api_key", "system"]))  # fmt: skip
+@click.option("--attach", "files", multiple=True, metavar="FILE",
+              type=click.Path(path_type=Path, dir_okay=False),
+              help="Keep this file as evidence and name it; repeatable.")  # fmt: skip
 @click.option("--receipt", "receipt_file", type=click.Path(path_type=Path, dir_okay=False),
               help="Write the receipt to this file (.tlog-proof).")  # fmt: skip
 @output.where_options
 def record(
     *, event_type: str, refs: tuple[str, ...], subject: str | None, data: str,
     event_id: str | None, source: str, when: str | None, authid: str | None, authtype: str,
-    receipt_file: Path | None, url: str | None, directory: Path | None, project: str,
-    as_json: bool,
+    files: tuple[Path, ...], receipt_file: Path | None, url: str | None, directory: Path | None,
+    project: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Record one event of TYPE and print its entry number.
 
@@ -55,7 +60,8 @@ def record(
     dev.cdeventsx.counterfoil-approval.requested.0.1.0.
     """
     named = [_named(ref) for ref in refs]
-    event = make_event(
+    made = partial(
+        make_event,
         type=_full_type(event_type),
         source=source,
         id=event_id or short_id(SystemRandomness(), 24),
@@ -66,7 +72,10 @@ def record(
         refs=named,
         data=_read_data(data),
     )
+    event = made()  # refused here, before any file is sent
     with open_target(directory, url, project) as target:
+        if files:
+            event = made(blobs=[attach(target, file) for file in files])
         [answer] = target.record([event])
     if receipt_file:
         _write_file(receipt_file, str(answer["receipt"]).encode())

@@ -1,7 +1,8 @@
 """The pages people read: view models built by pure functions, templates that only print.
 
-A handler takes (request, context), reads through `context.home.reader` alone, and blocks, so the
-server runs it in a thread.  Errors leave a handler as `RequestError` and become `error_page`.
+A handler takes (request, context), reads through `context.home.reader` and `context.home.blobs`
+alone, and blocks, so the server runs it in a thread.  Errors leave a handler as `RequestError`
+and become `error_page`.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from counterfoil.web.context import Context
 from counterfoil.web.pages.doors import error_page, theme_page
 from counterfoil.web.pages.entry import entry_page
+from counterfoil.web.pages.files import file_image, file_page
 from counterfoil.web.pages.log import log_page
 from counterfoil.web.pages.now import now_page
 from counterfoil.web.pages.releases import release_page, releases_page
@@ -39,5 +41,7 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/release", release_page),
     PageRoute("/log", log_page),
     PageRoute("/entries/{index}", entry_page),
+    PageRoute("/entries/{index}/files/{position}", file_page),
+    PageRoute("/entries/{index}/files/{position}/image", file_image),
     PageRoute("/theme", theme_page),
 )

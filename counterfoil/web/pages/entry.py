@@ -6,19 +6,23 @@ key, every step is a broken ring, and static/proof.js fills them in as it comput
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.app.answers import EntryView as Opened
+from counterfoil.app.blobs import Look
 from counterfoil.errors import RequestError
 from counterfoil.tlog.checkpoint import Checkpoint, parse_checkpoint
 from counterfoil.tlog.note import VerifierKey, parse_note
 from counterfoil.tlog.receipt import Receipt, parse_receipt
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
+from counterfoil.web.pages.attachments import FILES_MAX, Attachments, attachments
 from counterfoil.web.pages.frame import frame_of, links_of
 from counterfoil.web.pages.parts import Banner, Links, Mark, RefChip, Who, mark, ref_chip, who
 from counterfoil.web.pages.releases import via_words
@@ -64,15 +68,6 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
-class BlobLine:
-    """An evidence file the event names."""
-
-    name: str
-    digest: str
-    kept: str
-
-
-@dataclass(frozen=True, slots=True)
 class EntryPage:
     """The page of one entry."""
 
@@ -105,13 +100,14 @@ class EntryPage:
     event_text: str
     event_words: str
     erased_words: str
-    blobs: tuple[BlobLine, ...]
+    files: Attachments
     mark: Mark
     before_href: str
     before_text: str
     after_href: str
     after_text: str
     receipt_href: str
+    prove_href: str
     then_href: str
     about: RefChip | None
     about_href: str | None
@@ -122,6 +118,7 @@ class EntryPage:
     verify_command: str
 
 
+_NO_LOOKS: Final[Mapping[str, Look]] = MappingProxyType({})
 _HOW: Final = {
     "proven": "The credential that sent it is this actor; nobody else was named.",
     "matched": "The account in the event was matched to a known one.",
@@ -131,7 +128,7 @@ _HOW: Final = {
 
 def build_entry(
     opened: Opened, vkey: VerifierKey, size: int, *, as_hex: bool, links: Links,
-
+    looks: Mapping[str, Look] = _NO_LOOKS,
 ) -> EntryPage:  # fmt: skip
     """Build the page of one entry.
 
@@ -141,6 +138,7 @@ def build_entry(
         size: entries in the log now.
         as_hex: show the bytes in hexadecimal.
         links: addresses.
+        looks: how the evidence files begin that are kept here, by digest.
     """
     receipt = parse_receipt(opened.receipt)
     checkpoint = parse_checkpoint(parse_note(receipt.checkpoint).text)
@@ -181,13 +179,14 @@ def build_entry(
         hex_text=_hex(opened.bytes) if as_hex else "",
         hex_href=links.to(f"/entries/{opened.index}", bytes=None if as_hex else "hex"),
         **_event_texts(opened),
-        blobs=_blobs(opened),
+        files=attachments(opened, looks, links),
         mark=mark(opened.index, links, state="erased" if "body" in opened.erased else "recorded"),
         before_href=links.entry(opened.index - 1) if opened.index else "",
         before_text=words.number(max(opened.index - 1, 0)),
         after_href=links.entry(opened.index + 1) if opened.index + 1 < size else "",
         after_text=words.number(opened.index + 1),
         receipt_href=links.at(None).to(f"/v1/entries/{opened.index}/receipt"),
+        prove_href=links.at(None).to("/v1/prove", entry=opened.index),
         then_href=links.at(opened.index).to("/"),
         about=ref_chip(subject, links) if subject else None,
         about_href=links.at(opened.index).ref(subject) if subject else None,
@@ -235,17 +234,6 @@ def _event_texts(opened: Opened) -> dict[str, str]:
         f"{words.number(named - erased)} of {words.number(named)} can still be opened; "
         + (f"{words.number(erased)} erased." if erased else "none was erased."),
     }  # fmt: skip
-
-
-def _blobs(opened: Opened) -> tuple[BlobLine, ...]:
-    return tuple(
-        BlobLine(
-            each.name.name or "unnamed file",
-            words.short_digest(each.name.digest),
-            "kept here" if each.stored else "not kept here: the bytes never arrived, or are gone",
-        )
-        for each in opened.blobs
-    )
 
 
 def _steps(
@@ -309,12 +297,16 @@ def entry_page(request: Request, context: Context) -> Response:
         raise RequestError(
             "not_found", f"entry {index} is not in the log at this moment; it holds {size} entries"
         )
+    opened = reader.entry(context.project, index)
+    digests = {blob.name.digest for blob in opened.blobs[:FILES_MAX]}
+    found = {digest: context.home.blobs.look(context.project, digest) for digest in digests}
     view = build_entry(
-        reader.entry(context.project, index),
+        opened,
         reader.vkey(context.project),
         size,
         as_hex=request.query_params.get("bytes") == "hex",
         links=links_of(context),
+        looks={digest: look for digest, look in found.items() if look is not None},
     )
     return render(request, "entry.html", frame=frame_of(request, context, "/log"), view=view)
 
