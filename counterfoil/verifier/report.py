@@ -314,7 +314,10 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        char if unicodedata.category(char)[0] != "C" else ascii(char)[1:-1] for char in text
+        ascii(char)[1:-1]
+        if unicodedata.category(char)[0] == "C" or char in "\u2028\u2029"
+        else char
+        for char in text
     )
 
 
