@@ -11,6 +11,7 @@ import click
 
 from counterfoil.cli import output
 from counterfoil.cli.attach import attach
+from counterfoil.cli.spooled import spooling
 from counterfoil.cli.target import Target, open_target
 from counterfoil.clock import SystemClock, format_time
 from counterfoil.errors import RequestError
@@ -73,7 +74,9 @@ def record(
         data=_read_data(data),
     )
     event = made()  # refused here, before any file is sent
-    with open_target(directory, url, project) as target:
+    # Files cannot wait in a spool: with them, only the ledger itself will do.
+    kept_in = None if files else directory
+    with spooling(kept_in, project, event), open_target(directory, url, project) as target:
         if files:
             event = made(blobs=[attach(target, file) for file in files])
         [answer] = target.record([event])

@@ -43,6 +43,10 @@ _BLAMES_EVENTS = frozenset(
     }
 )  # fmt: skip
 
+# What reading a line raises that no producer wrote: anybody who may write the file can give any
+# line a good hash.
+_NONSENSE = (ValueError, LookupError, TypeError)
+
 Deliver = Callable[[Sequence[bytes], Header], Sequence[Mapping[str, Any]]]
 
 
@@ -125,8 +129,7 @@ def push(
                 # Removed by its own writer just now, who had its answer from the server.
                 if path.exists():
                     result.stuck[path.name] = error
-            except (ValueError, LookupError, TypeError) as error:
-                # Anybody who may write the file can give any line a good hash.
+            except _NONSENSE as error:
                 result.stuck[path.name] = RequestError(
                     "spool_invalid", f"{path} holds what no producer writes: {error!r:.200}"
                 )
@@ -141,7 +144,7 @@ def waiting(folder: Path) -> int:
     """Return how many records in `folder` nobody has answered for."""
     count = 0
     for path in folder.glob("*" + SUFFIX):
-        with contextlib.suppress(RequestError):
+        with contextlib.suppress(RequestError, *_NONSENSE):
             sent = _read_sent(path)
             count += len(read_spool(path, sent.offset, position=sent.records).records)
     return count

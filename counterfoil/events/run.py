@@ -15,6 +15,28 @@ _REFS = {
     "output": "the `artifact:` it made",
 }
 
+# What `counterfoil run` tells of a step besides.
+_COMMAND = {"customData.command": "the command line, secrets taken out"}
+_STEP_STARTED = {
+    **_COMMAND,
+    "customData.variables": "names of its environment variables, with keyed digests of the values",
+    "customData.inputs": "files it takes in: `name`, `digest`, `size_bytes`, or `absent`",
+}
+_STEP_FINISHED = {
+    **_COMMAND,
+    "customData.exit_code": "as a shell has it: 128 + n after signal n, 127 for no such command",
+    "customData.signal": "the signal it died by",
+    "customData.duration_ms": "how long it took, by a clock that does not step",
+    "customData.outputs": "files it made: as `inputs`",
+}
+_TASK_REFS = {
+    **_REFS,
+    "input": "the `commit:` it ran on; an `artifact:` it took in",
+    "contains": "the `run:` of a test report it wrote",
+    "environment": "the `env:` it ran in",
+    "triggered-by": "the `actor:` who set it off",
+}
+
 
 def _pipeline(predicate: str, meaning: str, title: str, *, finished: bool = False) -> EventType:
     return cdevents_type(
@@ -63,8 +85,9 @@ def _task(predicate: str, meaning: str, title: str, *, finished: bool = False) -
             "uri": "where people look at it",
             "pipelineRun.id": "the pipeline run it belongs to",
             **(_OUTCOME if finished else {}),
+            **(_STEP_FINISHED if finished else _STEP_STARTED),
         },
-        refs=_REFS,
+        refs=_TASK_REFS,
     )
 
 

@@ -1,0 +1,506 @@
+"""`run` in front of real commands: what it must not change, and what it must record."""
+
+import hashlib
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from counterfoil.app.home import open_home
+from counterfoil.client.spool import read_spool
+from counterfoil.clock import SystemClock
+from counterfoil.events.codec import split
+from counterfoil.events.entry import read_entry
+from counterfoil.events.event import parse_event
+from counterfoil.events.registry import TYPES
+from counterfoil.ids import SystemRandomness
+from tests.cli.conftest import Foil
+
+FOIL = [sys.executable, "-m", "counterfoil"]
+BARE = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("COUNTERFOIL_", "GITHUB_", "GITLAB_", "CI_"))
+} | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A project of its own, so that its spool is nobody else's."""
+    (tmp_path / ".counterfoil").mkdir()
+    return tmp_path
+
+
+def start(place: Path, *words: object, **more: Any) -> subprocess.Popen[bytes]:
+    """Start `counterfoil run WORDS` in a process group of its own, as a shell does."""
+    environment: Mapping[str, str] = more.pop("environment", {})
+    return subprocess.Popen(
+        [*FOIL, "run", *map(str, words)], cwd=place, env={**BARE, **environment},
+        stdin=more.pop("stdin", subprocess.PIPE), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True, **more,
+    )  # fmt: skip
+
+
+def run(
+    place: Path, *words: object, given: bytes = b"", environment: Mapping[str, str] | None = None
+) -> tuple[int, bytes, bytes]:
+    """Return exit code, stdout and stderr of `counterfoil run WORDS`."""
+    started = start(place, *words, environment=environment or {})
+    out, err = started.communicate(given, timeout=60)
+    return started.returncode, out, err
+
+
+def spooled(folder: Path) -> list[dict[str, Any]]:
+    """Return every event in the spools of a folder."""
+    return [
+        json.loads(record.payload)
+        for path in sorted(folder.glob("*.spool"))
+        for record in read_spool(path).records
+    ]
+
+
+def kept(place: Path) -> list[dict[str, Any]]:
+    return spooled(place / ".counterfoil" / "spool")
+
+
+def wait_for(truth: Callable[[], object], what: str) -> None:
+    give_up = time.monotonic() + 20
+    while not truth():
+        assert time.monotonic() < give_up, what
+        time.sleep(0.01)
+
+
+def test_output_goes_through_byte_for_byte(place: Path) -> None:
+    """Nothing stands between the command and where its output goes."""
+    program = (
+        "import os,sys; os.write(1, bytes(range(256)) * 40000); os.write(2, b'\\xff\\x00e\\n')"
+    )
+    code, out, err = run(place, "--", sys.executable, "-c", program)
+
+    assert code == 0
+    assert out == bytes(range(256)) * 40_000
+    assert err.startswith(b"\xff\x00e\n")
+    assert err.count(b"\n") == 2, "the command's own line, and ours about the spool"
+
+
+def test_input_goes_through_byte_for_byte(place: Path) -> None:
+    given = bytes(range(256)) * 1_000
+    code, out, _ = run(place, "--", "cat", given=given)
+
+    assert (code, out) == (0, given)
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 77, 125, 255])
+def test_the_exit_code_is_the_command_s(place: Path, code: int) -> None:
+    assert run(place, "--", "sh", "-c", f"exit {code}")[0] == code
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        pytest.param(
+            ["/nowhere/program"], 127, b"command not found", id="a path that is not there"
+        ),
+        pytest.param(["no-such-program-here"], 127, b"command not found", id="no such command"),
+        pytest.param(["/"], 126, b"denied", id="a directory"),
+        pytest.param(["./plain"], 126, b"denied", id="a file that is no program"),
+    ],
+)
+def test_what_cannot_be_started_has_a_shell_s_code(
+    place: Path, words: Sequence[str], code: int, why: bytes
+) -> None:
+    (place / "plain").write_text("hello")
+    result = run(place, "--", *words)
+
+    assert result[0] == code
+    assert why in result[2].lower()
+    finished = kept(place)[-1]["data"]
+    assert finished["subject"]["content"]["outcome"] == "error"
+    assert finished["customData"]["exit_code"] == code
+
+
+def test_a_script_without_an_interpreter_line_runs_in_sh(place: Path) -> None:
+    """A bare shell takes it; so do we."""
+    script = place / "script"
+    script.write_text('echo "$1"; exit 9\n')
+    script.chmod(0o755)
+
+    assert run(place, "--", "./script", "hi")[:2] == (9, b"hi\n")
+    assert run(place, "--", "script", "hi", environment={"PATH": str(place)})[:2] == (9, b"hi\n")
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV", "SIGTERM"])
+def test_a_child_that_dies_by_a_signal_gives_128_and_its_number(place: Path, name: str) -> None:
+    number = signal.Signals[name]
+    code, _, _ = run(place, "--", "sh", "-c", f"ulimit -c 0; kill -{int(number)} $$")
+
+    assert code == 128 + number
+    custom = kept(place)[-1]["data"]["customData"]
+    assert (custom["exit_code"], custom["signal"]) == (128 + number, name)
+
+
+TRAPS = 'for s in INT TERM HUP USR1; do trap "echo got $s" $s; done; echo ready; '
+WAITS = "n=0; while [ $n -lt 400 ] && [ ! -e done ]; do sleep 0.02; n=$((n+1)); done; exit 5"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"])
+def test_a_signal_sent_to_us_reaches_the_command_once(place: Path, name: str) -> None:
+    started = start(place, "--", "sh", "-c", TRAPS + WAITS)
+    assert started.stdout
+    assert started.stdout.readline() == b"ready\n"
+    started.send_signal(signal.Signals[name])
+    assert started.stdout.readline() == f"got {name[3:]}\n".encode()
+    (place / "done").touch()
+    out, _ = started.communicate(timeout=30)
+
+    assert (started.returncode, out) == (5, b"")
+
+
+def test_a_signal_that_ends_the_command_is_on_record_as_a_cancel(place: Path) -> None:
+    started = start(place, "--", "sh", "-c", "echo ready; exec sleep 60")
+    assert started.stdout
+    started.stdout.readline()
+    started.terminate()
+    started.communicate(timeout=30)
+
+    assert started.returncode == 128 + signal.SIGTERM
+    assert kept(place)[-1]["data"]["subject"]["content"] == {
+        "errors": "ended by SIGTERM", "outcome": "cancel", "taskName": "sh",
+    }  # fmt: skip
+
+
+def at_a_terminal(place: Path, *words: str) -> tuple[int, int]:
+    """Start words as the foreground job of a terminal of their own; return (pid, terminal)."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(place)
+        os.execve(words[0], words, BARE)  # noqa: S606  no shell is meant
+    return pid, terminal
+
+
+def read_until(terminal: int, text: bytes) -> bytes:
+    seen = b""
+    while text not in seen:
+        seen += os.read(terminal, 4096)
+    return seen
+
+
+def test_ctrl_c_reaches_the_command_once_and_it_may_go_on(place: Path) -> None:
+    """The terminal sends it to the whole group: passed on, it would arrive twice."""
+    script = "trap 'echo got' INT; echo ready; " + WAITS
+    pid, terminal = at_a_terminal(place, *FOIL, "run", "--", "sh", "-c", script)
+    read_until(terminal, b"ready")
+    os.write(terminal, b"\x03")
+    seen = read_until(terminal, b"got")
+    time.sleep(0.2)
+    (place / "done").touch()
+    seen += read_until(terminal, b"counterfoil: ")
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+
+    assert seen.count(b"got") == 1
+    assert os.waitstatus_to_exitcode(status) == 5
+
+
+def test_ctrl_z_stops_the_job_and_fg_goes_on_with_it(place: Path) -> None:
+    """A wrapper that does not stop leaves the terminal to nobody."""
+    marks = "echo ready; while [ ! -e done ]; do echo tick >> ticks; sleep 0.05; done; exit 6"
+    script = 'set -m; "$@" & fg %1; echo "stopped $?"; read go; fg %1; echo "ended $?"'
+    pid, terminal = at_a_terminal(
+        place, shutil.which("bash") or "/bin/bash", "--norc", "-c", script, "bash",
+        *FOIL, "run", "--", "sh", "-c", marks,
+    )  # fmt: skip
+    read_until(terminal, b"ready")
+    wait_for((place / "ticks").exists, "it does not begin")
+    os.write(terminal, b"\x1a")
+    read_until(terminal, f"stopped {128 + signal.SIGTSTP}".encode())
+    before = (place / "ticks").stat().st_size
+    time.sleep(0.3)
+    assert (place / "ticks").stat().st_size == before, "the command goes on"
+    os.write(terminal, b"go\n")
+    wait_for(lambda: (place / "ticks").stat().st_size > before, "it does not go on")
+    (place / "done").touch()
+    read_until(terminal, b"ended 6")
+    os.waitpid(pid, 0)
+    os.close(terminal)
+
+
+def test_a_child_that_is_stopped_alone_stops_us(place: Path) -> None:
+    """Whoever waits for the command must see that nothing goes on."""
+    started = start(place, "--", "sh", "-c", "echo $$; exec sleep 0.4")
+    assert started.stdout
+    child = int(started.stdout.readline())
+    os.kill(child, signal.SIGSTOP)
+    _, status = os.waitpid(started.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    started.send_signal(signal.SIGCONT)
+    started.communicate(timeout=30)
+
+    assert started.returncode == 0
+
+
+def test_ignored_signals_stay_ignored(place: Path) -> None:
+    """As under nohup, or for a job a script put into the background."""
+    words = [*FOIL, "run", "--", "sh", "-c", "kill -HUP $$; echo alive"]
+    done = subprocess.run(
+        ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *words],
+        cwd=place, env=BARE, capture_output=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout) == (0, b"alive\n")
+
+
+def test_the_command_s_environment_is_ours_and_the_run_it_is_part_of(place: Path) -> None:
+    """Python sets LC_CTYPE for itself where the locale is C; the command must not see it."""
+    environment = {"LC_ALL": "", "LANG": "C", "ODD": "a=b\udcff"}
+    code, out, _ = run(place, "--", "env", "-0", environment=environment)
+    seen = dict(one.split(b"=", 1) for one in out.split(b"\0") if one)
+
+    assert code == 0
+    assert seen.pop(b"COUNTERFOIL_PARENT_RUN") == kept(place)[0]["subject"].encode()
+    assert seen == {os.fsencode(k): os.fsencode(v) for k, v in {**BARE, **environment}.items()}
+
+
+def test_a_step_says_who_what_when_and_how(place: Path) -> None:
+    (place / "in.txt").write_bytes(b"in")
+    run(
+        place, "--step", "build", "--input", "in.txt", "--output", "out.txt", "--output", "absent",
+        "--commit", "acme/shop@9fceb02", "--environment=staging", "--ref", "fixes=ticket:acme/7",
+        "--", "sh", "-c", "echo made > out.txt; exit 3",
+    )  # fmt: skip
+    started, finished = kept(place)
+
+    assert [one["type"] in TYPES for one in (started, finished)] == [True, True]
+    assert started["subject"] == finished["subject"]
+    assert started["time"] <= finished["time"]
+    assert finished["authid"].startswith("local:")
+    assert finished["data"]["subject"]["content"] == {
+        "errors": "exit code 3", "outcome": "failure", "taskName": "build",
+    }  # fmt: skip
+    custom = finished["data"]["customData"]
+    assert custom["command"] == ["sh", "-c", "echo made > out.txt; exit 3"]
+    assert custom["duration_ms"] >= 0
+    [out, absent] = custom["outputs"]
+    assert (out["name"], out["size_bytes"]) == ("out.txt", 5)
+    assert out["digest"] == "sha256:" + hashlib.sha256(b"made\n").hexdigest()
+    assert absent == {"name": "absent", "absent": True}
+    refs = [(one["ref"], one["role"]) for one in finished["data"]["refs"]]
+    assert refs == [
+        ("commit:acme/shop@9fceb02", "input"),
+        ("env:staging", "environment"),
+        ("ticket:acme/7", "fixes"),
+        ("artifact:" + started["data"]["customData"]["inputs"][0]["digest"], "input"),
+        ("artifact:" + out["digest"], "output"),
+    ]
+
+
+def test_an_input_is_digested_before_the_command_can_change_it(place: Path) -> None:
+    (place / "both").write_bytes(b"before")
+    run(place, "--input", "both", "--output", "both", "--", "sh", "-c", "echo after > both")
+    started, finished = kept(place)
+
+    [before] = started["data"]["customData"]["inputs"]
+    [after] = finished["data"]["customData"]["outputs"]
+    assert (before["size_bytes"], after["size_bytes"]) == (6, 6)
+    assert before["digest"] != after["digest"]
+
+
+def test_values_of_the_environment_and_secrets_leave_as_keyed_digests_only(place: Path) -> None:
+    secret = "hunter2-hunter2"
+    run(
+        place, "--", "true", "--password", secret, f"DB_TOKEN={secret}",
+        f"https://ana:{secret}@db.example/x", "ghp_" + "a" * 36,
+        environment={"MY_VALUE": "a plain value", "OTHER": secret},
+    )  # fmt: skip
+    folder = place / ".counterfoil" / "spool"
+    text = "".join(path.read_text() for path in folder.glob("*.spool"))
+
+    assert secret not in text
+    assert "a plain value" not in text
+    assert "ghp_aaaa" not in text
+    started = kept(place)[0]["data"]["customData"]
+    digests = {one["name"]: one["digest"] for one in started["variables"]}
+    assert "MY_VALUE" in digests
+    assert f"[redacted {digests['OTHER']}]" in started["command"], "equality stays visible"
+    assert (folder / "redaction.key").stat().st_mode & 0o777 == 0o600
+    assert [path.stat().st_mode & 0o777 for path in folder.glob("*.spool")] == [0o600]
+
+
+def test_a_step_within_a_step_names_the_one_it_is_part_of(place: Path) -> None:
+    run(place, "--step", "outer", "--", *FOIL, "run", "--step", "inner", "--", "sh", "-c", "exit 4")
+    events = kept(place)
+    by_name = {one["data"]["subject"]["content"]["taskName"]: one for one in events}
+
+    assert by_name["inner"]["data"]["refs"] == [
+        {"ref": by_name["outer"]["subject"], "role": "part-of"}
+    ]
+    assert by_name["outer"]["data"]["customData"]["exit_code"] == 4
+
+
+def test_in_ci_a_step_names_the_workflow_its_run_and_its_commit(place: Path) -> None:
+    run(
+        place, "--", "true",
+        environment={
+            "GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/shop", "GITHUB_RUN_ID": "1874",
+            "GITHUB_SHA": "9" * 40, "GITHUB_ACTOR": "ana-dev",
+        },
+    )  # fmt: skip
+    finished = kept(place)[-1]
+
+    assert (finished["authtype"], finished["authid"]) == ("service_account", "github.com:acme/shop")
+    assert [(one["ref"], one["role"]) for one in finished["data"]["refs"]] == [
+        ("commit:acme/shop@" + "9" * 40, "input"),
+        ("run:acme/shop/1874", "part-of"),
+        ("actor:github.com:ana-dev", "triggered-by"),
+    ]
+    personal = {one.value for one in split(parse_event(finished)).personal}
+    assert "actor:github.com:ana-dev" in personal, "a person is a pseudonym in what is public"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["--frob", "x", "--", "touch", "ran"], id="an unknown option"),
+        pytest.param(["--step"], id="an option without its value"),
+        pytest.param([], id="no command"),
+        pytest.param(["--commit", "zz", "--", "touch", "ran"], id="a commit that is none"),
+        pytest.param(["--ref", "no colon", "--", "touch", "ran"], id="a ref that is none"),
+    ],
+)
+def test_words_that_are_off_run_nothing(place: Path, words: Sequence[str]) -> None:
+    code, _, err = run(place, *words)
+
+    assert code == 2
+    assert err.count(b"\n") == 1
+    assert not (place / "ran").exists()
+
+
+def test_options_of_the_command_are_the_command_s(place: Path) -> None:
+    code, out, _ = run(place, "sh", "-c", "echo $0", "--step")
+
+    assert (code, out) == (0, b"--step\n")
+
+
+def test_with_a_directory_nobody_serves_the_step_is_in_the_ledger(
+    foil: Foil, ledger: Path, place: Path
+) -> None:
+    code, _, err = run(place, "--dir", ledger, "--", "sh", "-c", "exit 7")
+
+    assert (code, err) == (7, b"")
+    assert list((ledger / "spool").glob("*.spool")) == []
+    assert foil("verify", ledger).code == 0
+    with open_home(ledger, SystemClock(), SystemRandomness()) as home:
+        entries = [read_entry(one) for one in home.log.entries("default", 0, 9)]
+        home.follower.catch_up("default")
+        row = home.reader.run("default", str(entries[1].subject), None)
+    assert [one.type.split(".")[3] for one in entries] == ["started", "finished"]
+    assert {one.via for one in entries} == {"cli"}
+    assert row is not None
+    assert (row.kind, row.outcome, row.reason) == ("task", "failed", "exit code 7")
+
+
+def test_a_command_is_never_held_up_long_by_a_server_that_says_nothing(place: Path) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        code, out, err = run(place, "--url", url, "--", "sh", "-c", "echo hi; exit 3")
+        took = time.monotonic() - began
+
+    assert (code, out) == (3, b"hi\n")
+    assert took < 6, "two seconds, and what a busy machine adds"
+    assert err.count(b"\n") == 1
+    assert b"counterfoil push" in err
+    assert len(kept(place)) == 2
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param(["--url", "http://127.0.0.1:9"], id="nobody listens"),
+        pytest.param(["--url", "ftp://foil.example"], id="no http address"),
+        pytest.param(["--url", "http://"], id="no host"),
+        pytest.param(["--dir", "nowhere"], id="no such directory"),
+        pytest.param([], id="no ledger named"),
+    ],
+)
+def test_what_cannot_be_sent_is_kept_and_the_exit_code_stays(
+    place: Path, where: Sequence[str]
+) -> None:
+    code, out, err = run(place, *where, "--", "sh", "-c", "echo hi; exit 3")
+
+    assert (code, out) == (3, b"hi\n")
+    assert err.count(b"\n") == 1
+    assert len(kept(place)) == 2
+
+
+def test_where_nothing_can_be_kept_the_exit_code_stays(place: Path) -> None:
+    """A spool folder that cannot be made: here, because a file has its name."""
+    (place / ".counterfoil" / "spool").write_text("in the way")
+    code, _, err = run(place, "--", "sh", "-c", "exit 3")
+
+    assert code == 3
+    assert b"not recorded" in err
+    assert err.count(b"\n") == 1
+
+
+def test_that_a_long_step_began_is_spooled_while_it_runs(place: Path) -> None:
+    """If we are killed in the middle, its beginning is on record."""
+    started = start(place, "--", "sleep", "60")
+    wait_for(lambda: kept(place), "nothing is spooled")
+    os.killpg(started.pid, signal.SIGKILL)
+    started.communicate(timeout=30)
+
+    [event] = kept(place)
+    [path] = (place / ".counterfoil" / "spool").glob("*.spool")
+    spool = read_spool(path)
+    assert event["type"] == "dev.cdevents.taskrun.started.0.3.0"
+    assert (spool.ended, spool.live, spool.torn) == (False, False, None)
+
+
+def test_a_huge_command_line_and_environment_still_make_an_event(place: Path) -> None:
+    words = [f"word-{number}-" + "\x01é" * 30 for number in range(2_000)]
+    environment = {f"NAME_{number}": "v" for number in range(1_500)}
+    code, _, _ = run(place, "--", "true", *words, environment=environment)
+    started, finished = kept(place)
+
+    assert code == 0
+    for event in (started, finished):
+        parse_event(event)
+    custom = started["data"]["customData"]
+    assert custom["command_left_out"] + len(custom["command"]) == 2_001
+    assert custom["variables_left_out"] > 0
+
+
+def test_run_imports_nothing_heavy_before_the_command(place: Path) -> None:
+    """It stands in front of every step: what it loads, everybody waits for."""
+    probe = (
+        "import sys\n"
+        "from counterfoil.cli import child\n"
+        "def spawn(*words): print(*sorted(sys.modules)); raise OSError(2, 'no')\n"
+        "child._spawn = spawn\n"
+        "sys.argv = ['counterfoil', 'run', '--', 'true']\n"
+        "from counterfoil.cli import main\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe], cwd=place, env=BARE, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    loaded = set(done.stdout.split())
+
+    assert done.returncode == 127, done.stderr
+    assert "counterfoil.cli.recording" in loaded
+    heavy = {"click", "msgspec", "urllib.request", "http.client", "socket", "ssl", "subprocess",
+             "pathlib", "tempfile", "cryptography", "counterfoil.events.event"}  # fmt: skip
+    assert heavy & loaded == set()
