@@ -74,6 +74,33 @@ def parse_time(text: str) -> datetime.datetime:
     return moment
 
 
+_ENTRY = re.compile(r"\d{1,15}|\d{1,3}(?:,\d{3})+", re.ASCII)
+_LOOSE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2})(:\d{2})?)?", re.ASCII)
+
+
+def read_moment(text: str) -> int | datetime.datetime:
+    """Read what people write for a moment of a log: an entry number, or a time.
+
+    A number may have comma groups, as pages print it.  A time is RFC 3339, or a date with hours
+    and minutes in UTC, or a date alone, which means the end of that day: "as of 20 November"
+    includes what was done on it.
+
+    Raises:
+        ValueError: it is none of these.
+
+    >>> read_moment("4,711"), format_time(read_moment("2026-11-20"))
+    (4711, '2026-11-20T23:59:59.999Z')
+    >>> format_time(read_moment("2026-11-20 13:36"))
+    '2026-11-20T13:36:00.000Z'
+    """
+    if _ENTRY.fullmatch(text):
+        return int(text.replace(",", ""))
+    if loose := _LOOSE.fullmatch(text):
+        day, minute, second = loose.groups()
+        return parse_time(f"{day}T{minute}{second or ':00'}Z" if minute else f"{day}T23:59:59.999Z")
+    return parse_time(text)
+
+
 def format_time(moment: datetime.datetime) -> str:
     """Write an aware moment as RFC 3339 in UTC with milliseconds."""
     utc = moment.astimezone(datetime.UTC)

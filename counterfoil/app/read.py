@@ -39,7 +39,7 @@ from counterfoil.app.follow import Follower, signed_head
 from counterfoil.app.rows import Rows
 from counterfoil.app.search import Searcher
 from counterfoil.app.search_answers import Found
-from counterfoil.clock import Clock, format_time, parse_time
+from counterfoil.clock import Clock, format_time, parse_time, read_moment
 from counterfoil.errors import RequestError
 from counterfoil.events.entry import read_entry
 from counterfoil.events.refs import parse_ref
@@ -116,28 +116,27 @@ class Reader:
     # --- moments
 
     def position(self, project: str, moment: str) -> int:
-        """Return the entry number people mean by "4711" or by an RFC 3339 time.
+        """Return the entry number people mean by "4711" or by a time (`clock.read_moment`).
 
         A time before the first entry gives -1: nothing was known then.
 
         Raises:
             RequestError: `query_invalid`: neither, or beyond the last entry.
         """
-        size = self._size(project)
-        if moment.isascii() and moment.isdigit():
-            index = int(moment[:20])
-            if index >= size:
-                last = f"the last entry is {size - 1}" if size else "the log holds no entry yet"
-                raise RequestError("query_invalid", f"there is no entry {moment[:20]}; {last}")
-            return index
         try:
-            time = format_time(parse_time(moment))
+            wanted = read_moment(moment)
         except ValueError as error:
             raise RequestError(
                 "query_invalid",
                 f"{moment[:40]!r} is neither an entry number nor a time like 2026-11-20T12:00:00Z",
             ) from error
-        return self.position_at(project, time)
+        if isinstance(wanted, datetime.datetime):
+            return self.position_at(project, format_time(wanted))
+        size = self._size(project)
+        if wanted >= size:
+            last = f"the last entry is {size - 1}" if size else "the log holds no entry yet"
+            raise RequestError("query_invalid", f"there is no entry {wanted}; {last}")
+        return wanted
 
     def position_at(self, project: str, time: str) -> int:
         """Return the number of the last entry recorded at or before an RFC 3339 time, or -1."""
@@ -172,6 +171,17 @@ class Reader:
             where={"run": run_ref, **_given(outcome=outcome)},
         )  # fmt: skip
 
+    def last_green(self, project: str, run: RunRow, as_of: int | None = None) -> RunRow | None:
+        """Return the last run of the same name that passed and was heard of before `run`."""
+        if run.name is None or not run.entries:
+            return None
+        self._settle(project, as_of)
+        page = self._rows.page(
+            RUNS, project, as_of=as_of, cursor=None, limit=1, below=run.entries[0],
+            where={"name": run.name, "outcome": "passed"},
+        )  # fmt: skip
+        return page.rows[0] if page.rows else None
+
     def case_counts(
         self, project: str, run_refs: Sequence[str], as_of: int | None = None
     ) -> dict[str, dict[str, int]]:
@@ -194,6 +204,13 @@ class Reader:
         """Return a test, or None if it was not known."""
         self._settle(project, as_of)
         return self._rows.one(TESTS, project, ref, as_of)
+
+    def tests_of(
+        self, project: str, refs: Sequence[str], as_of: int | None = None
+    ) -> dict[str, TestRow]:
+        """Return tests by ref; those that were not known are left out."""
+        self._settle(project, as_of)
+        return self._rows.some(TESTS, project, list(refs), as_of)
 
     def changes(
         self, project: str, *, as_of: int | None = None, cursor: str | None = None,

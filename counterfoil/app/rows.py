@@ -58,7 +58,7 @@ class Rows:
     def page(
         self, projection: Projection[RowT], project: str, *, as_of: int | None,
         cursor: str | None, limit: int, order: str = "first", ascending: bool = False,
-        where: dict[str, Scalar] | None = None,
+        where: dict[str, Scalar] | None = None, below: int | None = None,
     ) -> Page[RowT]:  # fmt: skip
         """Return a part of the rows of a noun.
 
@@ -71,6 +71,7 @@ class Rows:
             order: the integer column to sort by; rows that are equal there are sorted by key.
             ascending: smallest first.
             where: index column -> value it must have.
+            below: only rows whose `order` is less than this.
 
         Raises:
             RequestError: `query_invalid`: the cursor is none of ours.
@@ -80,6 +81,8 @@ class Rows:
         wanted = [table.c.project == project, as_of_clause(table, as_of)]
         wanted += [table.c[name] == value for name, value in (where or {}).items()]
         place = table.c[order]
+        if below is not None:
+            wanted.append(place < below)
         beyond = []
         if cursor is not None:
             at, key = _read_cursor(cursor)

@@ -283,7 +283,9 @@ def _warnings(body: JSON, more: JSON) -> tuple[str, ...]:
 
 
 def _index_run(row: RunRow) -> dict[str, Scalar]:
-    return {"state": row.state, "outcome": row.outcome, "commit_ref": row.commit}
+    return {
+        "state": row.state, "outcome": row.outcome, "commit_ref": row.commit, "name": row.name,
+    }  # fmt: skip
 
 
 def touches_case(recorded: Recorded) -> tuple[str, ...]:
@@ -372,11 +374,11 @@ def _index_case(row: CaseRow) -> dict[str, Scalar]:
 RUNS = Projection(
     noun="runs",
     row=RunRow,
-    columns={"state": "text", "outcome": "text", "commit_ref": "text"},
+    columns={"state": "text", "outcome": "text", "commit_ref": "text", "name": "text"},
     touches=touches_run,
     fold=fold_run,
     index=_index_run,
-    indexed=("commit_ref",),
+    indexed=("commit_ref", "state", "name"),
 )
 CASES = Projection(
     noun="cases",

@@ -5,14 +5,17 @@ from functools import cache
 
 from counterfoil.app.answers import ActorView, Page
 from counterfoil.projections.base import At, Piece
+from counterfoil.projections.changed import Differs, GapChange, RunChange, TraceChange, Turned
 from counterfoil.projections.releases import Delivery
-from counterfoil.web.pages import entry, log, now, releases, runs
+from counterfoil.web.pages import changed, entry, log, now, releases, runs
+from counterfoil.web.pages import tests as test_pages
 from counterfoil.web.pages.parts import Links
 from counterfoil.web.pages.render import html
 from tests.web_pages import sample
 
 # What a sender might put into any text: markup, script, an attribute's end, direction control.
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>\u202egpj.exe\x00{{ 7*7 }}"
+EMPTY_CHANGE = TraceChange(steps=(), opened=(), closed=(), reworded=(), still=0)
 SIGN_IN = ("needed", "confirm", "over", "nowhere")
 
 
@@ -32,6 +35,17 @@ def _full(links: Links) -> dict[str, str]:
         "release": html("release.html", theme="", frame=sample.frame("/releases", as_of),
                         view=releases.build_release(sample.RELEASE, sample.TRACE, sample.BY_ENTRY,
                                                     *at)),
+        "test": html("test.html", theme="", frame=sample.frame("/runs", as_of),
+                     view=test_pages.build_test(sample.TEST, *at)),
+        **{
+            name: html("changed.html", theme="", frame=sample.frame("/runs", as_of, about=found.ref),
+                       view=changed.build_changed(found, "", lines, links, sample.NOW))
+            for name, found, lines in (
+                ("changed run", sample.RUN_CHANGED, {}),
+                ("changed release", sample.TRACE_CHANGED, sample.BY_ENTRY),
+                ("changed tests", sample.TESTS_CHANGED, {n.index: n for n in sample.LINES}),
+            )
+        },
         "entry": entry_page(links=links),
         "log": html("log.html", theme="", frame=sample.frame("/log", as_of),
                     view=log.build_log(sample.LINES, sample.HEALTH, sample.SOURCES,
@@ -77,6 +91,14 @@ def empty() -> dict[str, str]:
                                                None, *at)),
         "releases": made("releases.html", releases.build_releases(Page((), None, 0), *at)),
         "release": made("release.html", releases.build_release(bare, nothing, {}, *at)),
+        "test": made("test.html", test_pages.build_test(type(sample.TEST)(ref="test:t"), *at)),
+        **{
+            f"changed {name}": made("changed.html", changed.build_changed(
+                dataclasses.replace(found, run=None, trace=found.trace and EMPTY_CHANGE, tests=()),
+                "", {}, sample.LINKS, sample.NOW))
+            for name, found in (("run", sample.RUN_CHANGED), ("release", sample.TRACE_CHANGED),
+                                ("tests", sample.TESTS_CHANGED))
+        },
         "log": made("log.html", log.build_log((), sample.EMPTY_HEALTH, (), sample.SIGNER.vkey,
                                               before=None, public_url="http://localhost:8000",
                                               links=sample.LINKS, now=sample.NOW)),
@@ -134,10 +156,31 @@ def hostile() -> dict[str, str]:
         return html(template, theme="", frame=sample.frame(), view=view)
 
     counted = runs.counts_of(run, {})
+    evil_test = type(sample.TEST)(
+        ref=f"test:{evil}", name=evil, outcome=evil, colour=evil, problems=((7, evil),),
+        runs=(type(sample.TEST.runs[0])(f"run:{evil}", evil, 2, At(7, evil, "actor:x")),),
+    )  # fmt: skip
+    turned = Turned(test=f"test:{evil}", name=evil, before=evil, after=evil, before_entry=1,
+                    after_entry=2)  # fmt: skip
+    evil_change = dataclasses.replace(
+        sample.RUN_CHANGED, ref=f"run:{evil}",
+        run=RunChange(before=f"run:{evil}", after=f"run:{evil}", turned=(turned,),
+                      added=(turned,), gone=(turned,), same=0, cut=False,
+                      differs=(Differs(what=evil, before=f"commit:{evil}", after=evil),)),
+    )  # fmt: skip
+    both = GapChange(before=trace.gaps[0], after=trace.gaps[0])
+    evil_gaps = TraceChange(steps=trace.steps, opened=(both,), closed=(both,), reworded=(both,),
+                            still=0)  # fmt: skip
     return {
         "now": made("now.html", now.build_now(board, *at)),
         "runs": made("runs.html", runs.build_runs(Page((run,), evil, 1), {}, *at)),
         "run": made("run.html", runs.build_run(run, counted, cases, evil, *at)),
+        "test": made("test.html", test_pages.build_test(evil_test, *at)),
+        "changed run": made("changed.html", changed.build_changed(
+            evil_change, evil, {}, sample.LINKS, sample.NOW)),
+        "changed release": made("changed.html", changed.build_changed(
+            dataclasses.replace(evil_change, ref=f"release:{evil}", run=None, trace=evil_gaps),
+            evil, {each.index: each for each in lines}, sample.LINKS, sample.NOW)),
         "releases": made("releases.html", releases.build_releases(Page((release,), evil, 1), *at)),
         "release": made("release.html", releases.build_release(release, trace, {}, *at)),
         "entry": made("entry.html", entry.build_entry(opened, sample.SIGNER.vkey, 4712,

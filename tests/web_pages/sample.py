@@ -21,11 +21,13 @@ from counterfoil.app.answers import (
     TestRow,
     Trace,
 )
+from counterfoil.app.changed import Changed
 from counterfoil.clock import parse_time
 from counterfoil.events.entry import Entry, write_entry
 from counterfoil.events.event import BlobName
 from counterfoil.events.refs import Named
 from counterfoil.projections.base import Approval, At, Piece
+from counterfoil.projections.changed import Differs, GapChange, RunChange, TraceChange, Turned
 from counterfoil.projections.environments import Deployed
 from counterfoil.projections.releases import Delivery
 from counterfoil.projections.tests import TestRun
@@ -141,6 +143,36 @@ RED = Page(
     None, 1,
 )  # fmt: skip
 
+TEST = TestRow(
+    ref="test:tests/integration/test_refund.py::test_partial_refund_keeps_vat",
+    entries=(4118, 4566), name="test_partial_refund_keeps_vat", outcome="failed", colour="red",
+    since=At(4118, "2026-11-17T09:14:00Z"), last_red=at(4566, "12:31:00"), flaky=True, count=14,
+    last_green=At(4100, "2026-11-17T08:02:00Z"),
+    runs=tuple(
+        TestRun(f"run:acme/shop/{1865 + n}", outcome, 1 + (outcome == "error"),
+                At(4100 + 30 * n, f"2026-11-{17 + n // 4:02}T09:14:00Z", "actor:ci"))
+        for n, outcome in enumerate(("passed", "passed", "failed", "skipped", "error", "passed",
+                                     "failed", "cancelled", "failed"))
+    ),
+)  # fmt: skip
+TURNED = tuple(
+    Turned(test=f"test:t::test_{n}", name=f"test_{n}", before=before, after=after,
+           before_entry=None if before is None else 4100 + n,
+           after_entry=None if after is None else 4550 + n)
+    for n, (before, after) in enumerate([("passed", "failed"), ("failed", "passed"),
+                                         (None, "passed"), ("passed", None)])
+)  # fmt: skip
+RUN_CHANGED = Changed(
+    ref="run:acme/shop/1879", as_of=4711, since=None, trace=None, tests=(),
+    run=RunChange(
+        before="run:acme/shop/1871", after="run:acme/shop/1879", turned=TURNED[:2],
+        added=TURNED[2:3], gone=TURNED[3:], same=82, cut=True,
+        differs=(Differs(what="commit", before="commit:acme/shop@7be01c2",
+                         after="commit:acme/shop@9fceb02aa17b3355"),
+                 Differs(what="environment", before=None, after="env:qa")),
+    ),
+)  # fmt: skip
+
 RELEASE = ReleaseRow(
     ref="release:shop@1.4.2", entries=(4521, 4641), name="shop", version="1.4.2",
     title="Round VAT per line", state="published", author="actor:lead",
@@ -206,6 +238,16 @@ TRACE = Trace(
     ref=RELEASE.ref, known=True, steps=STEPS, gaps=GAPS,
     refs=("commit:acme/shop@9fceb02aa17b3355", "change:acme/shop#318"), cut=False,
 )  # fmt: skip
+
+TRACE_CHANGED = Changed(
+    ref=RELEASE.ref, as_of=4711, since=4540, run=None, tests=(),
+    trace=TraceChange(
+        steps=STEPS[-4:], opened=(GapChange(before=None, after=GAPS[1]),),
+        closed=(GapChange(before=GAPS[0], after=None),),
+        reworded=(GapChange(before=GAPS[1], after=GAPS[0]),), still=1,
+    ),
+)  # fmt: skip
+TESTS_CHANGED = Changed(ref="", as_of=4711, since=4700, run=None, trace=None, tests=TURNED[:2])
 
 ENVIRONMENT = EnvironmentRow(
     ref="env:production", entries=(4641,), name="production", production=True,
@@ -281,16 +323,19 @@ EMPTY_BOARD = Board(
 )  # fmt: skip
 
 
-def frame(path: str = "/", as_of: int | None = None, *, empty: bool = False) -> Frame:
+def frame(
+    path: str = "/", as_of: int | None = None, *, empty: bool = False, about: str = ""
+) -> Frame:
     """Return the frame of a page of the story."""
     return build_frame(
-        place=Place(path, (), ""),
+        place=Place(path, (), "", about),
         links=Links("default", as_of),
         handle="qa-lead",
         csrf="c" * 16,
         active=path,
         health=EMPTY_HEALTH if empty else HEALTH,
         activity=EMPTY_ACTIVITY if empty else ACTIVITY,
+        running=0 if empty else 3,
         shown_time=None if empty else "2026-11-20T14:03:22.400Z",
         now=NOW,
     )

@@ -173,12 +173,21 @@ def test_links_in_the_past_keep_the_moment(page: str) -> None:
     """All but the ways back to now, the choice of colours, and files that have no moment."""
     free = ("/theme", "/static/", "/log/", "/sign-out", "#")
     links = {link["href"] for link in Tree(page).all("a") if not link["href"].startswith(free)}
-    back = re.search(r'<a class="btn small" href="([^"]*)">Back to now</a>', page)
-    assert back is not None
-    assert "as_of" not in back[1]
+    ways = re.findall(r'href="([^"]*)">(?:Back to|Compare with) now</a>', page)
+    assert len(ways) == 2
+    assert not any("as_of" in way for way in ways)
     loose = {link for link in links if "as_of=" not in link}
-    assert loose - {html_module.unescape(back[1])} <= {"/v1/entries/4588/receipt"}
+    assert loose - {html_module.unescape(way) for way in ways} <= {
+        "/v1/entries/4588/receipt", "/v1/prove?entry=4588",
+    }  # fmt: skip
     assert links - loose
+
+
+@pytest.mark.parametrize("page", gallery.past().values(), ids=gallery.past().keys())
+def test_nothing_can_be_written_from_the_past(page: str) -> None:
+    """Whoever signs or assigns must see what is known now."""
+    forms = [form for form in Tree(page).all("form") if form.get("method", "get") == "post"]
+    assert {form["action"] for form in forms} == {"/sign-out"}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

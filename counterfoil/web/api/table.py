@@ -4,6 +4,7 @@ from typing import Final
 
 from counterfoil.web.api import (
     blobs,
+    changed,
     changes,
     deployments,
     entries,
@@ -33,6 +34,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *releases.ROUTES,
     *deployments.ROUTES,
     *trace.ROUTES,
+    *changed.ROUTES,
     *prove.ROUTES,
     *live.ROUTES,
     *log.ROUTES,

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.web.context import Context
+from counterfoil.web.pages.changed import changed_page
 from counterfoil.web.pages.doors import error_page, theme_page
 from counterfoil.web.pages.entry import entry_page
 from counterfoil.web.pages.files import file_image, file_page
@@ -20,6 +21,7 @@ from counterfoil.web.pages.now import now_page
 from counterfoil.web.pages.releases import release_page, releases_page
 from counterfoil.web.pages.render import render
 from counterfoil.web.pages.runs import run_page, runs_page
+from counterfoil.web.pages.tests import test_page
 
 __all__ = ["ROUTES", "Context", "PageRoute", "error_page", "render"]
 
@@ -37,6 +39,8 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/", now_page),
     PageRoute("/runs", runs_page),
     PageRoute("/run", run_page),
+    PageRoute("/test", test_page),
+    PageRoute("/changed", changed_page),
     PageRoute("/releases", releases_page),
     PageRoute("/release", release_page),
     PageRoute("/log", log_page),

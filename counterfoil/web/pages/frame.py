@@ -1,12 +1,10 @@
 """What stands around every page: header, side list, as-of bar.
 
-`frame_of` reads; `build_frame` is pure.  The as-of bar is quiet now and plum in the past, where
-every link keeps the moment and later entries are counted as hidden.
+`frame_of` reads; `build_frame` is pure.
 """
 
 import datetime
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,10 +13,10 @@ from starlette.requests import Request
 from counterfoil.app.answers import Activity, Health
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
-from counterfoil.web.pages.parts import DEFAULT_PROJECT, Bar, Links, bars
+from counterfoil.web.pages.asof import AsOf, as_of_bar
+from counterfoil.web.pages.parts import DEFAULT_PROJECT, Links
 from counterfoil.web.pages.render import theme_of
 
-RULER_BUCKETS: Final = 168
 # name, path, key after `g`, stands after the rule; only pages that exist.
 _PAGES: Final = (
     ("Now", "/", "gn", False),
@@ -41,35 +39,6 @@ class NavItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruler:
-    """Entries over time; `entries` holds the last entry of each bucket for the pointer."""
-
-    width: float
-    height: float
-    bars: tuple[Bar, ...]
-    first: str
-    last: str
-    spoken: str
-    entries: str
-
-
-@dataclass(frozen=True, slots=True)
-class AsOf:
-    """The as-of bar.  `index` is the newest entry the page knows, -1 in an empty log."""
-
-    index: int
-    past: bool
-    words: str
-    hidden: str
-    ruler: Ruler | None
-    earlier_href: str
-    earlier_words: str
-    later_href: str
-    later_words: str
-    now_href: str
-
-
-@dataclass(frozen=True, slots=True)
 class Frame:
     """The frame of one page."""
 
@@ -84,16 +53,21 @@ class Frame:
     home_href: str
     live_href: str
     live_headers: str
+    behind: bool
     themes: tuple[NavItem, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page is: its path, its query without the moment, and the theme in use."""
+    """Where a page is: its path, its query without the moment, and the theme in use.
+
+    `about` is the ref of the run or release the page shows: what "changed since" is asked of.
+    """
 
     path: str
     query: tuple[tuple[str, str], ...]
     theme: str
+    about: str = ""
 
 
 def now_of(context: Context) -> datetime.datetime:
@@ -115,20 +89,31 @@ def links_of(context: Context) -> Links:
     return Links(context.project, context.as_of)
 
 
-def frame_of(request: Request, context: Context, active: str) -> Frame:
-    """Read what the frame shows and build it; `active` is the path of the side list's entry."""
+def frame_of(request: Request, context: Context, active: str, about: str = "") -> Frame:
+    """Read what the frame shows and build it.
+
+    Call it before the page reads its own rows: the stream goes on from the entry the frame
+    knows, so what is recorded in between is told again, and never missed.
+
+    Args:
+        request: where the page is.
+        context: whose project, and as of when.
+        active: path of the side list's entry the page belongs to.
+        about: the ref of the run or release the page shows, if it shows one.
+    """
     reader = context.home.reader
     health = reader.health(context.project)
     newest = reader.log_lines(context.project, as_of=context.as_of, limit=1)
     query = tuple((k, v) for k, v in request.query_params.multi_items() if k != "as_of")
     return build_frame(
-        place=Place(request.url.path, query, theme_of(request)),
+        place=Place(request.url.path, query, theme_of(request), about),
         links=links_of(context),
         handle=context.credential.handle,
         csrf=context.csrf,
         active=active,
         health=health,
         activity=reader.activity(context.project),
+        running=reader.runs(context.project, as_of=context.as_of, limit=1, state="running").total,
         shown_time=newest[0].recordedtime if newest else None,
         now=now_of(context),
     )
@@ -143,6 +128,7 @@ def build_frame(
     active: str,
     health: Health,
     activity: Activity,
+    running: int,
     shown_time: str | None,
     now: datetime.datetime,
 ) -> Frame:
@@ -156,6 +142,7 @@ def build_frame(
         active: path of the side list's entry the page belongs to.
         health: of the log, now.
         activity: of the whole log.
+        running: how many runs are going, which the side list says.
         shown_time: recorded time of the newest entry shown, None when none is.
         now: the present moment.
     """
@@ -165,21 +152,23 @@ def build_frame(
         return links.at(at).to(place.path, **{k: v for k, v in query.items() if k != "project"})
 
     newest = health.size - 1
+    counts = {"/runs": f"{words.number(running)} running"} if running else {}
     return Frame(
         project=links.project,
         handle=handle,
         csrf=csrf,
         nav=tuple(
-            NavItem(name, links.to(path), path == active, ruled, key, "")
+            NavItem(name, links.to(path), path == active, ruled, key, counts.get(path, ""))
             for name, path, key, ruled in _PAGES
         ),
-        asof=_as_of(links.as_of, newest, shown_time, activity, here, now),
+        asof=as_of_bar(links, newest, shown_time, activity, here, now, place.about),
         path=place.path,
         kept=tuple((k, v) for k, v in place.query),
         here=here(links.as_of),
         home_href=links.to("/"),
-        live_href=f"/v1/live?project={links.project}",
+        live_href=f"/v1/live?as=size&project={links.project}",
         live_headers=json.dumps({"Last-Event-ID": str(newest)} if newest >= 0 else {}),
+        behind=health.followed < health.size and health.stopped is None,
         themes=tuple(
             NavItem(
                 text,
@@ -191,58 +180,4 @@ def build_frame(
             )
             for text, choice in (("as the system", ""), ("light", "light"), ("dark", "dark"))
         ),
-    )
-
-
-def _as_of(
-    as_of: int | None,
-    newest: int,
-    shown_time: str | None,
-    activity: Activity,
-    here: Callable[[int | None], str],
-    now: datetime.datetime,
-) -> AsOf:
-    shown = newest if as_of is None else min(as_of, newest)
-    if shown < 0:
-        said = "the start, no entry yet"
-    else:
-        said = f"entry {words.number(shown)} · {words.when(shown_time or '', now)}"
-    later = newest - shown
-    return AsOf(
-        index=shown,
-        past=as_of is not None,
-        words=said,
-        hidden=f"{words.count(later, 'later entry is', 'later entries are')} hidden"
-        if later
-        else "no later entry is hidden",
-        ruler=_ruler(activity, shown),
-        earlier_href=here(shown - 1) if shown > 0 else "",
-        earlier_words=f"entry {words.number(max(shown - 1, 0))}",
-        later_href=here(shown + 1) if as_of is not None and later else "",
-        later_words=f"entry {words.number(shown + 1)}",
-        now_href=here(None),
-    )
-
-
-def _ruler(activity: Activity, shown: int) -> Ruler | None:
-    """Draw the log's activity; None in a log without entries."""
-    start, end = words.moment(activity.start or ""), words.moment(activity.end or "")
-    if start is None or end is None or not activity.counts:
-        return None
-    # A young log is drawn on a whole week, so that its first hour is not a wall.
-    before = max(0, RULER_BUCKETS - len(activity.counts))
-    start -= datetime.timedelta(seconds=before * activity.bucket_s)
-    firsts = (0,) * before + activity.firsts
-    counts = (0,) * before + activity.counts
-    drawn = bars(counts, later=lambda place: firsts[place] > shown)
-    total = words.count(sum(counts), "entry", "entries")
-    lasts = [first + n - 1 for first, n in zip(firsts, counts, strict=True)]
-    return Ruler(
-        width=drawn.width,
-        height=drawn.height,
-        bars=drawn.bars,
-        first=words.day(start),
-        last=words.day(end),
-        spoken=f"{total} from {words.day(start)} to {words.day(end)}",
-        entries=" ".join(str(max(0, last)) for last in lasts),
     )

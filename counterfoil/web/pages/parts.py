@@ -15,6 +15,8 @@ from counterfoil.web.pages import words
 
 DEFAULT_PROJECT: Final = "default"
 GAP_MARKS_MAX: Final = 3
+# Kinds of refs that have a page of their own, at /KIND?ref=.
+PAGED_KINDS: Final = frozenset({"run", "test", "release"})
 LATE_S: Final = 60.0
 # How an address says "before the first entry": entry numbers begin at 0.
 BEFORE_ALL: Final = "1970-01-01T00:00:00Z"
@@ -34,13 +36,18 @@ class Links:
 
     def to(self, path: str, **query: str | int | None) -> str:
         """Return `path` with a query, this project and this moment; None leaves a word out."""
+        pairs = self.pairs(**query)
+        safe = urllib.parse.urlencode(pairs, safe=":/@", quote_via=urllib.parse.quote)
+        return f"{path}?{safe}" if safe else path
+
+    def pairs(self, **query: str | int | None) -> tuple[tuple[str, str], ...]:
+        """Return the same query as names and values: what a form sends along."""
         pairs: dict[str, str] = {k: str(v) for k, v in query.items() if v is not None}
         if self.project != DEFAULT_PROJECT:
             pairs["project"] = self.project
         if self.as_of is not None:
             pairs.setdefault("as_of", str(self.as_of) if self.as_of >= 0 else BEFORE_ALL)
-        safe = urllib.parse.urlencode(pairs, safe=":/@", quote_via=urllib.parse.quote)
-        return f"{path}?{safe}" if safe else path
+        return tuple(pairs.items())
 
     def at(self, as_of: int | None) -> "Links":
         """Return the links of the same project at another moment."""
@@ -53,7 +60,7 @@ class Links:
     def ref(self, ref: str) -> str | None:
         """Return the page about a ref, or None when there is none of its kind."""
         kind = ref.partition(":")[0]
-        return self.to(f"/{kind}", ref=ref) if kind in {"run", "release"} else None
+        return self.to(f"/{kind}", ref=ref) if kind in PAGED_KINDS else None
 
 
 @dataclass(frozen=True, slots=True)
