@@ -29,7 +29,12 @@ _COMMAND_BYTES = 12_288
 _VARIABLES_BYTES = 20_480
 _FILES_BYTES = 10_240
 _TEXT_MAX = 2_000
-_RUN = re.compile(r"run:[!-~]{1,300}")
+TRIGGERED_BY = "triggered-by"
+
+# What the environment says becomes a ref only in a form that cannot be refused later.
+_RUN = re.compile(r"run:[!-~]{0,299}[!-.0-~]")
+_COMMIT = re.compile(r"commit:[A-Za-z0-9][\w.-]*(?:/[\w.-]+)+@[0-9a-f]{40,64}", re.ASCII)
+_ACTOR = re.compile(r"actor:[A-Za-z0-9.-]+:[\w.\[\]-]{1,100}", re.ASCII)
 _CHUNK_BYTES = 1 << 20
 
 
@@ -64,7 +69,9 @@ class Step:
         self.name = clean(name)[:100] or "step"
         self.words = words
         self.variables = variables
-        self.refs = [*refs, *_around(variables)]
+        said = any(ref.startswith("commit:") for ref, _ in refs)
+        around = _around(variables)
+        self.refs = [*refs, *(one for one in around if not (said and one[0].startswith("commit:")))]
         self.inputs = inputs
         self.started = started
         self.account = account_of(variables)
@@ -190,14 +197,22 @@ def machine_id() -> str:
 def account_of(variables: Mapping[str, str]) -> tuple[str, str]:
     """Return (authtype, authid) of whoever runs things here, as far as the environment tells.
 
-    It is a claim: an environment can say anything.
+    It is a claim: an environment can say anything.  In CI it is the workflow; who set that off is
+    named beside it.
     """
-    if variables.get("GITHUB_ACTIONS") == "true" and (who := variables.get("GITHUB_ACTOR")):
-        return "user", f"github.com:{clean(who)[:150]}"
-    if variables.get("GITLAB_CI") == "true" and (who := variables.get("GITLAB_USER_LOGIN")):
+    if variables.get("GITHUB_ACTIONS") == "true" and variables.get("GITHUB_REPOSITORY"):
+        workflow = variables.get("GITHUB_WORKFLOW_REF", "").partition("@")[0]
+        whole = f"{_github_host(variables)}:{workflow or variables['GITHUB_REPOSITORY']}"
+        return "service_account", clean(whole)[:400]
+    if variables.get("GITLAB_CI") and (project := variables.get("CI_PROJECT_PATH")):
         host = variables.get("CI_SERVER_HOST", "gitlab.com")
-        return "user", f"{clean(host)[:100]}:{clean(who)[:90]}"
+        return "service_account", clean(f"{host}:{project}")[:400]
     return "user", f"local:{_user()}"
+
+
+def _github_host(variables: Mapping[str, str]) -> str:
+    server = variables.get("GITHUB_SERVER_URL", "")
+    return server.partition("://")[2].partition("/")[0] or "github.com"
 
 
 def _user() -> str:
@@ -212,15 +227,23 @@ def _user() -> str:
 def _around(variables: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the run this step belongs to and the commit it ran on, as the environment tells."""
     found: list[tuple[str, str]] = []
-    parent = variables.get(PARENT_VARIABLE, "")
+    parent, commit, actor = variables.get(PARENT_VARIABLE, ""), "", ""
     if variables.get("GITHUB_ACTIONS") == "true":
         repository = variables.get("GITHUB_REPOSITORY", "")
         parent = parent or f"run:{repository}/{variables.get('GITHUB_RUN_ID', '')}"
         commit = f"commit:{repository}@{variables.get('GITHUB_SHA', '')}"
-        if re.fullmatch(r"commit:[\w.-]+/[\w.-]+@[0-9a-f]{40}", commit, re.ASCII):
-            found.append((commit, "input"))
+        actor = f"actor:{_github_host(variables)}:{variables.get('GITHUB_ACTOR', '')}"
+    elif variables.get("GITLAB_CI"):
+        host, project = variables.get("CI_SERVER_HOST", ""), variables.get("CI_PROJECT_PATH", "")
+        parent = parent or f"run:{project}/{variables.get('CI_PIPELINE_ID', '')}"
+        commit = f"commit:{host}/{project}@{variables.get('CI_COMMIT_SHA', '')}"
+        actor = f"actor:{host}:{variables.get('GITLAB_USER_LOGIN', '')}"
+    if _COMMIT.fullmatch(commit):
+        found.append((commit, "input"))
     if _RUN.fullmatch(parent):
         found.append((parent, "part-of"))
+    if _ACTOR.fullmatch(actor):
+        found.append((actor, TRIGGERED_BY))
     return found
 
 
