@@ -116,6 +116,7 @@ class ReleaseView:
     problems: tuple[Oddity, ...]
     href: str
     json_href: str
+    prove_href: str
     entries: int
 
 
@@ -228,6 +229,7 @@ def build_release(
         problems=oddities(row.problems, links),
         href=links.to("/release", ref=row.ref),
         json_href=links.to("/v1/trace", ref=row.ref),
+        prove_href=links.to("/v1/prove", ref=row.ref),
         entries=len({step.entry for step in trace.steps}),
     )  # fmt: skip
 
