@@ -12,11 +12,13 @@ import click
 
 from counterfoil.cli import output
 from counterfoil.cli.recording import spool_folder
+from counterfoil.cli.target import open_target
 from counterfoil.client.http import BATCH_CONTENT_TYPE, Client
-from counterfoil.client.push import REFUSED, Deliver, PushResult
+from counterfoil.client.kept_reports import kept_reports, read_report
+from counterfoil.client.push import REFUSED, Deliver, PushResult, Refused
 from counterfoil.client.push import push as push_folder
 from counterfoil.client.spool import Header, check_origin
-from counterfoil.errors import RequestError, UnavailableError
+from counterfoil.errors import EvidenceError, RequestError, UnavailableError
 
 LOCK_WAIT_S = 5.0
 
@@ -36,6 +38,9 @@ def push(*, folder: Path | None, directory: Path | None, url: str | None, as_jso
         raise RequestError("dir_missing", f"{folder} does not exist; name a spool folder")
     with _taker(directory, url) as deliver:
         result = push_folder(where, deliver, wait_s=LOCK_WAIT_S)
+    if result.stopped is None:
+        _push_reports(where, directory, url, result)
+    result.waiting += len(kept_reports(where))
     if as_json:
         output.show_json(_shown(where, result))
     else:
@@ -94,6 +99,31 @@ class _Sender:
         return entries
 
 
+def _push_reports(
+    folder: Path, directory: Path | None, url: str | None, result: PushResult
+) -> None:
+    """Send the reports `run` has kept; one that is refused goes into `refused/` whole."""
+    for path in kept_reports(folder):
+        try:
+            project, query, content = read_report(path)
+            with open_target(directory, url, project) as target:
+                target.report(content, query)
+        except RequestError as error:
+            if not error.code.startswith("report_"):
+                result.stuck[path.name] = error
+                continue
+            refused = folder / REFUSED
+            refused.mkdir(mode=0o700, exist_ok=True)
+            path.rename(refused / path.name)
+            result.refused.append(Refused(path.name, error.code, error.message))
+        except (UnavailableError, EvidenceError) as error:
+            result.stopped = error
+            return
+        else:
+            path.unlink()
+            result.reports += 1
+
+
 def _shown(folder: Path, result: PushResult) -> dict[str, Any]:
     stuck = {name: {"code": why.code, "detail": why.message} for name, why in result.stuck.items()}
     stopped = result.stopped
@@ -102,6 +132,7 @@ def _shown(folder: Path, result: PushResult) -> dict[str, Any]:
         "recorded": result.recorded,
         "duplicate": result.duplicate,
         "refused": [dataclasses.asdict(one) for one in result.refused],
+        "reports": result.reports,
         "lost_runs": result.lost,
         "dropped": result.dropped,
         "waiting": result.waiting,
@@ -112,13 +143,15 @@ def _shown(folder: Path, result: PushResult) -> dict[str, Any]:
 
 
 def _say(folder: Path, result: PushResult) -> None:
-    taken = result.recorded + result.duplicate
+    taken = result.recorded + result.duplicate + result.reports
     if not (taken or result.refused or result.torn or result.stuck or result.stopped):
         click.echo(output.plain(f"nothing to send in {folder}"))
         return
     words = f"{result.recorded} recorded"
     if result.duplicate:
         words += f", {result.duplicate} recorded before"
+    if result.reports:
+        words += f", {result.reports} test reports"
     if result.lost:
         words += f", {result.lost} of them because a run never said how it ended"
     click.echo(output.plain(f"{folder}: {words}"))
@@ -141,10 +174,11 @@ def _warn(text: str) -> None:
 
 
 def _exit(result: PushResult) -> int:
+    taken = result.recorded + result.duplicate + result.reports
     if result.stopped is not None:
         return output.exit_code(result.stopped)
     if result.refused or result.torn:
         return output.PARTLY
     if result.stuck:
-        return output.PARTLY if result.recorded or result.duplicate else output.NOTHING
+        return output.PARTLY if taken else output.NOTHING
     return output.YES

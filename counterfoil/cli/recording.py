@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from counterfoil.cli.child import Ended
+from counterfoil.cli.step_reports import StepReports, WrittenReport
 
 if TYPE_CHECKING:
     from counterfoil.client.redact import Redactor
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from counterfoil.client.step import Step
 
 DELIVERY_S = 2.0
+REPORT_S = 10.0  # of a server that has just answered
 BATCH = "application/cloudevents-batch+json"
 
 Options = dict[str, list[str]]
@@ -51,6 +53,8 @@ class Recording:
         self._project = self._named("--project", "COUNTERFOIL_PROJECT") or "default"
         self._folder = spool_folder(self._directory)
         self._inputs = self._digests("--input")
+        self._reports = StepReports(options.get("--report", []), self.run)
+        self._server: tuple[str, str] | None = None  # the one that took the events
         self._events: list[bytes] = []
         self._writer: SpoolWriter | None = None
 
@@ -78,6 +82,7 @@ class Recording:
             signal=ended.signal,
             failure=ended.failure,
             outputs=self._digests("--output"),
+            reports=[report.run for report in self._reports],
         )
         spooled = self._writer is not None
         if spooled:
@@ -88,11 +93,16 @@ class Recording:
             if not spooled:
                 self._spool([*self._events, last])
             self._close()
-            where = f"--dir {self._directory}" if self._directory else f"--spool {self._folder}"
-            say(
-                f"{why}; the step is kept in {self._folder}, send it with: counterfoil push {where}"
-            )
+            for report in self._reports:
+                self._keep(report)
+            self._say_kept(str(why), "the step")
             return
+        for report in self._reports:
+            try:
+                self._send_report(report)
+            except Unsent as why:
+                self._keep(report)
+                self._say_kept(str(why), report.path)
         if self._writer is not None:
             self._close()
             from counterfoil.client.push import forget  # noqa: PLC0415  few steps come here
@@ -181,25 +191,81 @@ class Recording:
             raise Unsent(f"{error.message} [{error.code}]") from error
 
     def _post(self, url: str, token: str, events: Sequence[bytes]) -> None:
-        """Post the events, for `DELIVERY_S` at most whatever the network does.
+        """Post the events, for `DELIVERY_S` at most.
 
         Raises:
             Unsent: not answered with 201 in that time.
         """
-        import threading  # noqa: PLC0415  see the class
-
-        result: list[str] = []
-
-        def post() -> None:
-            result.append(_post_batch(url, token, self._project, events))
-
-        # A thread that is left behind: looking up a name cannot be told to hurry.
-        thread = threading.Thread(target=post, name="counterfoil-delivery", daemon=True)
-        thread.start()
-        thread.join(DELIVERY_S)
-        why = result[0] if result else f"no answer from {url} within {DELIVERY_S:g} s"
+        body = b"[" + b",".join(events) + b"]"
+        sent = ("/v1/events", {"project": self._project}, body, BATCH)
+        _, why = _within(DELIVERY_S, url, token, sent)
         if why:
             raise Unsent(why)
+        self._server = (url, token)
+
+    def _query(self, report: WrittenReport) -> dict[str, str]:
+        """Return what is said of a report beside its bytes."""
+        query = {"run": report.run, "name": os.path.basename(report.path)[:200]}  # noqa: PTH119  light
+        for ref, role in self._refs:
+            if (ref[:7], role) == ("commit:", "input"):
+                query["commit"] = ref
+            elif (ref[:4], role) == ("env:", "environment"):
+                query["environment"] = ref[4:204]
+        return query
+
+    def _send_report(self, report: WrittenReport) -> None:
+        """Record a report where the events went; one that is refused is said to be, and left.
+
+        Raises:
+            Unsent: nobody answered.
+        """
+        try:
+            content = report.read()
+        except OSError as error:
+            say(f"{report.path} is not recorded: {error.strerror}")
+            return
+        if self._server is not None:
+            url, token = self._server
+            query = {"project": self._project, **self._query(report)}
+            sent = ("/v1/reports", query, content, "application/xml")
+            status, why = _within(REPORT_S, url, token, sent)
+            if status is None or status >= 500:
+                raise Unsent(why)
+        else:
+            why = self._report_here(content, self._query(report))
+        if why:
+            say(f"{report.path} is not recorded: {why}")
+
+    def _report_here(self, content: bytes, query: Mapping[str, str]) -> str:
+        from pathlib import Path  # noqa: PLC0415  see the class
+
+        from counterfoil.app.local import open_local  # noqa: PLC0415  it has taken the events
+        from counterfoil.errors import RequestError, UnavailableError  # noqa: PLC0415  light
+
+        try:
+            with open_local(Path(self._directory), self._project) as ledger:
+                ledger.report(content, query)
+        except RequestError as error:
+            return f"{error.message} [{error.code}]"
+        except UnavailableError as error:
+            raise Unsent(f"{error.message} [{error.code}]") from error
+        return ""
+
+    def _keep(self, report: WrittenReport) -> None:
+        from pathlib import Path  # noqa: PLC0415  see the class
+
+        from counterfoil.client.kept_reports import keep_report  # noqa: PLC0415  the same
+        from counterfoil.errors import UnavailableError  # noqa: PLC0415  light
+
+        name = report.run.rpartition("/")[2]
+        try:
+            keep_report(Path(self._folder), name, report.read(), self._project, self._query(report))
+        except (OSError, UnavailableError) as error:
+            say(f"{report.path} is not recorded: {error}")
+
+    def _say_kept(self, why: str, what: str) -> None:
+        where = f"--dir {self._directory}" if self._directory else f"--spool {self._folder}"
+        say(f"{why}; {what} is kept in {self._folder}, send it with: counterfoil push {where}")
 
     def _spool(self, events: Sequence[bytes]) -> None:
         from pathlib import Path  # noqa: PLC0415  see the class
@@ -235,26 +301,47 @@ def say(text: str) -> None:
         pass  # nobody listens any more; the exit code is the command's all the same
 
 
-def _post_batch(url: str, token: str, project: str, events: Sequence[bytes]) -> str:
-    """Return why a batch was not recorded, "" if it was."""
-    from counterfoil.client.post import post  # noqa: PLC0415  see the module
+Sent = tuple[str, Mapping[str, str], bytes, str]  # path, query, body, content type
 
-    body = b"[" + b",".join(events) + b"]"
-    try:
-        status, answer = post(
-            url, "/v1/events", {"project": project}, body,
-            content_type=BATCH, token=token, timeout_s=DELIVERY_S,
-        )  # fmt: skip
-    except (OSError, ValueError) as error:
-        return f"no answer from {url}: {error}"
-    if status == 201:
-        return ""
+
+def _within(limit_s: float, url: str, token: str, sent: Sent) -> tuple[int | None, str]:
+    """Make one POST, for `limit_s` at most whatever the network does.
+
+    Returns:
+        The status, None without an answer; and why it is no 201, "" if it is one.
+    """
+    import threading  # noqa: PLC0415  see the module
+
+    result: list[tuple[int | None, str]] = []
+    # A thread that is left behind: looking up a name cannot be told to hurry.
+    thread = threading.Thread(
+        target=lambda: result.append(_try(limit_s, url, token, sent)),
+        name="counterfoil-delivery",
+        daemon=True,
+    )
+    thread.start()
+    thread.join(limit_s)
+    return result[0] if result else (None, f"no answer from {url} within {limit_s:g} s")
+
+
+def _try(limit_s: float, url: str, token: str, sent: Sent) -> tuple[int | None, str]:
     import json  # noqa: PLC0415  see the module
 
+    from counterfoil.client.post import post  # noqa: PLC0415  the same
+
+    path, query, body, content_type = sent
     try:
-        return f"{url} refused it: {json.loads(answer)['detail']}"
+        status, answer = post(
+            url, path, query, body, content_type=content_type, token=token, timeout_s=limit_s
+        )
+    except (OSError, ValueError) as error:
+        return None, f"no answer from {url}: {error}"
+    if status == 201:
+        return status, ""
+    try:
+        return status, f"{url} refused it: {json.loads(answer)['detail']}"
     except (ValueError, LookupError, TypeError):
-        return f"{url} answered {status}"
+        return status, f"{url} answered {status}"
 
 
 def spool_folder(directory: str) -> str:

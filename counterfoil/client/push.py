@@ -66,6 +66,7 @@ class PushResult:
     Attributes:
         recorded, duplicate: how many records were answered so.
         refused: the records that were taken out.
+        reports: how many test reports were sent besides.
         lost: how many runs nobody saw the end of.
         dropped: how many events producers say they could not keep.
         waiting: how many records are still there.
@@ -77,6 +78,7 @@ class PushResult:
     recorded: int = 0
     duplicate: int = 0
     refused: list[Refused] = dataclasses.field(default_factory=list)
+    reports: int = 0
     lost: int = 0
     dropped: int = 0
     waiting: int = 0

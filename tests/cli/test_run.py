@@ -504,3 +504,62 @@ def test_run_imports_nothing_heavy_before_the_command(place: Path) -> None:
     heavy = {"click", "msgspec", "urllib.request", "http.client", "socket", "ssl", "subprocess",
              "pathlib", "tempfile", "cryptography", "counterfoil.events.event"}  # fmt: skip
     assert heavy & loaded == set()
+
+
+JUNIT = (
+    '<testsuite name="unit" tests="2" failures="1" timestamp="2026-11-20T12:00:00">'
+    '<testcase classname="cart" name="test_total"/>'
+    '<testcase classname="cart" name="test_vat"><failure message="no"/></testcase></testsuite>'
+)
+
+
+def test_a_report_the_step_wrote_is_a_run_it_contains(ledger: Path, place: Path) -> None:
+    (place / "old.xml").write_text(JUNIT)
+    (place / "junit.in").write_text(JUNIT)
+    code, _, err = run(
+        place, "--dir", ledger, "--report", "junit.xml", "--report", "old.xml", "--report",
+        "never.xml", "--commit", "acme/shop@9fceb02", "--", "sh", "-c", "cp junit.in junit.xml; exit 1",
+    )  # fmt: skip
+
+    assert (code, err) == (1, b"")
+    with open_home(ledger, SystemClock(), SystemRandomness()) as home:
+        entries = [read_entry(one) for one in home.log.entries("default", 0, 99)]
+        home.follower.catch_up("default")
+        contained = [one.ref for one in entries[1].refs if one.role == "contains"]
+        report = home.reader.run("default", contained[0], None)
+    assert [one.type.split(".")[2] for one in entries] == [
+        "taskrun", "taskrun", "testcaserun", "testcaserun", "testsuiterun",
+    ]  # fmt: skip
+    assert len(contained) == 1, "what was there before is not the step's"
+    assert report is not None
+    assert (report.outcome, report.commit) == ("failed", "commit:acme/shop@9fceb02")
+
+
+def test_a_report_nobody_takes_is_kept_and_pushed_later(
+    foil: Foil, ledger: Path, place: Path
+) -> None:
+    (place / "junit.in").write_text(JUNIT)
+    script = "cp junit.in junit.xml; echo no > bad.xml; exit 1"
+    code, _, _ = run(
+        place, "--report", "junit.xml", "--report", "bad.xml", "--", "sh", "-c", script
+    )
+    folder = place / ".counterfoil" / "spool"
+    (place / "junit.xml").unlink()
+    pushed = foil("push", "--spool", folder, "--dir", ledger, "--json")
+
+    assert (code, pushed.code) == (1, 3)
+    assert (pushed.json()["recorded"], pushed.json()["reports"]) == (2, 1)
+    assert [one["code"] for one in pushed.json()["refused"]] == ["report_not_xml"]
+    assert foil("push", "--spool", folder, "--dir", ledger, "--json").json()["waiting"] == 0
+    with open_home(ledger, SystemClock(), SystemRandomness()) as home:
+        assert home.log.head("default").size == 5
+
+
+def test_a_report_that_is_none_changes_nothing_about_the_step(ledger: Path, place: Path) -> None:
+    code, _, err = run(
+        place, "--dir", ledger, "--report", "junit.xml", "--", "sh", "-c", "echo no > junit.xml"
+    )
+
+    assert code == 0
+    assert err.count(b"\n") == 1
+    assert b"report_not_xml" in err
