@@ -111,7 +111,12 @@ class Cases:
         attempt.phases[when] = {"outcome": outcome, "duration_s": round(duration_s, 6)}
         if details := getattr(report, DETAILS, None):
             attempt.details.update(details)
-        if outcome != "passed" or report.sections or report.user_properties:
+        if (
+            outcome != "passed"
+            or report.sections
+            or report.user_properties
+            or hasattr(report, "wasxfail")
+        ):
             attempt.reports.append(report)
         if when == "teardown" or outcome == "rerun" or when not in {"setup", "call"}:
             del self._open[worker, nodeid]
