@@ -28,8 +28,9 @@ from counterfoil.web.pages.parts import (
 )
 from counterfoil.web.pages.render import render
 
-SHOWN_MAX: Final = 100
+SHOWN_MAX: Final = 50
 LINES_MAX: Final = 30
+_RED: Final = frozenset({"failed", "error"})
 
 Resolve = Callable[[str], ActorView]
 
@@ -169,14 +170,18 @@ def _sentence(found: Changed) -> str:
             f"{words.count(len(gaps.opened), 'gap')} opened, {words.number(len(gaps.closed))} "
             f"closed, {words.number(gaps.still + len(gaps.reworded))} still there."
         )
+    turned = [one for one in found.tests if one.before is not None]
+    red = sum(one.after in _RED for one in found.tests)
     return (
         f"{words.count(found.as_of - then, 'entry was', 'entries were')} recorded {after}; "
-        f"{words.count(len(found.tests), 'test')} turned."
+        f"{words.count(len(turned), 'test')} turned, "
+        f"{words.number(len(found.tests) - len(turned))} were seen for the first time, "
+        f"{words.number(red)} of them all are red."
     )
 
 
 def _run_sentence(change: RunChange) -> str:
-    red = sum(one.after in {"failed", "error"} for one in change.turned)
+    red = sum(one.after in _RED for one in change.turned)
     said = [
         f"Against {change.before.partition(':')[2]}: "
         f"{words.count(len(change.turned), 'test')} came out otherwise"
@@ -191,7 +196,7 @@ def _run_sentence(change: RunChange) -> str:
 
 def _pills(found: Changed) -> tuple[Pill, ...]:
     if found.run is not None:
-        red = sum(one.after in {"failed", "error"} for one in found.run.turned)
+        red = sum(one.after in _RED for one in found.run.turned)
         return (Pill(f"{words.number(red)} turned red", "fail", "fail"),) if red else ()
     if found.trace is not None and found.trace.opened:
         count = words.count(len(found.trace.opened), "gap")
@@ -200,6 +205,7 @@ def _pills(found: Changed) -> tuple[Pill, ...]:
 
 
 def _groups(found: Changed, links: Links) -> tuple[Group, ...]:
+    made: tuple[tuple[str, tuple[Turned, ...]], ...]
     if found.run is not None:
         heads = ("Before", "Now")
         made = (
@@ -209,7 +215,10 @@ def _groups(found: Changed, links: Links) -> tuple[Group, ...]:
         )
     else:
         heads = ("Then", "Now")
-        made = (("Tests that turned", found.tests), ("", ()), ("", ()))
+        made = (
+            ("Turned", tuple(one for one in found.tests if one.before is not None)),
+            ("Seen for the first time", tuple(one for one in found.tests if one.before is None)),
+        )
     return tuple(_group(title, turned, heads, links) for title, turned in made if turned)
 
 

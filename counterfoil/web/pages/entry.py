@@ -292,6 +292,7 @@ def entry_page(request: Request, context: Context) -> Response:
         RequestError: `not_found` for a number the log does not hold, or not yet at that moment.
     """
     reader = context.home.reader
+    frame = frame_of(request, context, "/log")
     index, size = index_of(request), reader.health(context.project).size
     if index >= size or (context.as_of is not None and index > context.as_of):
         raise RequestError(
@@ -308,7 +309,7 @@ def entry_page(request: Request, context: Context) -> Response:
         links=links_of(context),
         looks={digest: look for digest, look in found.items() if look is not None},
     )
-    return render(request, "entry.html", frame=frame_of(request, context, "/log"), view=view)
+    return render(request, "entry.html", frame=frame, view=view)
 
 
 def index_of(request: Request) -> int:

@@ -5,6 +5,7 @@
 
 import datetime
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,6 +47,7 @@ class Frame:
     handle: str
     csrf: str
     nav: tuple[NavItem, ...]
+    hrefs: Mapping[str, str]
     asof: AsOf
     path: str
     kept: tuple[tuple[str, str], ...]
@@ -161,6 +163,7 @@ def build_frame(
             NavItem(name, links.to(path), path == active, ruled, key, counts.get(path, ""))
             for name, path, key, ruled in _PAGES
         ),
+        hrefs={path: links.to(path) for _, path, _, _ in _PAGES},
         asof=as_of_bar(links, newest, shown_time, activity, here, now, place.about),
         path=place.path,
         kept=tuple((k, v) for k, v in place.query),

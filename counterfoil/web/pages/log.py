@@ -18,7 +18,7 @@ from counterfoil.web.pages.now import HealthLine, SourceLine, health_lines, sour
 from counterfoil.web.pages.parts import Empty, Line, Links, line
 from counterfoil.web.pages.render import render
 
-LINES_PER_PAGE: Final = 100
+LINES_PER_PAGE: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,7 @@ def log_page(request: Request, context: Context) -> Response:
         RequestError: `query_invalid`.
     """
     reader, before = context.home.reader, before_of(request)
+    frame = frame_of(request, context, "/log")
     view = build_log(
         reader.log_lines(context.project, as_of=context.as_of, before=before, limit=LINES_PER_PAGE),
         reader.health(context.project),
@@ -128,4 +129,4 @@ def log_page(request: Request, context: Context) -> Response:
         links=links_of(context),
         now=now_of(context),
     )
-    return render(request, "log.html", frame=frame_of(request, context, "/log"), view=view)
+    return render(request, "log.html", frame=frame, view=view)

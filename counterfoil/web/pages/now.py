@@ -62,6 +62,7 @@ class RedTest:
     """A test whose last outcome is red."""
 
     name: str
+    href: str | None
     run_text: str
     run_href: str
     since: str
@@ -159,7 +160,7 @@ def build_now(board: Board, resolve: Resolve, links: Links, now: datetime.dateti
         if board.lines
         else Empty("No test is recorded.", "A test report brings them."),
         running=tuple(
-            run_line(row, counts_of(row, board.counted), resolve, links, now)
+            run_line(row, counts_of(row, board.counted), resolve, links, now, at)
             for row in board.running.rows
         ),
         running_empty=Empty("Nothing is running, as far as recorded.", "A run shows here from its "
@@ -228,6 +229,7 @@ def _red(row: TestRow, links: Links, now: datetime.datetime) -> RedTest:
     reds = sum(one.outcome in {"failed", "error"} for one in row.runs)
     return RedTest(
         name=row.name or row.ref.partition(":")[2],
+        href=links.ref(row.ref),
         run_text=run.partition(":")[2] or "unknown",
         run_href=links.to("/run", ref=run, outcome="failed") if run else links.to("/runs"),
         since=words.when(row.since.time, now) if row.since else "unknown",
@@ -310,6 +312,7 @@ def now_page(request: Request, context: Context) -> Response:
     """Answer GET /."""
     reader, project, as_of = context.home.reader, context.project, context.as_of
     now = now_of(context)
+    frame = frame_of(request, context, "/")
     running = reader.runs(project, as_of=as_of, limit=RUNNING_SHOWN, state="running")
     lines = reader.log_lines(project, as_of=as_of, limit=FEED_LINES)
     board = Board(
@@ -324,7 +327,7 @@ def now_page(request: Request, context: Context) -> Response:
         sources=reader.sources(project, as_of=as_of),
     )
     view = build_now(board, reader.resolve, links_of(context), now)
-    return render(request, "now.html", frame=frame_of(request, context, "/"), view=view)
+    return render(request, "now.html", frame=frame, view=view)
 
 
 def _recorded_on_the_day(

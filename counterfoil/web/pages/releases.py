@@ -338,6 +338,7 @@ def _step_line(
 def releases_page(request: Request, context: Context) -> Response:
     """Answer GET /releases."""
     reader = context.home.reader
+    frame = frame_of(request, context, "/releases")
     page = reader.releases(
         context.project,
         as_of=context.as_of,
@@ -345,9 +346,7 @@ def releases_page(request: Request, context: Context) -> Response:
         limit=RELEASES_PER_PAGE,
     )
     view = build_releases(page, reader.resolve, links_of(context), now_of(context))
-    return render(
-        request, "releases.html", frame=frame_of(request, context, "/releases"), view=view
-    )
+    return render(request, "releases.html", frame=frame, view=view)
 
 
 def release_page(request: Request, context: Context) -> Response:
@@ -357,6 +356,7 @@ def release_page(request: Request, context: Context) -> Response:
         RequestError: `not_found`, `query_invalid`.
     """
     reader, ref = context.home.reader, wanted(request)
+    frame = frame_of(request, context, "/releases", ref)
     row = reader.release(context.project, ref, as_of=context.as_of)
     if row is None:
         raise RequestError("not_found", f"no release {ref} is known here at this moment")
@@ -365,4 +365,4 @@ def release_page(request: Request, context: Context) -> Response:
     view = build_release(
         row, trace, lines, reader.resolve, links_of(context), now_of(context), moment_of(context)
     )
-    return render(request, "release.html", frame=frame_of(request, context, "/releases"), view=view)
+    return render(request, "release.html", frame=frame, view=view)

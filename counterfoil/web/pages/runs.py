@@ -16,7 +16,7 @@ from counterfoil.errors import RequestError
 from counterfoil.projections.base import At
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
-from counterfoil.web.pages.frame import frame_of, links_of, now_of
+from counterfoil.web.pages.frame import frame_of, links_of, moment_of, now_of
 from counterfoil.web.pages.parts import (
     Counts,
     Empty,
@@ -74,6 +74,7 @@ class CaseLine:
     """One attempt of one test."""
 
     name: str
+    href: str | None
     detail: str
     state: Pill
     lasted: str
@@ -117,6 +118,7 @@ class RunView:
     older: str | None
     warnings: tuple[Oddity, ...]
     problems: tuple[Oddity, ...]
+    changed_href: str
     mark: Mark
 
 
@@ -160,9 +162,14 @@ def reported(row: RunRow) -> dict[str, int]:
 
 
 def run_line(
-    row: RunRow, counts: Counts, resolve: Resolve, links: Links, now: datetime.datetime
+    row: RunRow,
+    counts: Counts,
+    resolve: Resolve,
+    links: Links,
+    now: datetime.datetime,
+    moment: datetime.datetime,
 ) -> RunLine:
-    """Build one line of a list of runs."""
+    """Build one line of a list of runs; `moment` is what a run that goes on is timed against."""
     at = last_at(row)
     named = [ref for ref in (row.commit, row.environment, row.change) if ref]
     return RunLine(
@@ -174,7 +181,7 @@ def run_line(
         refs=tuple(ref_chip(ref, links) for ref in named),
         who=who(resolve(at.actor) if at and at.actor else None),
         when=words.when(at.time, now) if at else "unknown",
-        lasted=lasted(row, now),
+        lasted=lasted(row, moment),
         mark=mark(row.entries[-1] if row.entries else 0, links),
         odd=words.count(len(row.problems), "thing does not fit", "things do not fit")
         if row.problems
@@ -188,6 +195,7 @@ def build_runs(
     resolve: Resolve,
     links: Links,
     now: datetime.datetime,
+    moment: datetime.datetime | None = None,
 ) -> RunsView:
     """Build the list of runs, most recent first."""
     running = sum(row.state == "running" for row in page.rows)
@@ -200,7 +208,8 @@ def build_runs(
     return RunsView(
         say=" ".join(said),
         rows=tuple(
-            run_line(row, counts_of(row, counted), resolve, links, now) for row in page.rows
+            run_line(row, counts_of(row, counted), resolve, links, now, moment or now)
+            for row in page.rows
         ),
         empty=Empty(
             "No run is recorded here.",
@@ -220,6 +229,7 @@ def case_line(row: CaseRow, links: Links) -> CaseLine:
     entry = row.at.entry if row.at else (row.entries[-1] if row.entries else None)
     return CaseLine(
         name=row.name or name,
+        href=links.ref(row.test),
         detail=", ".join(detail),
         state=pill(row.outcome),
         lasted="not stated" if row.duration_ms is None else _short_time(row.duration_ms),
@@ -242,15 +252,16 @@ def build_run(
     resolve: Resolve,
     links: Links,
     now: datetime.datetime,
+    moment: datetime.datetime | None = None,
 ) -> RunView:
-    """Build the page of one run."""
+    """Build the page of one run; `moment` is what the page is as of, now if it is None."""
     state = state_of(row)
     return RunView(
         title=title_of(row),
         state=state,
         say=_sentence(row, counts, now),
         progress=counts.progress(),
-        facts=_facts(row, resolve, links, now),
+        facts=_facts(row, resolve, links, moment or now),
         choices=_choices(row, counts, outcome, links),
         cases=tuple(case_line(each, links) for each in cases.rows),
         case_words=f"{words.number(len(cases.rows))} of {words.count(cases.total, 'case')}",
@@ -260,6 +271,7 @@ def build_run(
         else None,
         warnings=tuple(Oddity(text, None) for text in row.warnings),
         problems=oddities(row.problems, links),
+        changed_href=links.to("/changed", ref=row.ref),
         mark=mark(row.entries[-1] if row.entries else 0, links),
     )
 
@@ -336,6 +348,7 @@ def _no_cases(counts: Counts, outcome: str | None) -> Empty:
 def runs_page(request: Request, context: Context) -> Response:
     """Answer GET /runs."""
     reader = context.home.reader
+    frame = frame_of(request, context, "/runs")
     page = reader.runs(
         context.project,
         as_of=context.as_of,
@@ -345,8 +358,10 @@ def runs_page(request: Request, context: Context) -> Response:
     counted = reader.case_counts(
         context.project, [row.ref for row in page.rows], as_of=context.as_of
     )
-    view = build_runs(page, counted, reader.resolve, links_of(context), now_of(context))
-    return render(request, "runs.html", frame=frame_of(request, context, "/runs"), view=view)
+    view = build_runs(
+        page, counted, reader.resolve, links_of(context), now_of(context), moment_of(context)
+    )
+    return render(request, "runs.html", frame=frame, view=view)
 
 
 def run_page(request: Request, context: Context) -> Response:
@@ -357,6 +372,7 @@ def run_page(request: Request, context: Context) -> Response:
     """
     reader, ref = context.home.reader, wanted(request)
     outcome = request.query_params.get("outcome") or None
+    frame = frame_of(request, context, "/runs", ref)
     row = reader.run(context.project, ref, as_of=context.as_of)
     if row is None:
         raise RequestError("not_found", f"no run {ref} is known here at this moment")
@@ -371,9 +387,9 @@ def run_page(request: Request, context: Context) -> Response:
     counted = reader.case_counts(context.project, [ref], as_of=context.as_of)
     view = build_run(
         row, counts_of(row, counted), cases, outcome, reader.resolve, links_of(context),
-        now_of(context),
+        now_of(context), moment_of(context),
     )  # fmt: skip
-    return render(request, "run.html", frame=frame_of(request, context, "/runs"), view=view)
+    return render(request, "run.html", frame=frame, view=view)
 
 
 def wanted(request: Request) -> str:
