@@ -104,6 +104,7 @@ class LogLine:
         type: the event's type.
         subject: the ref it is about, or None.
         erased: its body has been erased.
+        id: the event's id, unique within its source.
     """
 
     index: int
@@ -118,6 +119,7 @@ class LogLine:
     type: str
     subject: str | None
     erased: bool
+    id: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

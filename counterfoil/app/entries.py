@@ -86,6 +86,7 @@ class Entries:
             type=entry.type,
             subject=entry.subject,
             erased=body is None,
+            id=entry.id,
         )
 
 

@@ -73,6 +73,16 @@ class LocalLedger:
         made = prove(self._home, self._project, what, as_of=position, with_people=with_people)
         return made.content
 
+    def search(self, query: str, as_of: str, cursor: str, limit: int) -> dict[str, Any]:
+        """Return a part of what a query matches, as far as the log goes now."""
+        self._home.follower.catch_up(self._project)
+        position = self._home.reader.position(self._project, as_of) if as_of else None
+        found = self._home.reader.search(
+            self._project, query, as_of=position, cursor=cursor or None, limit=limit
+        )
+        value: dict[str, Any] = msgspec.to_builtins(found)
+        return value
+
     def receipt(self, index: int) -> bytes:
         """Return the receipt of an entry."""
         return self._home.ledger.receipt(self._project, index)

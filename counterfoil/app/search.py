@@ -105,7 +105,7 @@ class Searcher:
             at = _Moment(connection, project, size, as_of)
             found, entries = self._answer(at, query, before, limit)
         lines = self._lines(project, entries)
-        return dataclasses.replace(found, lines=tuple(lines[one] for one in entries))
+        return dataclasses.replace(found, items=tuple(lines[one] for one in entries))
 
     def _answer(
         self, at: "_Moment", query: Query, before: int | None, limit: int
@@ -119,10 +119,11 @@ class Searcher:
         total = matched.bit_count()
         cursor = str(entries[limit - 1]) if len(entries) > limit else None
         found = Found(
+            project=at.project,
             query=joined(query.words),
             as_of=at.end - 1,
             total=total,
-            lines=(),
+            items=(),
             next=cursor,
             facets=tuple(self._facet(at, query, key, clauses, times) for key in FACETS),
             histogram=histogram_of(
@@ -305,14 +306,30 @@ def _all(everything: int, clauses: Iterable[Clause]) -> int:
 
 
 def _without(query: Query, everything: int, clauses: Sequence[Clause]) -> Without | None:
-    """Return the part whose absence leaves most; None if nothing would be found anyway."""
-    best: Without | None = None
+    """Return the part whose absence leaves most; None if nothing is left to leave out.
+
+    Where no one part is to blame alone, the parts that match least are left out together.
+    """
+    best: tuple[int, list[Clause]] = (0, [])
     for clause in clauses:
-        count = _all(everything, [other for other in clauses if other is not clause]).bit_count()
-        if count and (best is None or count > best.count):
-            rest = [word for word in query.words if word not in clause.words]
-            best = Without(joined(clause.words), joined(rest), count)
-    return best
+        others = [other for other in clauses if other is not clause]
+        best = max(best, (_all(everything, others).bit_count(), [clause]), key=_first)
+    if not best[0]:
+        kept = sorted(clauses, key=lambda clause: -clause.members.bit_count())
+        left_out: list[Clause] = []
+        while kept and not best[0]:
+            left_out.append(kept.pop())
+            best = (_all(everything, kept).bit_count(), left_out)
+    count, blamed = best
+    if not count or not blamed:
+        return None
+    words = [word for word in query.words if any(word in clause.words for clause in blamed)]
+    rest = [word for word in query.words if word not in words]
+    return Without(joined(words), joined(rest), count)
+
+
+def _first(pair: tuple[int, list[Clause]]) -> int:
+    return pair[0]
 
 
 def _means(word: Word, value: str, written: str) -> bool:

@@ -106,10 +106,11 @@ class Found:
     """The answer to a search.
 
     Attributes:
+        project: the log that was searched.
         query: as it was asked.
         as_of: entry number the answer is as of; -1 before any.
         total: entries that match.
-        lines: the newest of them, newest first.
+        items: the newest of them, newest first.
         next: cursor of the older ones, or None.
         facets: counts by value.
         histogram: counts by time.
@@ -117,10 +118,11 @@ class Found:
         unknown: words that fit nothing at all.
     """
 
+    project: str
     query: str
     as_of: int
     total: int
-    lines: tuple[LogLine, ...]
+    items: tuple[LogLine, ...]
     next: str | None
     facets: tuple[Facet, ...]
     histogram: Histogram

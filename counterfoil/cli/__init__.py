@@ -18,6 +18,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "run": ("run_verb", "Run a command as a recorded step."),
     "push": ("push", "Send what a spool still holds."),
     "trace": ("trace", "Show the chain of a thing, with its gaps."),
+    "search": ("search", "Find entries by who, what, when and how."),
     "receipt": ("trace", "Print the receipt of an entry or event."),
     "tail": ("tail", "Print entries as they are recorded."),
     "prove": ("prove", "Write one HTML file that proves itself offline."),

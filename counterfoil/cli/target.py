@@ -39,6 +39,10 @@ class Target(Protocol):
         """Return the proof file of `entry:N` or a ref."""
         ...
 
+    def search(self, query: str, as_of: str, cursor: str, limit: int) -> dict[str, Any]:
+        """Return a part of what a query matches."""
+        ...
+
     def receipt(self, index: int) -> bytes:
         """Return the receipt of an entry."""
         ...
@@ -72,6 +76,10 @@ class _Remote:
         query = {"entry": number} if number != what else {"ref": what}
         query |= ({"as_of": as_of} if as_of else {}) | ({"people": "yes"} if with_people else {})
         return self._client.call("GET", "/v1/prove", query=query)
+
+    def search(self, query: str, as_of: str, cursor: str, limit: int) -> dict[str, Any]:
+        words = {"q": query, "as_of": as_of, "cursor": cursor, "limit": str(limit)}
+        return self._client.get("/v1/search", {name: text for name, text in words.items() if text})
 
     def receipt(self, index: int) -> bytes:
         return self._client.call("GET", f"/v1/entries/{index}/receipt")

@@ -83,6 +83,7 @@ def log_line(
         type="dev.cdevents.testsuiterun.finished.0.3.0",
         subject="run:acme/payments/902",
         erased=erased,
+        id=f"e{index}",
     )
 
 

@@ -1,0 +1,94 @@
+"""GET /v1/search and /v1/search.csv: entries by who, what, when and how."""
+
+import dataclasses
+from typing import Final
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from counterfoil.app.search_answers import Found
+from counterfoil.projections.search import LENGTH_MAX
+from counterfoil.projections.search_csv import to_csv
+from counterfoil.web.api.listing import moment
+from counterfoil.web.api.route import (
+    AS_OF,
+    CURSOR,
+    LIMIT,
+    LIMIT_DEFAULT,
+    Call,
+    Param,
+    Raw,
+    Route,
+)
+
+CSV_TYPE: Final = "text/csv; charset=utf-8"
+QUERY: Final = Param(
+    name="q",
+    doc="words: actor: type: ref: outcome: since: until: via: source: and text; all if left out",
+    maximum=LENGTH_MAX,
+    # May be empty: a form with nothing in it asks for everything.
+    pattern=r"[\s\S]*",
+    example="outcome:failed since:7d",
+)
+_PARAMS: Final = (QUERY, AS_OF, CURSOR, LIMIT)
+_ERRORS: Final = ("query_invalid", "busy")
+
+
+def _read(call: Call) -> Found:
+    return call.home.reader.search(
+        call.project,
+        call.text("q"),
+        as_of=moment(call),
+        cursor=call.text("cursor") or None,
+        limit=call.number("limit") or LIMIT_DEFAULT,
+    )
+
+
+async def get_search(call: Call) -> Found:
+    """Answer with a part of what matches, and counts of all of it."""
+    return await run_in_threadpool(_read, call)
+
+
+async def get_search_csv(call: Call) -> Response:
+    """Answer with a part of what matches as CSV; the rest is behind a `Link`."""
+
+    def read() -> Response:
+        found = _read(call)
+        answer = Response(
+            to_csv(msgspec.to_builtins(found.items)),
+            media_type=CSV_TYPE,
+            headers={"content-disposition": 'attachment; filename="search.csv"'},
+        )
+        if found.next is not None:
+            url = call.request.url.include_query_params(cursor=found.next, as_of=found.as_of)
+            answer.headers["link"] = f'<{url.path}?{url.query}>; rel="next"'
+        return answer
+
+    return await run_in_threadpool(read)
+
+
+_JSON: Final = Route(
+    method="GET",
+    path="/v1/search",
+    handler=get_search,
+    verb="read",
+    summary="Find entries by who, what, when and how",
+    doc="The newest first. Facets count each field without its own words; the histogram counts "
+    "without `since:` and `until:`. A word that is off is refused with its `position`.",
+    params=_PARAMS,
+    answer=Found,
+    errors=_ERRORS,
+)
+
+ROUTES: Final = (
+    _JSON,
+    dataclasses.replace(
+        _JSON,
+        path="/v1/search.csv",
+        handler=get_search_csv,
+        summary="The same as CSV",
+        doc="One line an entry. Cells that a spreadsheet would run begin with an apostrophe.",
+        answer=Raw(media_type=CSV_TYPE, doc="the entries, with a line of names"),
+    ),
+)
