@@ -49,6 +49,7 @@ check: setup
 bench: setup
 	$(BIN)/python bench/append.py --seconds 2
 	$(BIN)/python bench/project.py
+	$(BIN)/python bench/run_overhead.py --rounds 15
 
 audit: setup
 	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit

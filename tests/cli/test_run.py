@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from counterfoil.events.event import parse_event
 from counterfoil.events.registry import TYPES
 from counterfoil.ids import SystemRandomness
 from tests.cli.conftest import Foil
+from tests.served_process import ServerProcess, server_process
 
 FOIL = [sys.executable, "-m", "counterfoil"]
 BARE = {
@@ -563,3 +565,57 @@ def test_a_report_that_is_none_changes_nothing_about_the_step(ledger: Path, plac
     assert code == 0
     assert err.count(b"\n") == 1
     assert b"report_not_xml" in err
+
+
+def sizes(server: ServerProcess) -> int:
+    with urllib.request.urlopen(server.url + "/log/default/checkpoint") as answer:
+        return int(answer.read().splitlines()[1])
+
+
+def test_with_a_server_the_step_is_recorded_and_nothing_is_said_or_left(
+    ledger: Path, place: Path
+) -> None:
+    """By its address, and by its directory; also a step that had its beginning spooled."""
+    with server_process(ledger) as server:
+        environment = {"COUNTERFOIL_URL": server.url, "COUNTERFOIL_TOKEN": server.token}
+        assert run(place, "--", "sh", "-c", "exit 3", environment=environment) == (3, b"", b"")
+        assert sizes(server) == 2
+        assert run(place, "--dir", ledger, "--", "false") == (1, b"", b"")
+        assert sizes(server) == 4
+        assert run(place, "--", "sleep", "0.5", environment=environment) == (0, b"", b"")
+        assert sizes(server) == 6
+        assert run(place, "--dir", ledger, "--", "sleep", "1.5") == (0, b"", b"")
+        assert sizes(server) == 8, "its beginning was taken in while it ran, and is not there twice"
+    assert kept(place) == []
+    assert spooled(ledger / "spool") == []
+
+
+def test_a_server_that_was_killed_and_comes_back_has_every_step(ledger: Path, place: Path) -> None:
+    with server_process(ledger) as server:
+        environment = {"COUNTERFOIL_URL": server.url, "COUNTERFOIL_TOKEN": server.token}
+        server.kill()
+        for code in (0, 1, 2):
+            words = ("--", "sh", "-c", f"exit {code}")
+            assert run(place, *words, environment=environment)[0] == code
+        server.start()
+        assert len(kept(place)) == 6
+        pushed = subprocess.run(
+            [*FOIL, "push", "--json"], cwd=place, env={**BARE, **environment}, capture_output=True,
+            check=True,
+        )  # fmt: skip
+        assert json.loads(pushed.stdout)["recorded"] == 6
+        assert sizes(server) == 6
+    assert kept(place) == []
+    with open_home(ledger, SystemClock(), SystemRandomness()) as home:
+        entries = [read_entry(one) for one in home.log.entries("default", 0, 9)]
+    assert all(one.time < one.recordedtime for one in entries), "both times"
+
+
+def test_a_wrong_token_keeps_the_step_and_says_why(ledger: Path, place: Path) -> None:
+    with server_process(ledger) as server:
+        environment = {"COUNTERFOIL_URL": server.url, "COUNTERFOIL_TOKEN": "cf_wrong"}
+        code, _, err = run(place, "--", "sh", "-c", "exit 3", environment=environment)
+
+    assert code == 3
+    assert b"refused it" in err
+    assert len(kept(place)) == 2
