@@ -9,15 +9,8 @@ from counterfoil.events.entry import read_entry
 from counterfoil.events.event import BlobName
 from counterfoil.events.sentence import say
 from counterfoil.ledger.store import Kept, KeyStore, LogReads
-from counterfoil.projections.base import Recorded, event_outcome
+from counterfoil.projections.base import Recorded, event_outcome, is_demo
 from counterfoil.tlog.tree import leaf_hash
-
-DEMO = "urn:counterfoil:demo"
-
-
-def is_demo(source: str) -> bool:
-    """Say whether a source is the demonstration data that comes with the program."""
-    return source == DEMO or source.startswith((f"{DEMO}:", f"{DEMO}/"))
 
 
 class Entries:

@@ -34,7 +34,7 @@ from counterfoil.app.answers import (
     Trace,
 )
 from counterfoil.app.chain import Chain
-from counterfoil.app.entries import Entries, is_demo
+from counterfoil.app.entries import Entries
 from counterfoil.app.follow import Follower, signed_head
 from counterfoil.app.rows import Rows
 from counterfoil.clock import Clock, format_time, parse_time
@@ -44,7 +44,7 @@ from counterfoil.events.refs import parse_ref
 from counterfoil.ledger.append import LogStatus
 from counterfoil.ledger.store import KeyStore, LogReads
 from counterfoil.projections.approvals import APPROVALS
-from counterfoil.projections.base import Scalar
+from counterfoil.projections.base import Scalar, is_demo
 from counterfoil.projections.changes import CHANGES
 from counterfoil.projections.deployments import DEPLOYMENTS
 from counterfoil.projections.environments import ENVIRONMENTS

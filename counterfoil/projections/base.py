@@ -24,6 +24,7 @@ from counterfoil.events.entry import Entry
 ENTRIES_MAX = 200
 PROBLEMS_MAX = 50
 TEXT_MAX = 500
+DEMO = "urn:counterfoil:demo"
 
 Scalar = str | int | None
 
@@ -53,11 +54,15 @@ class At(msgspec.Struct, frozen=True):
         entry: entry number, from 0.
         time: the time the sender gave, RFC 3339.
         actor: the pseudonym of who did it, or None.
+        recordedtime: when the server recorded it; never decreases with the entry number.
+        demo: the entry is of the demonstration data.
     """
 
     entry: int
     time: str
     actor: str | None = None
+    recordedtime: str = ""
+    demo: bool = False
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -132,7 +137,13 @@ class Projection(Generic[RowT]):
 
 def moment(recorded: Recorded) -> At:
     """Return when `recorded` happened, with its entry and actor."""
-    return At(recorded.index, recorded.entry.time, recorded.actor)
+    entry = recorded.entry
+    return At(recorded.index, entry.time, recorded.actor, entry.recordedtime, is_demo(entry.source))
+
+
+def is_demo(source: str) -> bool:
+    """Say whether a source is the demonstration data that comes with the program."""
+    return source == DEMO or source.startswith((f"{DEMO}:", f"{DEMO}/"))
 
 
 def grow(entries: tuple[int, ...], index: int) -> tuple[int, ...]:

@@ -35,6 +35,7 @@ from counterfoil.projections.gap_delivery import (
     not_in_production,
     straight_to_production,
 )
+from counterfoil.projections.gap_order import order_claimed
 from counterfoil.projections.gap_shared import gap
 from counterfoil.projections.mentions import SequenceGap
 from counterfoil.projections.words import (
@@ -63,6 +64,7 @@ RULES: Mapping[str, Callable[[Known], Iterator[Gap]]] = MappingProxyType(
         "deployed_before_approval": deployed_before_approval,
         "straight_to_production": straight_to_production,
         "not_in_production": not_in_production,
+        "order_claimed": order_claimed,
     }
 )
 

@@ -5,6 +5,8 @@ Each sentence says what was done to what, past tense, without the actor.
 
 from collections.abc import Iterator
 
+import msgspec
+
 from counterfoil.projections.base import Approval, At, is_production, kind_of
 from counterfoil.projections.chain import LANES, Known, Step
 from counterfoil.projections.changes import ChangeRow, Head
@@ -73,6 +75,11 @@ def _step(
     )
 
 
+def _by(at: At, actor: str | None) -> At:
+    """Return a moment with who did it, where that is known better than who told of it."""
+    return msgspec.structs.replace(at, actor=actor or at.actor)
+
+
 def _commits(known: Known) -> Iterator[Step]:
     heads: dict[str, tuple[Head, ChangeRow]] = {}
     for change in known.changes.values():
@@ -82,12 +89,12 @@ def _commits(known: Known) -> Iterator[Step]:
         name = commit_name(ref)
         row = known.commits.get(ref)
         if row is not None and row.pushed is not None:
-            at = At(row.pushed.entry, row.pushed.time, row.author or row.pushed.actor)
+            at = _by(row.pushed, row.author)
             said = f": {row.message}" if row.message else ""
             yield _step("Commits", ref, at, f"pushed {name}{said}", name)
         elif ref in heads:
             head, change = heads[ref]
-            at = At(head.at.entry, head.at.time, change.author or head.at.actor)
+            at = _by(head.at, change.author)
             yield _step("Commits", ref, at, f"put {name} into {name_of(change.ref)}", name)
 
 
@@ -109,7 +116,7 @@ def _reviews(ref: str, row: ChangeRow) -> Iterator[Step]:
     for review in row.reviews:
         what = commit_name(review.commit) if review.commit else name_of(ref)
         word = _REVIEWS.get(review.outcome, review.outcome)
-        at = At(review.at.entry, review.at.time, review.reviewer or review.at.actor)
+        at = _by(review.at, review.reviewer)
         outcome = {"approved": "passed", "changes_requested": "failed"}.get(review.outcome)
         yield _step(
             "Review", ref, at, f"reviewed {what}: {word}", f"reviewed {what}", outcome=outcome
