@@ -45,7 +45,8 @@ class Step:
         actor: the pseudonym of who did it, or None.
         sentence: what was done to what, past tense, without the actor.
         label: a few words for a drawing.
-        outcome: "passed", "failed", "error", "skipped", "cancelled", "running", or None.
+        outcome: "passed", "failed", "error", "skipped", "cancelled"; "running", "queued" or
+            "planned" of what has not ended; or None.
     """
 
     lane: str

@@ -3,13 +3,14 @@
 Each sentence says what was done to what, past tense, without the actor.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from counterfoil.projections.base import Approval, At, is_production, kind_of
 from counterfoil.projections.chain import LANES, Known, Step
 from counterfoil.projections.changes import ChangeRow, Head
+from counterfoil.projections.releases import Delivery
 from counterfoil.projections.runs import RunRow
 from counterfoil.projections.words import (
     commit_name,
@@ -149,7 +150,7 @@ def _runs(known: Known) -> Iterator[Step]:
         lane = "Build" if row.kind == "build" else "Runs"
         name = f"{row.name}, {name_of(ref)}" if row.name else name_of(ref)
         counts = counts_words(row.counts or known.counts.get(ref) or {})
-        outcome = row.outcome if row.state == "finished" else "running"
+        outcome = row.outcome if row.state == "finished" else row.state
         yield _step(
             lane, ref, began, _run_sentence(row, name, counts), f"{name} {counts}".strip(),
             end=row.finished, outcome=outcome,
@@ -223,11 +224,22 @@ def _deployments(known: Known) -> Iterator[Step]:
                 continue
             seen.add(step.at.entry)
             where = env_name(step.environment)
+            ended = step.outcome == "running" and _superseded(step, release.deliveries)
             sentence = f"{_DELIVERIES.get(step.outcome, 'reported')} {name_of(ref)} to {where}"
             yield _step(
                 "Deployment", step.deployment or ref, step.at, sentence, where,
-                outcome=_outcome(step.outcome),
+                outcome=None if ended else _outcome(step.outcome),
             )  # fmt: skip
+
+
+def _superseded(step: Delivery, deliveries: Sequence[Delivery]) -> bool:
+    """Say whether a later entry says more of the same deployment."""
+    return any(
+        later.at.entry > step.at.entry
+        and (later.deployment, later.environment) == (step.deployment, step.environment)
+        and later.outcome not in {"requested", "unknown"}
+        for later in deliveries
+    )
 
 
 def _outcome(state: str) -> str | None:
