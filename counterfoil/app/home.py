@@ -287,6 +287,8 @@ def _take_lock(directory: Path) -> int:
     except BaseException:
         os.close(lock)
         raise
+    # An address left behind by a killed server is nobody's: clients would send it the token.
+    (directory / "server.json").unlink(missing_ok=True)
     return lock
 
 

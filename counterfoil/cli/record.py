@@ -13,7 +13,8 @@ from counterfoil.cli.target import Target, open_target
 from counterfoil.clock import SystemClock, format_time
 from counterfoil.errors import RequestError
 from counterfoil.events import canonical
-from counterfoil.events.event import make_event
+from counterfoil.events.canonical import JSON
+from counterfoil.events.event import EVENT_BYTES_MAX, make_event
 from counterfoil.ids import SystemRandomness, short_id
 
 OWN_PREFIX = "dev.cdeventsx.counterfoil-"
@@ -26,7 +27,9 @@ SOURCE = "urn:counterfoil:cli"
     "--ref", "refs", multiple=True, metavar="[ROLE=]REF", help="A thing it is about; repeatable."
 )
 @click.option("--subject", metavar="REF", help="What it happened to; default: the first --ref.")
-@click.option("--data", metavar="JSON|@FILE|-", default="", help="The event's data, a JSON object.")
+@click.option(
+    "--data", metavar="JSON|@FILE|-", default="", help="The event's data; with --ref a JSON object."
+)
 @click.option(
     "--id",
     "event_id",
@@ -55,6 +58,9 @@ def record(
     dev.cdeventsx.counterfoil-approval.requested.0.1.0.
     """
     named = [_named(ref) for ref in refs]
+    value = _read_data(data)
+    if named and value is not None and not isinstance(value, dict):
+        raise RequestError("usage", "with --ref, --data must be a JSON object: refs stand in it")
     event = make_event(
         type=_full_type(event_type),
         source=source,
@@ -64,7 +70,7 @@ def record(
         authid=authid or f"local:{getpass.getuser()}",
         subject=subject or (named[0][0] if named else None),
         refs=named,
-        data=_read_data(data),
+        data=value,
     )
     with open_target(directory, url, project) as target:
         [answer] = target.record([event])
@@ -189,24 +195,28 @@ def _named(text: str) -> tuple[str, str]:
     return text, "about"
 
 
-def _read_data(text: str) -> dict[str, Any] | None:
+def _read_data(text: str) -> JSON:
+    """Read `--data`: JSON, @FILE or - for standard input; at most what an event may hold."""
     if not text:
         return None
     try:
         if text == "-":
-            content = sys.stdin.buffer.read()
+            content = sys.stdin.buffer.read(EVENT_BYTES_MAX + 1)
         elif text.startswith("@"):
-            content = Path(text[1:]).read_bytes()
+            with Path(text[1:]).open("rb") as file:
+                content = file.read(EVENT_BYTES_MAX + 1)
         else:
             content = text.encode()
     except OSError as error:
         raise RequestError(
             "file_unreadable", f"--data {text}: {error.strerror}; check the path"
         ) from error
-    value = canonical.read(content, "--data")
-    if not isinstance(value, dict):
-        raise RequestError("usage", '--data must be a JSON object such as {"note": "..."}')
-    return value
+    if len(content) > EVENT_BYTES_MAX:
+        raise RequestError(
+            "event_too_large",
+            f"--data has over {EVENT_BYTES_MAX} bytes; keep large content out of events",
+        )
+    return canonical.read(content, "--data")
 
 
 def _write_file(path: Path, content: bytes) -> None:

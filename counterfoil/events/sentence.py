@@ -21,7 +21,7 @@ LENGTH_MAX = 200
 _WORD_MAX = 80
 
 _FIELD = re.compile(r"\{([a-zA-Z_.]+)\}")
-_PART = re.compile(r"\[([^\]]*)\]")
+_PIECE = re.compile(r"\[(?P<part>[^\]]*)\]|\{(?P<field>[a-zA-Z_.]+)\}")
 _SPACE = re.compile(r"\s+")
 _DANGEROUS = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -58,8 +58,14 @@ def say(type: str, subject: str | None, data: JSON) -> str:  # noqa: A002  as Cl
         about = f" about {_plain(subject, _WORD_MAX)}" if subject else ""
         return _bounded(f"recorded {_plain(type, _WORD_MAX)}{about}")
     fields = _Fields(known, subject, data)
-    text = _PART.sub(lambda part: _fill(part[1], fields) or "", known.title)
-    return _bounded(_FIELD.sub(lambda field: fields.get(field[1]) or fields.unnamed, text))
+
+    def put(piece: re.Match[str]) -> str:
+        if piece["field"]:
+            return fields.get(piece["field"]) or fields.unnamed
+        return _fill(piece["part"], fields) or ""
+
+    # One pass over the title: what is put in comes from outside and is never read as a title.
+    return _bounded(_PIECE.sub(put, known.title))
 
 
 def spell(ref: str) -> str:
