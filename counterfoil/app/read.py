@@ -369,7 +369,8 @@ class Reader:
         """Return what each source has sent, the one heard of last at the top."""
         self._settle(project, as_of)
         counted = self._rows.sources(project, as_of)
-        arrived = self._rows.arrived(project, [last for _, _, last in counted])
+        lasts = [last for _, _, last in counted]
+        arrived = {one.entry: one for one in self._rows.arrivals(project, lasts)}
         end = self._clock.now()
         if as_of is not None:
             time = self._rows.recordedtime(project, as_of)
@@ -385,8 +386,8 @@ class Reader:
                 source=source,
                 count=count,
                 last=last,
-                last_time=arrived[last][0],
-                via=arrived[last][1],
+                last_time=arrived[last].recordedtime,
+                via=arrived[last].via,
                 buckets=tuple(buckets.get(source, [0] * SOURCE_HOURS)),
                 demo=is_demo(source),
             )

@@ -22,7 +22,7 @@ from counterfoil.projections.changes import ChangeRow
 from counterfoil.projections.commits import CommitRow
 from counterfoil.projections.deployments import DeploymentRow
 from counterfoil.projections.environments import EnvironmentRow
-from counterfoil.projections.mentions import Link, SequenceGap
+from counterfoil.projections.mentions import Arrival, Link, SequenceGap
 from counterfoil.projections.releases import ReleaseRow
 from counterfoil.projections.runs import RunRow
 
@@ -152,6 +152,10 @@ class Facts(Protocol):
 
     def environments(self, refs: Sequence[str]) -> Mapping[str, EnvironmentRow]:
         """Return environments by ref."""
+        ...
+
+    def arrivals(self, entries: Sequence[int]) -> Sequence[Arrival]:
+        """Return how these entries arrived, ascending."""
         ...
 
     def sequence_gaps(self, entries: Sequence[int]) -> Sequence[SequenceGap]:

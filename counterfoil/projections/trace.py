@@ -22,11 +22,13 @@ def trace(ref: str, facts: Facts) -> Trace:
     known = walk(ref, facts)
     steps = steps_of(known)
     entries = sorted({step.entry for step in steps})
+    ends = {step.end_entry for step in steps if step.end_entry is not None}
+    arrivals = facts.arrivals(sorted({*entries, *ends}))
     return Trace(
         ref=known.ref,
         known=facts.mentioned([name for name, full in known.alias.items() if full == known.ref]),
         steps=steps,
-        gaps=find_gaps(known, facts.sequence_gaps(entries)),
+        gaps=find_gaps(known, steps, arrivals, facts.sequence_gaps(entries)),
         refs=known.refs,
         cut=known.cut,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.projections.gaps import RULES
+from counterfoil.projections.gaps import ENTRY_RULES, RULES
 from counterfoil.projections.trace import Trace, trace
 from tests.projections import stories
 from tests.projections.stories import (
@@ -239,6 +239,15 @@ CASES = {
         ("The approval of shop@1.4.2 says 2026-11-20 12:31 and was recorded 2 days later, after "
         "the deployment to production. Which came first is not known here."),
     ),
+    "an entry names evidence that the log does not hold": (
+        changed(
+            build=told(CI, "build.finished", stories.BUILD, (MERGE, "input"), (ARTIFACT, "output"),
+                       minute=70, blobs=("build.log",)),
+        ),
+        "evidence_absent",
+        ("Entry 4 (built sha256:10dc…b7a4 in run 1874) names 1 evidence file that the log holds "
+        "no commitment to. Bytes that are shown for it later cannot be checked against the log."),
+    ),
     "a producer skipped numbers": (
         changed(
             qa=told(CI, "+deployment.reported", stories.QA, ("env:qa", "deployed-to"),
@@ -317,13 +326,13 @@ def test_a_minute_between_happening_and_record_is_no_gap() -> None:
 
 
 def test_every_rule_has_a_story() -> None:
-    assert {rule for _, rule, _ in CASES.values()} == {*RULES, "sequence_gap"}
+    assert {rule for _, rule, _ in CASES.values()} == {*RULES, *ENTRY_RULES}
 
 
 def test_every_rule_is_explained_on_the_page() -> None:
     explained = re.findall(r"^\| `([a-z_]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
 
-    assert explained == [*RULES, "sequence_gap"]
+    assert explained == [*RULES, *ENTRY_RULES]
 
 
 def test_a_later_pass_of_the_same_run_closes_a_failure() -> None:

@@ -16,7 +16,7 @@ from counterfoil.clock import format_time, parse_time
 from counterfoil.events import codec
 from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import Entry
-from counterfoil.events.event import Event, make_event
+from counterfoil.events.event import BlobName, Event, make_event
 from counterfoil.projections.approvals import APPROVALS, ApprovalRow
 from counterfoil.projections.artifacts import ARTIFACTS, ArtifactRow
 from counterfoil.projections.base import Projection, Recorded, Row
@@ -25,7 +25,14 @@ from counterfoil.projections.changes import CHANGES, ChangeRow
 from counterfoil.projections.commits import COMMITS, CommitRow
 from counterfoil.projections.deployments import DEPLOYMENTS, DeploymentRow
 from counterfoil.projections.environments import ENVIRONMENTS, EnvironmentRow
-from counterfoil.projections.mentions import Link, SequenceGap, arrival, links, mentions
+from counterfoil.projections.mentions import (
+    Arrival,
+    Link,
+    SequenceGap,
+    arrival,
+    links,
+    mentions,
+)
 from counterfoil.projections.releases import RELEASES, ReleaseRow
 from counterfoil.projections.runs import CASES, RUNS, RunRow
 
@@ -40,6 +47,7 @@ class Told:
     """One event: who, what, about what, how many minutes after the start of the story.
 
     `minute` is what the sender claims; `recorded` is the minute it was recorded, None for the same.
+    `blobs` are names of evidence files that never arrived.
     """
 
     by: str
@@ -50,12 +58,13 @@ class Told:
     minute: float | None
     numbered: tuple[str, str, int] | None = None
     recorded: float | None = None
+    blobs: tuple[str, ...] = ()
 
 
 def told(
     by: str, kind: str, subject: str | None, *refs: tuple[str, str], minute: float | None = None,
     numbered: tuple[str, str, int] | None = None, custom: Mapping[str, JSON] | None = None,
-    recorded: float | None = None, **content: JSON,
+    recorded: float | None = None, blobs: tuple[str, ...] = (), **content: JSON,
 ) -> Told:  # fmt: skip
     """Tell an event; `kind` is like "change.merged" (CDEvents) or "+release.published" (ours).
 
@@ -70,7 +79,7 @@ def told(
             "subject": {"id": "x", "content": dict(content)},
             "customData": dict(custom or {}),
         }
-    return Told(by, name, subject, refs, data, minute, numbered, recorded)
+    return Told(by, name, subject, refs, data, minute, numbered, recorded, blobs)
 
 
 def event_of(one: Told, place: int) -> Event:
@@ -79,7 +88,9 @@ def event_of(one: Told, place: int) -> Event:
     return make_event(
         type=one.type, source="https://ci.example/acme/shop", id=f"e{place}",
         time=clock(place if one.minute is None else one.minute), authtype="user", authid=one.by, subject=one.subject,
-        refs=one.refs, data=dict(one.data), producer=producer, boot=boot, seq=seq,
+        refs=one.refs, data=dict(one.data),
+        blobs=[BlobName("sha256:" + 64 * "0", name, "text/plain") for name in one.blobs],
+        producer=producer, boot=boot, seq=seq,
     )  # fmt: skip
 
 
@@ -190,6 +201,10 @@ class Memory:
     def environments(self, refs: Sequence[str]) -> Mapping[str, EnvironmentRow]:
         """Return environments."""
         return self._some(ENVIRONMENTS, refs)
+
+    def arrivals(self, entries: Sequence[int]) -> Sequence[Arrival]:
+        """Return how `entries` arrived."""
+        return [one for one in self._arrivals if one.entry in set(entries)]
 
     def sequence_gaps(self, entries: Sequence[int]) -> Sequence[SequenceGap]:
         """Return the numbers skipped by producers that numbered `entries`."""
