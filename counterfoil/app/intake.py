@@ -1,14 +1,15 @@
 """Outside bytes on their way in: kept as a blob, read by a source, recorded.
 
-The same for HTTP, the command line and the demo.  The bytes are kept first, so an event that
-names them never names what is not there; if we crash in between, an unreferenced blob stays and
-harms nothing.
+The same for HTTP, the command line and the demo.  Bytes that nothing can be read from are refused
+and not kept.  The others are kept before they are recorded, so an event that names them never
+names what is not there; if we crash in between, an unreferenced blob stays and harms nothing.
 
 Sending the same bytes again gives the same entries.  Where a payload states no time, the time of
-receipt stands in for it; a repeat takes the one that was recorded the first time.
+receipt stands in for it; a repeat takes the one that was recorded the first time, also when the
+two came at once.
 """
 
-import getpass
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -19,8 +20,9 @@ from counterfoil.app.record import Answer
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError
 from counterfoil.events.entry import read_entry
-from counterfoil.events.event import Event
+from counterfoil.events.event import BlobName, Event
 from counterfoil.events.refs import parse_ref
+from counterfoil.ids import local_account
 from counterfoil.policy.access import Credential, decide
 from counterfoil.sources import cdevents, github, junit
 
@@ -84,7 +86,7 @@ def account_of(credential: Credential) -> tuple[str, str]:
     """
     match credential.kind:
         case "local":
-            return "user", f"local:{getpass.getuser()}"
+            return "user", local_account()
         case "session":
             return "user", credential.handle
         case "token":
@@ -105,12 +107,12 @@ def report(
     """
     home.require_project(project)
     _require(credential, "report", project)
-    blob = home.recorder.put_blob(content, f"{options.name or 'report'}.xml", "application/xml")
+    blob = _name(content, f"{options.name or 'report'}.xml", "application/xml")
     authtype, authid = account_of(credential)
 
     def read(time: str) -> tuple[Event, ...]:
         context = junit.ReportContext(
-            run=str(parse_ref(options.run)) if options.run else None,
+            run=_run_ref(options.run),
             source=REPORT_SOURCE,
             time=time,
             authtype=authtype,
@@ -123,8 +125,7 @@ def report(
         )
         return junit.parse_junit(content, context)
 
-    events = _as_before(home, project, read)
-    answers = home.recorder.record(project, events, credential, via)
+    events, answers = _record(home, project, read, (blob, content), credential, via)
     return ReportAnswer(
         run=events[-1].subject or "",
         counts=_custom(events[-1], "counts", dict[str, int]),
@@ -178,7 +179,7 @@ def _github(
         raise RequestError(
             "content_type", "set the webhook's content type to application/json and redeliver"
         )
-    blob = home.recorder.put_blob(body, f"{event[:60]}.json", "application/json")
+    blob = _name(body, f"{event[:60]}.json", "application/json")
 
     def read(time: str) -> tuple[Event, ...]:
         return github.parse_delivery(
@@ -186,14 +187,13 @@ def _github(
             credential=credential.id, blob=blob,
         )  # fmt: skip
 
-    events = _as_before(home, project, read)
-    return home.recorder.record(project, events, credential, "webhook")
+    return _record(home, project, read, (blob, body), credential, "webhook")[1]
 
 
 def _cdevents(
     home: Home, project: str, headers: Mapping[str, str], body: bytes, credential: Credential
 ) -> list[Answer]:
-    blob = home.recorder.put_blob(body, "cdevent.json", "application/json")
+    blob = _name(body, "cdevent.json", "application/json")
     _, authid = account_of(credential)
 
     def read(time: str) -> tuple[Event, ...]:
@@ -202,8 +202,30 @@ def _cdevents(
             credential=authid, blob=blob,
         )  # fmt: skip
 
+    return _record(home, project, read, (blob, body), credential, "webhook")[1]
+
+
+def _name(content: bytes, name: str, mediatype: str) -> BlobName:
+    """Name bytes that are not kept yet."""
+    return BlobName(f"sha256:{hashlib.sha256(content).hexdigest()}", name, mediatype)
+
+
+def _record(
+    home: Home, project: str, read: Callable[[str], Sequence[Event]],
+    evidence: tuple[BlobName, bytes], credential: Credential, via: str,
+) -> tuple[Sequence[Event], list[Answer]]:  # fmt: skip
+    """Read a payload, keep its bytes, record its events."""
     events = _as_before(home, project, read)
-    return home.recorder.record(project, events, credential, "webhook")
+    blob, content = evidence
+    home.recorder.put_blob(content, blob.name, blob.mediatype)
+    try:
+        return events, home.recorder.record(project, events, credential, via)
+    except RequestError as error:
+        if error.code != "id_conflict":
+            raise
+    # The same bytes may have come twice at once, and the others were first: their time stands.
+    events = _as_before(home, project, read)
+    return events, home.recorder.record(project, events, credential, via)
 
 
 def _as_before(home: Home, project: str, read: Callable[[str], Sequence[Event]]) -> Sequence[Event]:
@@ -226,6 +248,17 @@ def _custom(event: Event, name: str, kind: type[T]) -> T:
     custom = event.data["customData"]
     assert isinstance(custom, dict)
     return msgspec.convert(custom[name], kind)
+
+
+def _run_ref(text: str) -> str | None:
+    if not text:
+        return None
+    ref = parse_ref(text)
+    if ref.kind != "run":
+        raise RequestError(
+            "ref_invalid", f"{text[:80]!a} is no run; name it such as run:acme/shop/7"
+        )
+    return str(ref)
 
 
 def _commit_ref(text: str) -> str | None:

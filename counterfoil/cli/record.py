@@ -1,6 +1,5 @@
 """`record` one event, `report` test reports: what producers call from scripts and pipelines."""
 
-import getpass
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +14,7 @@ from counterfoil.errors import RequestError
 from counterfoil.events import canonical
 from counterfoil.events.canonical import JSON
 from counterfoil.events.event import EVENT_BYTES_MAX, make_event
-from counterfoil.ids import SystemRandomness, short_id
+from counterfoil.ids import SystemRandomness, local_account, short_id
 
 OWN_PREFIX = "dev.cdeventsx.counterfoil-"
 SOURCE = "urn:counterfoil:cli"
@@ -67,7 +66,7 @@ def record(
         id=event_id or short_id(SystemRandomness(), 24),
         time=when or format_time(SystemClock().now()),
         authtype=authtype,
-        authid=authid or f"local:{getpass.getuser()}",
+        authid=authid or local_account(),
         subject=subject or (named[0][0] if named else None),
         refs=named,
         data=value,
