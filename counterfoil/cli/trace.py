@@ -8,6 +8,7 @@ import click
 
 from counterfoil.cli import output
 from counterfoil.cli.target import open_target
+from counterfoil.clock import LATE_S, late_s
 from counterfoil.errors import RequestError
 
 
@@ -33,26 +34,41 @@ def trace(
 
 def _show(found: dict[str, Any]) -> None:
     gaps = found["gaps"]
+    if not found["known"]:
+        click.echo(output.plain(f"nothing is on record about {found['ref']}"))
+        return
     count = "no gaps" if not gaps else "1 gap" if len(gaps) == 1 else f"{len(gaps)} gaps"
     click.echo(output.plain(f"{found['ref']}: {len(found['steps'])} entries, {count}"))
     for number, gap in enumerate(gaps, 1):
         entries = ", ".join(f"entry {entry}" for entry in gap["entries"])
         click.echo(
-            output.plain(f"  Gap {number}. {gap['what']}" + (f"  [{entries}]" if entries else ""))
+            output.plain(
+                f"  Gap {number}. {gap['what']}{_demo(gap)}" + (f"  [{entries}]" if entries else "")
+            )
         )
     if not found["steps"]:
         return
     rows = [
         (
-            step["time"],
+            _when(step),
             step["lane"],
             found["actors"].get(step["actor"], "nobody named"),
-            step["sentence"],
+            f"{step['sentence']}{_demo(step)}",
             f"entry {step['entry']}",
         )
         for step in found["steps"]
     ]
     output.table(("When (UTC)", "Lane", "Who", "What", "Proof"), rows)
+
+
+def _demo(fact: dict[str, Any]) -> str:
+    return " (made for the demo)" if fact["demo"] else ""
+
+
+def _when(step: dict[str, Any]) -> str:
+    """Return when a step happened, and when it was recorded if that is over a minute away."""
+    apart = abs(late_s(step["time"], step["recordedtime"])) > LATE_S
+    return f"{step['time']} (recorded {step['recordedtime']})" if apart else str(step["time"])
 
 
 @click.command()

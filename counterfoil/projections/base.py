@@ -101,11 +101,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         entries: numbers of the entries it rests on, ascending; the first and the last ones if
             there are more than `ENTRIES_MAX`.
         problems: (entry number, what is odd about it) pairs.
+        demo: one of these entries is of the demonstration data.
     """
 
     ref: str
     entries: tuple[int, ...] = ()
     problems: tuple[tuple[int, str], ...] = ()
+    demo: bool = False
 
 
 RowT = TypeVar("RowT", bound=Row)
@@ -133,6 +135,13 @@ class Projection(Generic[RowT]):
     fold: Callable[[str, RowT | None, Recorded], RowT]
     index: Callable[[RowT], dict[str, Scalar]]
     indexed: tuple[str, ...] = ()
+
+    def after(self, key: str, row: RowT | None, recorded: Recorded) -> RowT:
+        """Return what `fold` makes of the row, marked where the entry is of the demonstration."""
+        made = self.fold(key, row, recorded)
+        if made.demo or not is_demo(recorded.entry.source):
+            return made
+        return msgspec.structs.replace(made, demo=True)
 
 
 def moment(recorded: Recorded) -> At:

@@ -7,7 +7,7 @@ order is no evidence: what "came before" only by it is said to be unknown.
 
 from collections.abc import Iterator, Sequence
 
-from counterfoil.clock import parse_time
+from counterfoil.clock import LATE_S, late_s, parse_time
 from counterfoil.projections.base import At
 from counterfoil.projections.chain import Gap, Known
 from counterfoil.projections.changes import ChangeRow
@@ -22,7 +22,6 @@ from counterfoil.projections.gap_shared import (
 from counterfoil.projections.steps import in_production
 from counterfoil.projections.words import commit_name, env_name, is_before, name_of, span
 
-LATE_S = 60.0
 Named = tuple[str, At]  # how a sentence calls it, when
 
 
@@ -79,7 +78,7 @@ def _unsure(lane: str, ref: str, firsts: Sequence[Named], then: Named) -> Iterat
     if not claimed or not all(only_claimed(at, then[1]) for _, at in claimed):
         return
     first = min(claimed, key=lambda one: one[1].entry)
-    off = first if late_s(first[1]) > LATE_S else then
+    off = first if _late_s(first[1]) > LATE_S else then
     name = off[0][:1].upper() + off[0][1:]
     said = f"{name} says {parse_time(off[1].time):%Y-%m-%d %H:%M} and was recorded"
     if off is first:
@@ -100,12 +99,8 @@ def only_claimed(first: At, then: At) -> bool:
     The log has it later, and one of the two times is over a minute from its record in the
     direction that turns the order round.
     """
-    return first.entry > then.entry and (late_s(first) > LATE_S or late_s(then) < -LATE_S)
+    return first.entry > then.entry and (_late_s(first) > LATE_S or _late_s(then) < -LATE_S)
 
 
-def late_s(at: At) -> float:
-    """Return how long after its claimed time something was recorded; 0 where a time is unreadable."""
-    try:
-        return (parse_time(at.recordedtime) - parse_time(at.time)).total_seconds()
-    except ValueError:
-        return 0.0
+def _late_s(at: At) -> float:
+    return late_s(at.time, at.recordedtime)

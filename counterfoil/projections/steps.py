@@ -67,12 +67,14 @@ def _step(
         ref=ref,
         entry=at.entry,
         time=at.time,
+        recordedtime=at.recordedtime,
         end=end.time if end else None,
         end_entry=end.entry if end else None,
         actor=at.actor,
         sentence=sentence,
         label=label,
         outcome=outcome,
+        demo=at.demo or (end is not None and end.demo),
     )
 
 

@@ -286,25 +286,6 @@ def test_evidence_files_are_named_with_where_they_are_kept(home: Home) -> None:
     assert blobs[1].stored is None
 
 
-def test_evidence_that_never_came_is_a_gap_of_the_trace_and_evidence_that_is_here_is_not(
-    home: Home,
-) -> None:
-    kept = home.recorder.put_blob(b"<testsuites/>", "junit.xml", "application/xml")
-    absent = BlobName("sha256:" + 64 * "0", "gone.xml", "application/xml")
-    for run, blob in (("run:here", kept), ("run:gone", absent)):
-        event = make_event(
-            type="dev.cdevents.testsuiterun.finished.0.3.0", source="urn:x", id=run, time=TIME,
-            authtype="user", authid="ana", subject=run, blobs=[blob],
-        )  # fmt: skip
-        record(home, [event])
-
-    def rules(ref: str) -> set[str]:
-        return {gap.rule for gap in home.reader.trace(PROJECT, ref).gaps}
-
-    assert "evidence_absent" in rules("run:gone")
-    assert "evidence_absent" not in rules("run:here")
-
-
 def test_log_lines_come_last_first_and_in_parts(home: Home) -> None:
     record(home, story())
     reader = home.reader

@@ -129,7 +129,7 @@ def replay(projection: Projection[RowT], recorded: Sequence[Recorded]) -> dict[s
     rows: dict[str, RowT] = {}
     for one in recorded:
         for key in projection.touches(one):
-            rows[key] = projection.fold(key, rows.get(key), one)
+            rows[key] = projection.after(key, rows.get(key), one)
     return rows
 
 
