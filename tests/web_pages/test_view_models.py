@@ -2,10 +2,12 @@
 
 import dataclasses
 
+import msgspec
 import pytest
 
 from counterfoil.app.answers import ActorView, Page
 from counterfoil.clock import parse_time
+from counterfoil.projections.base import At
 from counterfoil.projections.trace import LANES
 from counterfoil.web.pages import now, releases, runs, timeline, words
 from counterfoil.web.pages.parts import (
@@ -65,6 +67,52 @@ def test_a_ref_without_a_page_is_no_link() -> None:
 def test_a_late_arrival_says_both_times() -> None:
     assert line(sample.LINES[4], LINKS, NOW).late == "happened 13:10, recorded 14:00"
     assert line(sample.LINES[0], LINKS, NOW).late == ""
+
+
+LATE = At(4521, "2026-11-20T09:00:00Z", None, "2026-11-20T12:05:00.000Z")
+
+
+def test_a_late_run_release_or_step_says_both_times_too() -> None:
+    """Only the log page said so, and there nobody looks for a release."""
+    said = "happened 09:00, recorded 12:05"
+    run = msgspec.structs.replace(sample.FINISHED, finished=LATE)
+    assert runs.run_line(run, Counts({}), resolve, LINKS, NOW).late == said
+
+    release = msgspec.structs.replace(sample.RELEASE, published=LATE)
+    [row] = releases.build_releases(Page((release,), None, 1), resolve, LINKS, NOW).rows
+    assert row.late == said
+
+    step = dataclasses.replace(sample.STEPS[0], time=LATE.time, recordedtime=LATE.recordedtime)
+    trace = dataclasses.replace(sample.TRACE, steps=(step,), gaps=())
+    [line_] = releases.build_release(release, trace, {}, resolve, LINKS, NOW).steps
+    assert line_.late == said
+
+
+@pytest.mark.parametrize(
+    ("lane", "outcome", "sentence", "shown"),
+    [
+        ("Approval", "passed", "signed as approved: shop@1.4.2", None),
+        ("Review", "passed", "reviewed 9fceb02: approved", None),
+        ("Review", "failed", "reviewed 9fceb02: asked for changes", None),
+        ("Runs", "passed", "finished unit, run 1875: passed", None),
+        ("Runs", "running", "started unit, run 1875", "running"),
+        ("Deployment", "passed", "finished deploying shop@1.4.2 to qa", "passed"),
+    ],
+)
+def test_a_step_shows_no_outcome_that_its_sentence_says(
+    lane: str, outcome: str, sentence: str, shown: str | None
+) -> None:
+    step = dataclasses.replace(sample.STEPS[0], lane=lane, outcome=outcome, sentence=sentence)
+    trace = dataclasses.replace(sample.TRACE, steps=(step,), gaps=())
+
+    [made] = releases.build_release(sample.RELEASE, trace, {}, resolve, LINKS, NOW).steps
+
+    assert (made.outcome.text if made.outcome else None) == shown
+    assert made.tone == pill(outcome).tone
+
+
+def test_a_release_that_is_merely_published_has_no_tick() -> None:
+    assert releases.state_pill(sample.RELEASE).icon != "pass"
 
 
 def test_a_time_nobody_can_read_is_said_to_be_that() -> None:

@@ -55,6 +55,7 @@ class Figure:
     text: str
     tone: str
     more: str
+    demo: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class RedTest:
     since: str
     runs: str
     flaky: bool
+    demo: bool
     mark: Mark | None
 
 
@@ -103,6 +105,7 @@ class Placed:
     what: str
     href: str | None
     since: str
+    demo: bool
     mark: Mark
 
 
@@ -198,17 +201,19 @@ def _figures(board: Board, links: Links, now: datetime.datetime) -> tuple[Figure
     latest = live[0][1] if live else None
     return (
         Figure("Red tests", words.number(board.red.total), "fail" if board.red.total else "",
-               "by their last outcome"),
+               "by their last outcome", any(row.demo for row in board.red.rows)),
         Figure("Running", words.number(board.running.total), "",
                f"{words.number(failing)} already with a failing test" if failing
-               else "none with a failing test" if board.running.total else "nothing moves"),
+               else "none with a failing test" if board.running.total else "nothing moves",
+               any(row.demo for row in board.running.rows)),
         Figure("In production",
                ref_chip(latest.what, links).short if latest else "nothing recorded", "",
                f"since {words.when(latest.at.time, now)}" + (
                    f", and {words.number(len(live) - 1)} more" if len(live) > 1 else "")
-               if latest else "no deployment to production is recorded"),
+               if latest else "no deployment to production is recorded",
+               any(one.at.demo for _, one in live)),
         Figure("Waiting for a signature", words.number(board.waiting.total), "",
-               _waiting_words(board.waiting)),
+               _waiting_words(board.waiting), any(row.demo for row in board.waiting.rows)),
     )  # fmt: skip
 
 
@@ -235,6 +240,7 @@ def _red(row: TestRow, links: Links, now: datetime.datetime) -> RedTest:
         if len(row.runs) > 1
         else "by its only outcome",
         flaky=row.flaky,
+        demo=row.demo,
         mark=mark(last.entry, links) if last else None,
     )
 
@@ -300,6 +306,7 @@ def _placed(
             what=ref_chip(one.what, links).short,
             href=links.ref(one.what),
             since=words.when(one.at.time, now),
+            demo=one.at.demo,
             mark=mark(one.at.entry, links),
         )
         for row, one in found[:PLACES_SHOWN]

@@ -6,7 +6,7 @@ found, and then the page says by which rules.
 
 import datetime
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from starlette.requests import Request
@@ -29,6 +29,7 @@ from counterfoil.web.pages.parts import (
     Who,
     gap_lines,
     gaps_pill,
+    late,
     mark,
     oddities,
     pill,
@@ -55,7 +56,9 @@ class ReleaseLine:
     state: Pill
     who: Who
     when: str
+    late: str
     where: str
+    demo: bool
     mark: Mark
 
 
@@ -74,6 +77,7 @@ class StepLine:
     """One step of the trace, as a row of the list and of the narrow trail."""
 
     when: str
+    late: str
     time: str
     who: Who
     sentence: str
@@ -82,6 +86,8 @@ class StepLine:
     how: str
     lane: str
     icon: str
+    tone: str
+    demo: bool
     mark: Mark
     gaps: tuple[GapLine, ...]
 
@@ -96,6 +102,7 @@ class Figure:
     tone: str
     icon: str
     more: str
+    demo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,7 @@ class ReleaseView:
     crumb: str
     pills: tuple[Pill, ...]
     say: str
+    demo: bool
     figures: tuple[Figure, ...]
     gaps: tuple[GapLine, ...]
     gap_words: str
@@ -120,7 +128,7 @@ class ReleaseView:
 
 
 _STATE_TONES: Final = {
-    "published": Pill("published", "none", "pass"),
+    "published": Pill("published", "none", "commit"),
     "withdrawn": Pill("withdrawn", "warn", "warn"),
     "draft": Pill("draft", "none", "pending"),
     "announced": Pill("announced", "none", "pending"),
@@ -175,7 +183,9 @@ def _release_line(
         state=state_pill(row),
         who=who(resolve(author) if author else None),
         when=words.when(at.time, now) if at else "not published",
+        late=late(at.time, at.recordedtime, now) if at else "",
         where=where_of(row),
+        demo=row.demo,
         mark=mark(entry, links),
     )
 
@@ -214,6 +224,7 @@ def build_release(
         crumb=row.name,
         pills=(gaps_pill(len(gaps)),),
         say=sentence(row, trace, now),
+        demo=row.demo or any(step.demo for step in trace.steps),
         figures=_figures(row, trace, links),
         gaps=gaps,
         gap_words=words.count(len(gaps), "gap") if gaps else "no gap found",
@@ -292,7 +303,19 @@ def _figures(row: ReleaseRow, trace: Trace, links: Links) -> tuple[Figure, ...]:
                words.between(min(times), max(reached)) if times and reached else "not yet",
                (), "", "", "")
     )  # fmt: skip
-    return tuple(made)
+    return tuple(replace(each, demo=_made_up(each.label, trace)) for each in made)
+
+
+_LANES_OF: Final = {
+    "Artifact": {"Build"}, "Change": {"Change", "Review"}, "Commits": {"Commits"},
+    "Runs passed": {"Runs"}, "Approved by": {"Approval"},
+    "First commit to deployment": {"Commits", "Deployment"},
+}  # fmt: skip
+
+
+def _made_up(label: str, trace: Trace) -> bool:
+    """Say whether the steps a figure is made of are of the demonstration data."""
+    return any(step.demo and step.lane in _LANES_OF[label] for step in trace.steps)
 
 
 _ICONS: Final = {"Commits": "commit", "Change": "commit", "Review": "person", "Approval": "person"}
@@ -317,20 +340,28 @@ def _step_line(
     now: datetime.datetime,
 ) -> StepLine:
     actor = line.actor if line else (resolve(step.actor) if step.actor else None)
-    outcome = pill(step.outcome) if step.outcome else None
+    state = pill(step.outcome) if step.outcome else None
     return StepLine(
         when=words.when(step.time, now),
+        late=late(step.time, step.recordedtime, now),
         time=step.time,
         who=who(actor),
         sentence=step.sentence,
         label=step.label,
-        outcome=outcome,
+        outcome=None if _says_outcome(step) else state,
         how=via_words(line.via) if line else "not read",
         lane=step.lane,
-        icon=outcome.icon if outcome else _ICONS.get(step.lane, "service"),
+        icon=state.icon if state else _ICONS.get(step.lane, "service"),
+        tone=state.tone if state else "second",
+        demo=step.demo,
         mark=mark(step.entry, links),
         gaps=tuple(gaps),
     )
+
+
+def _says_outcome(step: Step) -> bool:
+    """Say whether the sentence of a step holds its outcome: those of these lanes always do."""
+    return step.lane in {"Review", "Approval"} or (step.outcome or "") in step.sentence
 
 
 def releases_page(request: Request, context: Context) -> Response:

@@ -27,6 +27,7 @@ from counterfoil.web.pages.parts import (
     Progress,
     RefChip,
     Who,
+    late,
     mark,
     oddities,
     pill,
@@ -54,9 +55,11 @@ class RunLine:
     refs: tuple[RefChip, ...]
     who: Who
     when: str
+    late: str
     lasted: str
     mark: Mark
     odd: str
+    demo: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class CaseLine:
     state: Pill
     lasted: str
     reason: str
+    demo: bool
     mark: Mark | None
 
 
@@ -117,6 +121,7 @@ class RunView:
     older: str | None
     warnings: tuple[Oddity, ...]
     problems: tuple[Oddity, ...]
+    demo: bool
     mark: Mark
 
 
@@ -172,11 +177,13 @@ def run_line(
         refs=tuple(ref_chip(ref, links) for ref in named),
         who=who(resolve(at.actor) if at and at.actor else None),
         when=words.when(at.time, now) if at else "unknown",
+        late=late(at.time, at.recordedtime, now) if at else "",
         lasted=lasted(row, now),
         mark=mark(row.entries[-1] if row.entries else 0, links),
         odd=words.count(len(row.problems), "thing does not fit", "things do not fit")
         if row.problems
         else "",
+        demo=row.demo,
     )
 
 
@@ -222,6 +229,7 @@ def case_line(row: CaseRow, links: Links) -> CaseLine:
         state=pill(row.outcome),
         lasted="not stated" if row.duration_ms is None else _short_time(row.duration_ms),
         reason=row.reason or "",
+        demo=row.demo,
         mark=mark(entry, links) if entry is not None else None,
     )
 
@@ -258,6 +266,7 @@ def build_run(
         else None,
         warnings=tuple(Oddity(text, None) for text in row.warnings),
         problems=oddities(row.problems, links),
+        demo=row.demo,
         mark=mark(row.entries[-1] if row.entries else 0, links),
     )
 
