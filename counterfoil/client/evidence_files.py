@@ -34,10 +34,11 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes | None:
         if error.errno in {errno.ELOOP, errno.ENXIO}:
             raise EvidenceError("damaged", "not a regular file") from error
         raise unreadable(path, error) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise EvidenceError("damaged", "not a regular file")
     try:
         with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise EvidenceError("damaged", "not a regular file")
             data = file.read(limit_bytes + 1)
     except OSError as error:
         raise unreadable(path, error) from error
