@@ -104,6 +104,7 @@ class LogLine:
         type: the event's type.
         subject: the ref it is about, or None.
         erased: its body has been erased.
+        time_claimed: `time` is the sender's word; False where the time of receipt stands in.
     """
 
     index: int
@@ -118,6 +119,7 @@ class LogLine:
     type: str
     subject: str | None
     erased: bool
+    time_claimed: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +163,7 @@ class EntryView:
         outcome: as in `LogLine`.
         blobs: the evidence files it names.
         demo: the entry came with the demonstration data.
+        time_claimed: as in `LogLine`.
     """
 
     index: int
@@ -175,6 +178,7 @@ class EntryView:
     outcome: str | None
     blobs: tuple[BlobView, ...]
     demo: bool
+    time_claimed: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

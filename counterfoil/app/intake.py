@@ -20,7 +20,7 @@ from counterfoil.app.record import Answer
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError
 from counterfoil.events.entry import read_entry
-from counterfoil.events.event import BlobName, Event
+from counterfoil.events.event import TIME_UNCLAIMED, BlobName, Event
 from counterfoil.events.refs import parse_ref
 from counterfoil.ids import local_account
 from counterfoil.policy.access import Credential, decide
@@ -233,7 +233,7 @@ def _as_before(home: Home, project: str, read: Callable[[str], Sequence[Event]])
     now = format_time(home.clock.now())
     events = read(now)
     for event in events:
-        if event.time == now:
+        if event.extra.items() >= TIME_UNCLAIMED.items():
             index = home.log.find(project, event.source, event.id)
             if index is None:
                 return events

@@ -9,7 +9,7 @@ from counterfoil.app.answers import ActorView, Page
 from counterfoil.clock import parse_time
 from counterfoil.projections.base import At
 from counterfoil.projections.trace import LANES
-from counterfoil.web.pages import now, releases, runs, timeline, words
+from counterfoil.web.pages import entry, now, releases, runs, timeline, words
 from counterfoil.web.pages.parts import (
     Counts,
     Links,
@@ -67,6 +67,16 @@ def test_a_ref_without_a_page_is_no_link() -> None:
 def test_a_late_arrival_says_both_times() -> None:
     assert line(sample.LINES[4], LINKS, NOW).late == "happened 13:10, recorded 14:00"
     assert line(sample.LINES[0], LINKS, NOW).late == ""
+
+
+def test_a_time_of_receipt_is_not_shown_as_the_senders() -> None:
+    said = "time of receipt, the sender gave none"
+    row = dataclasses.replace(sample.LINES[0], time_claimed=False)
+    assert line(row, LINKS, NOW).late == said
+
+    opened = dataclasses.replace(sample.OPENED, time_claimed=False)
+    made = entry.build_entry(opened, sample.SIGNER.vkey, 4712, as_hex=False, links=LINKS)
+    assert made.recorded == said
 
 
 LATE = At(4521, "2026-11-20T09:00:00Z", None, "2026-11-20T12:05:00.000Z")

@@ -70,13 +70,12 @@ def parse_junit(data: bytes, context: ReportContext) -> tuple[Event, ...]:
     collected: list[Totals] = []
     cases = list(read_report([data], collected, allow_empty=context.allow_empty))
     [totals] = collected
-    start = totals.time or context.time
     events = [
-        _case_event(case, attempt, context, start)
+        _case_event(case, attempt, context, totals.time)
         for case in cases
         for attempt in range(len(case.attempts))
     ]
-    events.append(_run_event(totals, context, start))
+    events.append(_run_event(totals, context))
     return tuple(events)
 
 
@@ -92,13 +91,12 @@ def test_ref(case: Case) -> str:
     return f"test:{name}#{case.ordinal + 1}" if case.ordinal else f"test:{name}"
 
 
-def _case_event(case: Case, attempt: int, context: ReportContext, start: str) -> Event:
+def _case_event(case: Case, attempt: int, context: ReportContext, start: str | None) -> Event:
     outcome, result = case.attempts[attempt]
     event_type = SKIPPED if outcome == "skipped" else FINISHED
     test, run = test_ref(case), context.run_ref
     event_id = _id(run, context.blob.digest, *case.suites, "", case.classname, case.name)
     event_id = f"{event_id}/{case.ordinal}/{attempt}"
-    time = case.time or start
     content: dict[str, JSON] = {
         "testCase": {"id": test.removeprefix("test:"), "name": _cut(case.name, NAME_BYTES)},
         "testSuiteRun": {"id": run.removeprefix("run:"), "source": context.source},
@@ -111,7 +109,7 @@ def _case_event(case: Case, attempt: int, context: ReportContext, start: str) ->
         event_type,
         context,
         id=event_id,
-        time=time,
+        time=case.time or start,
         subject=test,
         subject_id=event_id,
         content=content,
@@ -145,7 +143,7 @@ def _case_facts(case: Case, attempt: int, result: Result | None) -> dict[str, JS
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _run_event(totals: Totals, context: ReportContext, start: str) -> Event:
+def _run_event(totals: Totals, context: ReportContext) -> Event:
     run = context.run_ref
     name = _cut(context.name or totals.name or "test run", NAME_BYTES)
     counts = {
@@ -176,7 +174,7 @@ def _run_event(totals: Totals, context: ReportContext, start: str) -> Event:
         SUITE_FINISHED,
         context,
         id=_id(run, context.blob.digest) + "/run",
-        time=start,
+        time=totals.time,
         subject=run,
         subject_id=run.removeprefix("run:"),
         content=content,
@@ -200,7 +198,7 @@ def _event(
     context: ReportContext,
     *,
     id: str,  # noqa: A002  the attribute's name
-    time: str,
+    time: str | None,
     subject: str,
     subject_id: str,
     content: dict[str, JSON],
@@ -213,13 +211,14 @@ def _event(
         refs = [*refs, ("env:" + safe_id(context.environment), "environment")]
     if context.commit:
         refs = [*refs, (context.commit, "input")]
+    when = time or context.time
     data: dict[str, JSON] = {
         "context": {
             "specversion": "0.5.1",
             "id": id,
             "source": context.source,
             "type": event_type,
-            "timestamp": time,
+            "timestamp": when,
         },
         "subject": {"id": subject_id, "source": context.source, "content": content},
         "customData": custom,
@@ -229,13 +228,14 @@ def _event(
         type=event_type,
         source=context.source,
         id=id,
-        time=time,
+        time=when,
         authtype=context.authtype,
         authid=context.authid,
         subject=subject,
         refs=refs,
         blobs=blobs or [],
         data=data,
+        time_claimed=time is not None,
     )
 
 

@@ -20,7 +20,17 @@ from counterfoil.tlog.receipt import Receipt, parse_receipt
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.frame import frame_of, links_of
-from counterfoil.web.pages.parts import Banner, Links, Mark, RefChip, Who, mark, ref_chip, who
+from counterfoil.web.pages.parts import (
+    NOT_CLAIMED,
+    Banner,
+    Links,
+    Mark,
+    RefChip,
+    Who,
+    mark,
+    ref_chip,
+    who,
+)
 from counterfoil.web.pages.releases import via_words
 from counterfoil.web.pages.render import render
 
@@ -166,7 +176,7 @@ def build_entry(
         else "",
         type=entry.type,
         time=happened,
-        recorded=_recorded(entry.time, entry.recordedtime),
+        recorded=_recorded(entry.time, entry.recordedtime) if opened.time_claimed else NOT_CLAIMED,
         how=f"by {via_words(entry.via)}",
         how_detail=entry.recordedby,
         source=entry.source,

@@ -16,6 +16,7 @@ from counterfoil.web.pages import words
 
 DEFAULT_PROJECT: Final = "default"
 GAP_MARKS_MAX: Final = 3
+NOT_CLAIMED: Final = "time of receipt, the sender gave none"
 # How an address says "before the first entry": entry numbers begin at 0.
 BEFORE_ALL: Final = "1970-01-01T00:00:00Z"
 
@@ -213,7 +214,7 @@ def line(row: LogLine, links: Links, now: datetime.datetime) -> Line:
         sentence=row.sentence,
         outcome=pill(row.outcome) if row.outcome and row.outcome not in row.sentence else None,
         demo=row.demo,
-        late=late(row.time, row.recordedtime, now),
+        late=late(row.time, row.recordedtime, now) if row.time_claimed else NOT_CLAIMED,
         mark=mark(row.index, links, state="erased" if row.erased else "recorded"),
     )
 
