@@ -158,21 +158,30 @@ class Reader:
 
     def cases(
         self, project: str, run_ref: str, as_of: int | None = None, cursor: str | None = None,
-        limit: int = LIMIT, outcome: str | None = None,
+        limit: int = LIMIT, outcome: str | None = None, *,
+        earlier: bool | None = None,
     ) -> Page[CaseRow]:  # fmt: skip
-        """Return the cases of a run in the order they were told, every attempt its own."""
+        """Return the cases of a run in the order they were told, every attempt its own.
+
+        With `earlier` only those attempts that another one followed, or only the last ones.
+        """
+        final = None if earlier is None else int(not earlier)
         self._settle(project, as_of)
         return self._rows.page(
             CASES, project, as_of=as_of, cursor=cursor, limit=limit, ascending=True,
-            where={"run": run_ref, **_given(outcome=outcome)},
+            where={"run": run_ref, **_given(outcome=outcome, final=final)},
         )  # fmt: skip
 
     def case_counts(
-        self, project: str, run_refs: Sequence[str], as_of: int | None = None
-    ) -> dict[str, dict[str, int]]:
-        """Return cases by outcome for each run; a case counts once, by its last attempt."""
+        self, project: str, run_refs: Sequence[str], as_of: int | None = None, *,
+        earlier: bool = False,
+    ) -> dict[str, dict[str, int]]:  # fmt: skip
+        """Return cases by outcome for each run; a case counts once, by its last attempt.
+
+        With `earlier` the attempts before the last are counted instead, each of them.
+        """
         self._settle(project, as_of)
-        return self._rows.case_counts(project, list(run_refs), as_of)
+        return self._rows.case_counts(project, list(run_refs), as_of, earlier=earlier)
 
     def tests(
         self, project: str, *, as_of: int | None = None, cursor: str | None = None,

@@ -100,11 +100,11 @@ class Rows:
         return Page(rows, _write_cursor(*lines[limit - 1][:2]) if more else None, total or 0)
 
     def case_counts(
-        self, project: str, runs: Sequence[str], as_of: int | None
+        self, project: str, runs: Sequence[str], as_of: int | None, *, earlier: bool = False
     ) -> dict[str, dict[str, int]]:
         """Return how many cases of each run ended how; runs without cases are {}.
 
-        A case counts once, by its last attempt.
+        A case counts once, by its last attempt; with `earlier`, the attempts before that count.
         """
         table = self._schema.nouns["cases"]
         counted: dict[str, dict[str, int]] = {run: {} for run in runs}
@@ -115,7 +115,7 @@ class Rows:
                     .where(
                         table.c.project == project,
                         table.c.run.in_(runs[start : start + KEYS_PER_QUERY]),
-                        table.c.final == 1,
+                        table.c.final == int(not earlier),
                         as_of_clause(table, as_of),
                     )
                     .group_by(table.c.run, table.c.outcome)

@@ -7,7 +7,7 @@ import pytest
 
 from counterfoil.app.home import Home
 from counterfoil.events.event import BlobName, make_event
-from tests.app.desk import PROJECT, desk, record
+from tests.app.desk import PROJECT, RUN, desk, record, suite
 
 TIME = "2026-11-20T12:00:00Z"
 
@@ -35,6 +35,20 @@ def test_evidence_that_never_came_is_a_gap_of_the_trace_and_evidence_that_is_her
 
     assert "evidence_absent" in rules("run:gone")
     assert "evidence_absent" not in rules("run:here")
+
+
+def test_attempts_before_the_last_are_counted_apart_and_can_be_listed_alone(home: Home) -> None:
+    size = record(home, suite(20))
+    reader = home.reader
+
+    counts = reader.case_counts(PROJECT, [RUN], earlier=True)
+    early = reader.cases(PROJECT, RUN, earlier=True)
+    last = reader.cases(PROJECT, RUN, earlier=False, limit=100)
+
+    assert counts == {RUN: {"failed": 2}}
+    assert [row.outcome for row in early.rows] == ["failed", "failed"]
+    assert {row.outcome for row in last.rows} == {"passed"}
+    assert reader.cases(PROJECT, RUN).total == early.total + last.total == size - 2
 
 
 def test_a_time_of_receipt_that_stands_in_is_shown_as_that(home: Home) -> None:

@@ -69,6 +69,31 @@ def test_a_late_arrival_says_both_times() -> None:
     assert line(sample.LINES[0], LINKS, NOW).late == ""
 
 
+def test_a_run_with_retries_counts_cases_and_attempts_apart() -> None:
+    """It said "1 of 1 passed" over "3 of 3 cases": both true, and one page against itself."""
+    case = sample.CASES.rows[3]
+    attempts = [msgspec.structs.replace(case, ref=f"c{n}", attempt=n) for n in (1, 2, 3)]
+    counts = Counts({"passed": 1}, {"failed": 2})
+    run = msgspec.structs.replace(sample.FINISHED, counts={"total": 1, "passed": 1})
+
+    view = runs.build_run(run, counts, Page(tuple(attempts), None, 3), None, resolve, LINKS, NOW)
+
+    assert "1 of 1 passed, after 2 failed attempts." in view.say
+    assert view.case_words == "1 case, 3 attempts"
+    assert [each.text for each in view.choices] == [
+        "all 3 attempts", "1 passed", "2 failed attempts",
+    ]  # fmt: skip
+    assert view.choices[1].href.endswith("outcome=passed&attempts=last")
+    assert view.choices[2].href.endswith("outcome=failed&attempts=earlier")
+
+
+def test_a_run_without_retries_speaks_of_cases_alone() -> None:
+    counts = runs.counts_of(sample.FINISHED, sample.COUNTED)
+    view = runs.build_run(sample.FINISHED, counts, sample.CASES, None, resolve, LINKS, NOW)
+    assert view.case_words == "5 of 87 cases"
+    assert "attempt" not in view.say
+
+
 def test_a_time_of_receipt_is_not_shown_as_the_senders() -> None:
     said = "time of receipt, the sender gave none"
     row = dataclasses.replace(sample.LINES[0], time_claimed=False)

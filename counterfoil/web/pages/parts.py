@@ -352,9 +352,17 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Outcomes of the cases of a run, by name; zero where nothing was counted."""
+    """Outcomes of the cases of a run, by name; zero where nothing was counted.
+
+    `earlier` are the outcomes of attempts that another attempt of the same case followed.
+    """
 
     by_outcome: dict[str, int] = field(default_factory=dict)
+    earlier: dict[str, int] = field(default_factory=dict)
+
+    def retried(self) -> list[str]:
+        """Say the earlier attempts, such as ["2 failed attempts"]."""
+        return [words.count(n, f"{name} attempt") for name, n in sorted(self.earlier.items()) if n]
 
     @property
     def total(self) -> int:

@@ -5,7 +5,7 @@ Builders are pure; handlers read through `home.reader` and nothing else.
 
 import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from starlette.requests import Request
@@ -248,8 +248,20 @@ def build_run(
     resolve: Resolve,
     links: Links,
     now: datetime.datetime,
+    attempts: str | None = None,
 ) -> RunView:
-    """Build the page of one run."""
+    """Build the page of one run.
+
+    Args:
+        row: the run.
+        counts: its cases by outcome, and the attempts before their last.
+        cases: the attempts shown.
+        outcome: the outcome they are narrowed to.
+        resolve: pseudonym to actor.
+        links: addresses.
+        now: the present moment.
+        attempts: "earlier" or "last", where they are narrowed to those.
+    """
     state = state_of(row)
     return RunView(
         title=title_of(row),
@@ -257,11 +269,11 @@ def build_run(
         say=_sentence(row, counts, now),
         progress=counts.progress(),
         facts=_facts(row, resolve, links, now),
-        choices=_choices(row, counts, outcome, links),
+        choices=_choices(row, counts, (outcome, attempts), links),
         cases=tuple(case_line(each, links) for each in cases.rows),
-        case_words=f"{words.number(len(cases.rows))} of {words.count(cases.total, 'case')}",
+        case_words=_case_words(counts, cases, outcome),
         empty=_no_cases(counts, outcome),
-        older=links.to("/run", ref=row.ref, outcome=outcome, cursor=cases.cursor)
+        older=links.to("/run", ref=row.ref, outcome=outcome, attempts=attempts, cursor=cases.cursor)
         if cases.cursor
         else None,
         warnings=tuple(Oddity(text, None) for text in row.warnings),
@@ -280,7 +292,8 @@ def _sentence(row: RunRow, counts: Counts, now: datetime.datetime) -> str:
     if counts.total:
         progress = counts.progress()
         assert progress is not None
-        said.append(f"{progress.spoken}.")
+        after = f", after {words.listing(counts.retried())}" if counts.retried() else ""
+        said.append(f"{progress.spoken}{after}.")
     elif row.kind in {"test", ""}:
         said.append("No case of it is recorded.")
     claimed = sum(reported(row).values())
@@ -316,14 +329,43 @@ def _facts(row: RunRow, resolve: Resolve, links: Links, now: datetime.datetime) 
     return tuple(made)
 
 
-def _choices(row: RunRow, counts: Counts, outcome: str | None, links: Links) -> tuple[Choice, ...]:
-    every = Choice(f"all {words.number(counts.total)}", links.to("/run", ref=row.ref), not outcome)
-    return (every, *(
-        Choice(f"{words.number(n)} {name}", links.to("/run", ref=row.ref, outcome=name),
-               name == outcome)
+def _case_words(counts: Counts, cases: Page[CaseRow], outcome: str | None) -> str:
+    shown, total = words.number(len(cases.rows)), words.number(cases.total)
+    if not counts.retried():
+        return f"{shown} of {words.count(cases.total, 'case')}"
+    if outcome:
+        return f"{shown} of {words.count(cases.total, 'attempt')}"
+    part = "" if shown == total else f", {shown} of them shown"
+    return f"{words.count(counts.total, 'case')}, {words.count(cases.total, 'attempt')}{part}"
+
+
+def _choices(
+    row: RunRow, counts: Counts, chosen: tuple[str | None, str | None], links: Links
+) -> tuple[Choice, ...]:
+    """Return the ways to narrow the cases; with retries, last and earlier attempts apart."""
+    if not counts.total:
+        return ()
+    retried = sum(counts.earlier.values())
+    last = "last" if retried else None
+    every = words.number(counts.total)
+    if retried:
+        every = words.count(counts.total + retried, "attempt")
+    made: list[tuple[str, str | None, str | None]] = [(f"all {every}", None, None)]
+    made += [
+        (f"{words.number(n)} {name}", name, last)
         for name in OUTCOMES
         if (n := counts.by_outcome.get(name, 0))
-    )) if counts.total else ()  # fmt: skip
+    ]
+    made += [
+        (words.count(n, f"{name} attempt"), name, "earlier")
+        for name, n in sorted(counts.earlier.items())
+        if n
+    ]
+    return tuple(
+        Choice(text, links.to("/run", ref=row.ref, outcome=outcome, attempts=attempts),
+               (outcome, attempts) == chosen)
+        for text, outcome, attempts in made
+    )  # fmt: skip
 
 
 def _no_cases(counts: Counts, outcome: str | None) -> Empty:
@@ -360,6 +402,7 @@ def run_page(request: Request, context: Context) -> Response:
     """
     reader, ref = context.home.reader, wanted(request)
     outcome = request.query_params.get("outcome") or None
+    attempts = request.query_params.get("attempts") or None
     row = reader.run(context.project, ref, as_of=context.as_of)
     if row is None:
         raise RequestError("not_found", f"no run {ref} is known here at this moment")
@@ -370,12 +413,14 @@ def run_page(request: Request, context: Context) -> Response:
         cursor=request.query_params.get("cursor"),
         limit=CASES_PER_PAGE,
         outcome=outcome,
+        earlier={"earlier": True, "last": False}.get(attempts or ""),
     )
+    early = reader.case_counts(context.project, [ref], as_of=context.as_of, earlier=True)
     counted = reader.case_counts(context.project, [ref], as_of=context.as_of)
+    counts = replace(counts_of(row, counted), earlier=early[ref])
     view = build_run(
-        row, counts_of(row, counted), cases, outcome, reader.resolve, links_of(context),
-        now_of(context),
-    )  # fmt: skip
+        row, counts, cases, outcome, reader.resolve, links_of(context), now_of(context), attempts
+    )
     return render(request, "run.html", frame=frame_of(request, context, "/runs"), view=view)
 
 
