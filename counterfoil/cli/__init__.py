@@ -5,6 +5,7 @@ costs no more than click itself and the core install runs every verb that needs 
 """
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -75,6 +76,9 @@ READER_GONE = 141
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command line and exit with its documented code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What the terminal has no letters for is spelt: printing must not fail what was recorded.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _run(words)
         sys.stdout.flush()
@@ -88,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(words: list[str]) -> int:
     as_json = "--json" in words
     try:
+        _check_utf8(words)
         # Not `group.main`: it ends with 1, which here means "no", when its reader went away.
         with group.make_context("counterfoil", list(words)) as context:
             code = group.invoke(context)
@@ -98,8 +103,20 @@ def _run(words: list[str]) -> int:
         return output.fail(error, as_json=as_json, reading=verb in READING)
     except click.exceptions.Exit as error:
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        return output.show_help(error)
     except click.ClickException as error:
         return output.fail_usage(error, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _check_utf8(words: Sequence[str]) -> None:
+    """Refuse words that are no text; a file may have any name."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            if not os.path.lexists(word):
+                raise click.UsageError(f"the word {word[:80]!a} is not UTF-8") from None

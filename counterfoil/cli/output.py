@@ -61,9 +61,21 @@ def fail_usage(error: click.ClickException, *, as_json: bool) -> int:
     return USAGE
 
 
+def show_help(error: click.exceptions.NoArgsIsHelpError) -> int:
+    """Print the help of a verb that was called without its words, and return 2."""
+    click.echo(error.ctx.get_help(), err=True)
+    return USAGE
+
+
 def show_json(value: object) -> None:
     """Print a value as one JSON document."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        # Another encoding than UTF-8, or the name of a file that is no text.
+        text = json.dumps(value, indent=2)
+    click.echo(text)
 
 
 def plain(text: str) -> str:

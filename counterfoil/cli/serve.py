@@ -71,7 +71,7 @@ def demo(
     A ledger that stands in the directory already is served as it is.
     """
     where = build_only or directory
-    if build_only is not None or not (where / "ledger.db").exists():
+    if build_only is not None or not _stands(where):
         built = _build(where)
         if as_json:
             click.echo(json.dumps(built))
@@ -85,6 +85,14 @@ def demo(
         click.echo("  /release?ref=release:counterfoil@0.1.0 a release with its gaps")
     _serve(where, host, port, None, (None, None), as_json=as_json)
     return output.YES
+
+
+def _stands(directory: Path) -> bool:
+    try:
+        check_ledger(directory)
+    except RequestError:
+        return False
+    return True
 
 
 def _build(directory: Path) -> dict[str, object]:

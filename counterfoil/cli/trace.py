@@ -11,6 +11,8 @@ from counterfoil.cli.target import open_target
 from counterfoil.clock import LATE_S, late_s
 from counterfoil.errors import RequestError
 
+_INDEX_DIGITS_MAX = 16  # of 2^53 - 1, the largest number that JSON carries
+
 
 @click.command()
 @click.argument("ref", metavar="REF")
@@ -21,7 +23,8 @@ def trace(
 ) -> int:
     """Show everything on record about REF in order, gaps first.
 
-    Exit 0 when nothing is missing, 1 when there are gaps or nothing is on record.
+    Exit 0 when nothing is missing, 1 when there are gaps, nothing is on record, or the chain is too
+    long to be followed to its end.
     """
     with open_target(directory, url, project) as target:
         found = target.trace(ref, as_of)
@@ -29,7 +32,8 @@ def trace(
         output.show_json(found)
     else:
         _show(found)
-    return output.NO if found["gaps"] or not found["steps"] else output.YES
+    whole = found["steps"] and not found["gaps"] and not found["cut"]
+    return output.YES if whole else output.NO
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -39,6 +43,8 @@ def _show(found: dict[str, Any]) -> None:
         return
     count = "no gaps" if not gaps else "1 gap" if len(gaps) == 1 else f"{len(gaps)} gaps"
     click.echo(output.plain(f"{found['ref']}: {len(found['steps'])} entries, {count}"))
+    if found["cut"]:
+        click.echo("  The chain was followed up to a limit; it may be longer than what is shown.")
     for number, gap in enumerate(gaps, 1):
         entries = ", ".join(f"entry {entry}" for entry in gap["entries"])
         click.echo(
@@ -86,7 +92,7 @@ def receipt(
     number = which.removeprefix("entry:")
     with open_target(directory, url, project) as target:
         if number.isascii() and number.isdigit():
-            index = int(number)
+            index = _index(number)
             proof = target.receipt(index)
         else:
             index, proof = target.receipt_of(source, which)
@@ -102,3 +108,9 @@ def receipt(
     else:
         click.echo(f"wrote the receipt of entry {index} to {file}")
     return output.YES
+
+
+def _index(number: str) -> int:
+    if len(number) > _INDEX_DIGITS_MAX:
+        raise RequestError("not_found", f"no log has an entry {number[:20]}...")
+    return int(number)

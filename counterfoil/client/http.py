@@ -66,6 +66,7 @@ class _Trace(TypedDict):
     steps: list[dict[str, Any]]
     gaps: list[dict[str, Any]]
     actors: dict[str, str]
+    cut: bool
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
