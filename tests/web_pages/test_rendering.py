@@ -168,6 +168,15 @@ def test_the_past_cannot_be_mistaken(page: str) -> None:
     assert "hx-sse:connect" not in page, "the past does not move"
 
 
+@pytest.mark.parametrize("name", ["now", "log"])
+def test_how_the_log_is_doing_today_is_not_shown_as_the_past(name: str) -> None:
+    card = re.compile(r'<section class="card" id="health".*?</section>', re.DOTALL)
+    for page, labelled in ((gallery.past()[name], True), (gallery.full()[name], False)):
+        found = card.search(page)
+        assert found is not None
+        assert ("now, not then" in found[0]) is labelled
+
+
 @pytest.mark.parametrize("page", gallery.past().values(), ids=gallery.past().keys())
 def test_links_in_the_past_keep_the_moment(page: str) -> None:
     """All but the ways back to now, the choice of colours, and files that have no moment."""

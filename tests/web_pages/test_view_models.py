@@ -9,7 +9,7 @@ from counterfoil.app.answers import ActorView, Page
 from counterfoil.clock import parse_time
 from counterfoil.projections.base import At
 from counterfoil.projections.trace import LANES
-from counterfoil.web.pages import entry, now, releases, runs, timeline, words
+from counterfoil.web.pages import entry, log, now, releases, runs, timeline, words
 from counterfoil.web.pages.parts import (
     Counts,
     Links,
@@ -92,6 +92,28 @@ def test_a_run_without_retries_speaks_of_cases_alone() -> None:
     view = runs.build_run(sample.FINISHED, counts, sample.CASES, None, resolve, LINKS, NOW)
     assert view.case_words == "5 of 87 cases"
     assert "attempt" not in view.say
+
+
+def test_in_the_past_ago_and_so_far_end_at_the_moment_shown() -> None:
+    """Looked at in March, November's build does not "run for 120 days so far"."""
+    march = parse_time("2027-03-20T14:03:25Z")
+    past = Links("default", 4711)
+
+    board = now.build_now(sample.BOARD, resolve, past, march)
+    listed = runs.build_runs(sample.RUNS, sample.COUNTED, resolve, past, march, NOW)
+    counts = Counts({})
+    one = runs.build_run(sample.RUNNING, counts, sample.CASES, None, resolve, past, march,
+                         moment=NOW)  # fmt: skip
+    logged = log.build_log(
+        sample.LINES, sample.HEALTH, sample.SOURCES, sample.SIGNER.vkey, before=None,
+        public_url="", links=past, now=march, moment=NOW,
+    )  # fmt: skip
+
+    assert board.running[0].lasted == "9 min 22 s so far", "up to the last entry shown"
+    assert listed.rows[0].lasted == "9 min 25 s so far"
+    assert "9 min 25 s so far" in [fact.text for fact in one.facts]
+    assert (board.sources[0].last, logged.sources[0].last) == ("41 s ago", "44 s ago")
+    assert board.lines_words == "247 entries that day"
 
 
 def test_a_time_of_receipt_is_not_shown_as_the_senders() -> None:

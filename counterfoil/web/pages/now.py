@@ -23,7 +23,7 @@ from counterfoil.app.read import Reader
 from counterfoil.clock import format_time
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
-from counterfoil.web.pages.frame import frame_of, links_of, now_of
+from counterfoil.web.pages.frame import frame_of, links_of, moment_of, now_of
 from counterfoil.web.pages.parts import (
     Bars,
     Empty,
@@ -162,18 +162,19 @@ def build_now(board: Board, resolve: Resolve, links: Links, now: datetime.dateti
         if board.lines
         else Empty("No test is recorded.", "A test report brings them."),
         running=tuple(
-            run_line(row, counts_of(row, board.counted), resolve, links, now)
+            run_line(row, counts_of(row, board.counted), resolve, links, now, at)
             for row in board.running.rows
         ),
         running_empty=Empty("Nothing is running, as far as recorded.", "A run shows here from its "
                             "first event to its last."),
         lines=tuple(line(row, links, now) for row in board.lines),
-        lines_words=f"{words.count(board.today, 'entry', 'entries')} today",
+        lines_words=f"{words.count(board.today, 'entry', 'entries')} "
+        + ("today" if links.as_of is None else "that day"),
         lines_empty=Empty("Nothing is recorded yet.", "Send a first event:",
                           command="counterfoil record com.example.hello --data '{}'"),
         health=health,
         intact=all(each.tone in {"pass", "none"} for each in health),
-        sources=tuple(source_line(row, links, now) for row in board.sources[:SOURCES_SHOWN]),
+        sources=tuple(source_line(row, links, at) for row in board.sources[:SOURCES_SHOWN]),
         sources_words=words.count(len(board.sources), "source"),
         sources_empty=Empty("No source has sent anything.", "Point a webhook or the pytest plugin "
                             "here."),
@@ -327,7 +328,7 @@ def now_page(request: Request, context: Context) -> Response:
         waiting=reader.approvals(project, as_of=as_of, limit=2, state="requested"),
         environments=reader.environments(project, as_of=as_of),
         lines=lines,
-        today=_recorded_on_the_day(reader, project, lines, now),
+        today=_recorded_on_the_day(reader, project, lines, moment_of(context)),
         sources=reader.sources(project, as_of=as_of),
     )
     view = build_now(board, reader.resolve, links_of(context), now)
@@ -335,11 +336,11 @@ def now_page(request: Request, context: Context) -> Response:
 
 
 def _recorded_on_the_day(
-    reader: Reader, project: str, lines: Sequence[LogLine], now: datetime.datetime
+    reader: Reader, project: str, lines: Sequence[LogLine], moment: datetime.datetime
 ) -> int:
-    """Count the entries of the day `now` is on, up to the last one shown."""
+    """Count the entries of the day `moment` is on, up to the last one shown."""
     if not lines:
         return 0
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     before = reader.position_at(project, format_time(midnight - datetime.timedelta(milliseconds=1)))
     return max(0, lines[0].index - before)

@@ -16,7 +16,7 @@ from counterfoil.errors import RequestError
 from counterfoil.projections.base import At
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
-from counterfoil.web.pages.frame import frame_of, links_of, now_of
+from counterfoil.web.pages.frame import frame_of, links_of, moment_of, now_of
 from counterfoil.web.pages.parts import (
     Counts,
     Empty,
@@ -143,12 +143,12 @@ def last_at(row: RunRow) -> At | None:
     return row.finished or row.started or row.queued or row.planned
 
 
-def lasted(row: RunRow, now: datetime.datetime) -> str:
-    """Say how long a run took, or has been going."""
+def lasted(row: RunRow, moment: datetime.datetime) -> str:
+    """Say how long a run took, or had been going at the moment shown."""
     if row.started and row.finished:
         return words.between(row.started.time, row.finished.time)
     if row.started and row.state == "running":
-        return f"{words.between(row.started.time, now.isoformat())} so far"
+        return f"{words.between(row.started.time, moment.isoformat())} so far"
     return "not stated"
 
 
@@ -163,9 +163,14 @@ def reported(row: RunRow) -> dict[str, int]:
 
 
 def run_line(
-    row: RunRow, counts: Counts, resolve: Resolve, links: Links, now: datetime.datetime
+    row: RunRow,
+    counts: Counts,
+    resolve: Resolve,
+    links: Links,
+    now: datetime.datetime,
+    moment: datetime.datetime | None = None,
 ) -> RunLine:
-    """Build one line of a list of runs."""
+    """Build one line of a list of runs; `moment` is what the page is about, None for now."""
     at = last_at(row)
     named = [ref for ref in (row.commit, row.environment, row.change) if ref]
     return RunLine(
@@ -178,7 +183,7 @@ def run_line(
         who=who(resolve(at.actor) if at and at.actor else None),
         when=words.when(at.time, now) if at else "unknown",
         late=late(at.time, at.recordedtime, now) if at else "",
-        lasted=lasted(row, now),
+        lasted=lasted(row, moment or now),
         mark=mark(row.entries[-1] if row.entries else 0, links),
         odd=words.count(len(row.problems), "thing does not fit", "things do not fit")
         if row.problems
@@ -193,8 +198,9 @@ def build_runs(
     resolve: Resolve,
     links: Links,
     now: datetime.datetime,
+    moment: datetime.datetime | None = None,
 ) -> RunsView:
-    """Build the list of runs, most recent first."""
+    """Build the list of runs, most recent first; `moment` as in `run_line`."""
     running = sum(row.state == "running" for row in page.rows)
     red = sum(row.outcome in {"failed", "error"} for row in page.rows)
     said = [f"{words.count(page.total, 'run')} recorded, the latest first."]
@@ -205,7 +211,7 @@ def build_runs(
     return RunsView(
         say=" ".join(said),
         rows=tuple(
-            run_line(row, counts_of(row, counted), resolve, links, now) for row in page.rows
+            run_line(row, counts_of(row, counted), resolve, links, now, moment) for row in page.rows
         ),
         empty=Empty(
             "No run is recorded here.",
@@ -249,6 +255,7 @@ def build_run(
     links: Links,
     now: datetime.datetime,
     attempts: str | None = None,
+    moment: datetime.datetime | None = None,
 ) -> RunView:
     """Build the page of one run.
 
@@ -261,6 +268,7 @@ def build_run(
         links: addresses.
         now: the present moment.
         attempts: "earlier" or "last", where they are narrowed to those.
+        moment: the moment the page is about, None for now.
     """
     state = state_of(row)
     return RunView(
@@ -268,7 +276,7 @@ def build_run(
         state=state,
         say=_sentence(row, counts, now),
         progress=counts.progress(),
-        facts=_facts(row, resolve, links, now),
+        facts=_facts(row, resolve, links, moment or now),
         choices=_choices(row, counts, (outcome, attempts), links),
         cases=tuple(case_line(each, links) for each in cases.rows),
         case_words=_case_words(counts, cases, outcome),
@@ -305,7 +313,9 @@ def _sentence(row: RunRow, counts: Counts, now: datetime.datetime) -> str:
     return " ".join(said)
 
 
-def _facts(row: RunRow, resolve: Resolve, links: Links, now: datetime.datetime) -> tuple[Fact, ...]:
+def _facts(
+    row: RunRow, resolve: Resolve, links: Links, moment: datetime.datetime
+) -> tuple[Fact, ...]:
     made: list[Fact] = []
     for label, ref in (
         ("Commit", row.commit), ("Environment", row.environment), ("Change", row.change),
@@ -323,7 +333,7 @@ def _facts(row: RunRow, resolve: Resolve, links: Links, now: datetime.datetime) 
         if at:
             actor = who(resolve(at.actor) if at.actor else None)
             made.append(Fact(label, words.full_time(at.time), (), actor, mark(at.entry, links)))
-    made.append(Fact("Took", lasted(row, now), (), None, None))
+    made.append(Fact("Took", lasted(row, moment), (), None, None))
     if row.attempt:
         made.append(Fact("Attempt", words.number(row.attempt), (), None, None))
     return tuple(made)
@@ -390,7 +400,9 @@ def runs_page(request: Request, context: Context) -> Response:
     counted = reader.case_counts(
         context.project, [row.ref for row in page.rows], as_of=context.as_of
     )
-    view = build_runs(page, counted, reader.resolve, links_of(context), now_of(context))
+    view = build_runs(
+        page, counted, reader.resolve, links_of(context), now_of(context), moment_of(context)
+    )
     return render(request, "runs.html", frame=frame_of(request, context, "/runs"), view=view)
 
 
@@ -419,8 +431,9 @@ def run_page(request: Request, context: Context) -> Response:
     counted = reader.case_counts(context.project, [ref], as_of=context.as_of)
     counts = replace(counts_of(row, counted), earlier=early[ref])
     view = build_run(
-        row, counts, cases, outcome, reader.resolve, links_of(context), now_of(context), attempts
-    )
+        row, counts, cases, outcome, reader.resolve, links_of(context), now_of(context), attempts,
+        moment_of(context),
+    )  # fmt: skip
     return render(request, "run.html", frame=frame_of(request, context, "/runs"), view=view)
 
 
