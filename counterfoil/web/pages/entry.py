@@ -33,6 +33,7 @@ from counterfoil.web.pages.parts import (
 )
 from counterfoil.web.pages.releases import via_words
 from counterfoil.web.pages.render import render
+from counterfoil.web.pages.unknown import unknown_page
 
 REFS_MAX: Final = 24
 EVENT_MAX: Final = 20_000
@@ -311,14 +312,14 @@ def entry_page(request: Request, context: Context) -> Response:
     """Answer GET /entries/{index}.
 
     Raises:
-        RequestError: `not_found` for a number the log does not hold, or not yet at that moment.
+        RequestError: `not_found` for a number the log does not hold.
     """
     reader = context.home.reader
     index, size = index_of(request), reader.health(context.project).size
-    if index >= size or (context.as_of is not None and index > context.as_of):
-        raise RequestError(
-            "not_found", f"entry {index} is not in the log at this moment; it holds {size} entries"
-        )
+    if index >= size:
+        raise RequestError("not_found", f"entry {index} is not in the log: it holds {size} entries")
+    if context.as_of is not None and index > context.as_of:
+        return unknown_page(request, context, f"entry {words.number(index)}", "/log")
     view = build_entry(
         reader.entry(context.project, index),
         reader.vkey(context.project),

@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.app.answers import ActorView, LogLine, Page, ReleaseRow, Step, Trace
-from counterfoil.errors import RequestError
 from counterfoil.projections.trace import LANES
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
@@ -39,6 +38,7 @@ from counterfoil.web.pages.parts import (
 from counterfoil.web.pages.render import render
 from counterfoil.web.pages.runs import wanted
 from counterfoil.web.pages.timeline import Drawing, draw
+from counterfoil.web.pages.unknown import unknown_page
 
 RELEASES_PER_PAGE: Final = 30
 CHIPS_MAX: Final = 4
@@ -388,7 +388,7 @@ def release_page(request: Request, context: Context) -> Response:
     reader, ref = context.home.reader, wanted(request)
     row = reader.release(context.project, ref, as_of=context.as_of)
     if row is None:
-        raise RequestError("not_found", f"no release {ref} is known here at this moment")
+        return unknown_page(request, context, ref, "/releases")
     trace = reader.trace(context.project, ref, as_of=context.as_of)
     lines = reader.lines(context.project, [step.entry for step in trace.steps])
     view = build_release(

@@ -35,6 +35,7 @@ from counterfoil.web.pages.parts import (
     who,
 )
 from counterfoil.web.pages.render import render
+from counterfoil.web.pages.unknown import unknown_page
 
 RUNS_PER_PAGE: Final = 40
 CASES_PER_PAGE: Final = 100
@@ -417,7 +418,7 @@ def run_page(request: Request, context: Context) -> Response:
     attempts = request.query_params.get("attempts") or None
     row = reader.run(context.project, ref, as_of=context.as_of)
     if row is None:
-        raise RequestError("not_found", f"no run {ref} is known here at this moment")
+        return unknown_page(request, context, ref, "/runs")
     cases = reader.cases(
         context.project,
         ref,
