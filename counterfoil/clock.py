@@ -105,3 +105,19 @@ def format_time(moment: datetime.datetime) -> str:
     """Write an aware moment as RFC 3339 in UTC with milliseconds."""
     utc = moment.astimezone(datetime.UTC)
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# What was recorded within this time of when it is said to have happened was recorded then.
+LATE_S = 60.0
+
+
+def late_s(time: str, recordedtime: str) -> float:
+    """Return the seconds from a claimed time to its record; 0 where either is unreadable.
+
+    >>> late_s("2026-11-20T12:00:00Z", "2026-11-20T12:01:30.000Z")
+    90.0
+    """
+    try:
+        return (parse_time(recordedtime) - parse_time(time)).total_seconds()
+    except ValueError:
+        return 0.0

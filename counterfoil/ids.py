@@ -1,6 +1,11 @@
-"""Randomness as an argument: ids, keys and pseudonyms come from one source that tests can seed."""
+"""Randomness as an argument: ids, keys and pseudonyms come from one source that tests can seed.
 
+And the name of whoever runs this program, for events that nobody else is named for.
+"""
+
+import getpass
 import hashlib
+import os
 import secrets
 from typing import Protocol
 
@@ -44,3 +49,14 @@ def short_id(randomness: Randomness, length: int = 16) -> str:
     16
     """
     return "".join(_ALPHABET[byte & 31] for byte in randomness.token(length))
+
+
+def local_account() -> str:
+    """Return the account that runs this program, as this machine knows it: `local:NAME`.
+
+    A number that no list of users has, as in many containers, is named `local:uid-NUMBER`.
+    """
+    try:
+        return f"local:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return f"local:uid-{os.getuid()}"

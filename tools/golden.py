@@ -47,7 +47,7 @@ def golden(known: EventType) -> dict[str, JSON]:
             id=event.id,
             source=event.source,
             type=event.type,
-            subject=event.subject,
+            subject=codec.public_subject(event, lambda account: people[account][0]),
             time=event.time,
             recordedtime=RECORDED,
             recordedby="golden",

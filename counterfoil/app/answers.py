@@ -105,6 +105,7 @@ class LogLine:
         subject: the ref it is about, or None.
         erased: its body has been erased.
         id: the event's id, unique within its source.
+        time_claimed: `time` is the sender's word; False where the time of receipt stands in.
     """
 
     index: int
@@ -120,6 +121,7 @@ class LogLine:
     subject: str | None
     erased: bool
     id: str
+    time_claimed: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +165,7 @@ class EntryView:
         outcome: as in `LogLine`.
         blobs: the evidence files it names.
         demo: the entry came with the demonstration data.
+        time_claimed: as in `LogLine`.
     """
 
     index: int
@@ -177,6 +180,7 @@ class EntryView:
     outcome: str | None
     blobs: tuple[BlobView, ...]
     demo: bool
+    time_claimed: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from counterfoil.projections.changes import CHANGES, ChangeRow
 from counterfoil.projections.commits import COMMITS, CommitRow
 from counterfoil.projections.deployments import DEPLOYMENTS, DeploymentRow
 from counterfoil.projections.environments import ENVIRONMENTS, EnvironmentRow
-from counterfoil.projections.mentions import Link, SequenceGap
+from counterfoil.projections.mentions import Arrival, Link, SequenceGap
 from counterfoil.projections.releases import RELEASES, ReleaseRow
 from counterfoil.projections.runs import RUNS, RunRow
 
@@ -74,6 +74,10 @@ class Chain:
     def environments(self, refs: Sequence[str]) -> Mapping[str, EnvironmentRow]:
         """Return environments by ref."""
         return self._rows.some(ENVIRONMENTS, self._project, refs, self._as_of)
+
+    def arrivals(self, entries: Sequence[int]) -> Sequence[Arrival]:
+        """Return how these entries arrived, ascending."""
+        return self._rows.arrivals(self._project, entries)
 
     def sequence_gaps(self, entries: Sequence[int]) -> Sequence[SequenceGap]:
         """Return the numbers skipped by the producers that numbered these entries."""

@@ -1,23 +1,18 @@
 """Single entries as people see them: opened as far as their keys are there, in one sentence."""
 
+import msgspec
+
 from counterfoil.app.actors import Actors
 from counterfoil.app.answers import BlobView, EntryView, LogLine
 from counterfoil.app.opening import open_all, open_body, recorded_of
 from counterfoil.events.canonical import JSON
 from counterfoil.events.codec import join
 from counterfoil.events.entry import read_entry
-from counterfoil.events.event import BlobName
+from counterfoil.events.event import TIME_UNCLAIMED, BlobName
 from counterfoil.events.sentence import say
 from counterfoil.ledger.store import Kept, KeyStore, LogReads
-from counterfoil.projections.base import Recorded, event_outcome
+from counterfoil.projections.base import Recorded, event_outcome, is_demo
 from counterfoil.tlog.tree import leaf_hash
-
-DEMO = "urn:counterfoil:demo"
-
-
-def is_demo(source: str) -> bool:
-    """Say whether a source is the demonstration data that comes with the program."""
-    return source == DEMO or source.startswith((f"{DEMO}:", f"{DEMO}/"))
 
 
 class Entries:
@@ -67,6 +62,7 @@ class Entries:
             outcome=event_outcome(recorded),
             blobs=_blobs(event, kept),
             demo=is_demo(entry.source),
+            time_claimed=_time_claimed(opened.body),
         )
 
     def _line(self, kept: Kept, event_key: bytes | None) -> LogLine:
@@ -87,7 +83,14 @@ class Entries:
             subject=entry.subject,
             erased=body is None,
             id=entry.id,
+            time_claimed=_time_claimed(body),
         )
+
+
+def _time_claimed(body: bytes | None) -> bool:
+    """Say whether the sender gave the time; of an erased body nothing else is known."""
+    whole = msgspec.json.decode(body) if body is not None else {}
+    return not (isinstance(whole, dict) and whole.items() >= TIME_UNCLAIMED.items())
 
 
 def _sentence(recorded: Recorded) -> str:

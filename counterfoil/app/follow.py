@@ -278,7 +278,7 @@ def fold_batch(writing: Writing, projection: Projection[Any], recorded: Sequence
         for key in dict.fromkeys(its_keys):
             before = standing.get(key)
             try:
-                row = projection.fold(key, before.row if before else None, one)
+                row = projection.after(key, before.row if before else None, one)
             except Exception as error:
                 error.add_note(f"folding entry {one.index} into {projection.noun} {key!r}")
                 raise

@@ -255,12 +255,19 @@ def check_ledger(directory: Path) -> None:
 
     Raises:
         RequestError: `dir_missing`, `not_a_ledger`.
+        UnavailableError: `storage`: the system does not let us look.
     """
-    if not directory.exists():
+    try:
+        exists, holds = directory.exists(), (directory / "ledger.db").is_file()
+    except OSError as error:
+        raise UnavailableError(
+            "storage", f"{directory} cannot be read: {error.strerror}; check the path and who may"
+        ) from error
+    if not exists:
         raise RequestError(
             "dir_missing", f"{directory} does not exist; make it with: counterfoil init {directory}"
         )
-    if not (directory / "ledger.db").is_file():
+    if not holds:
         raise RequestError(
             "not_a_ledger", f"{directory} holds no ledger.db; name a ledger directory"
         )
@@ -312,6 +319,8 @@ def _take_lock(directory: Path) -> int:
     except BaseException:
         os.close(lock)
         raise
+    # An address left behind by a killed server is nobody's: clients would send it the token.
+    (directory / "server.json").unlink(missing_ok=True)
     return lock
 
 

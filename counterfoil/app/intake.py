@@ -1,14 +1,15 @@
 """Outside bytes on their way in: kept as a blob, read by a source, recorded.
 
-The same for HTTP, the command line and the demo.  The bytes are kept first, so an event that
-names them never names what is not there; if we crash in between, an unreferenced blob stays and
-harms nothing.
+The same for HTTP, the command line and the demo.  Bytes in memory that nothing can be read from
+are refused and not kept; streamed ones go after a day, as every blob that no event names.  Bytes
+are kept before they are recorded, so an event that names them never names what is not there.
 
 Sending the same bytes again gives the same entries.  Where a payload states no time, the time of
-receipt stands in for it; a repeat takes the one that was recorded the first time.
+receipt stands in for it; a repeat takes the one that was recorded the first time, also when the
+two came at once.
 """
 
-import getpass
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
@@ -20,8 +21,9 @@ from counterfoil.app.record import EVENTS_PER_APPEND, Answer
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError
 from counterfoil.events.entry import read_entry
-from counterfoil.events.event import BlobName, Event
+from counterfoil.events.event import TIME_UNCLAIMED, BlobName, Event
 from counterfoil.events.refs import parse_ref
+from counterfoil.ids import local_account
 from counterfoil.policy.access import Credential, decide
 from counterfoil.sources import cdevents, github, junit
 
@@ -85,7 +87,7 @@ def account_of(credential: Credential) -> tuple[str, str]:
     """
     match credential.kind:
         case "local":
-            return "user", f"local:{getpass.getuser()}"
+            return "user", local_account()
         case "session":
             return "user", credential.handle
         case "token":
@@ -129,11 +131,16 @@ class Report:
         """
         recorder = self._home.recorder
         events = self._events()
-        recorded = 0
+        recorded, again = 0, True
         while part := list(itertools.islice(events, EVENTS_PER_APPEND)):
             try:
                 answers = recorder.record(self._project, part, self._credential, self._via)
             except RequestError as error:
+                if error.code == "id_conflict" and again and not recorded:
+                    # The same bytes may have come twice at once, and the others were first:
+                    # their time stands.
+                    events, again = self._events(), False
+                    continue
                 error.facts["recorded"] = recorded
                 raise
             recorded += len(answers)
@@ -155,7 +162,7 @@ class Report:
         options = self._options
         authtype, authid = account_of(self._credential)
         return junit.ReportContext(
-            run=str(parse_ref(options.run)) if options.run else None,
+            run=_run_ref(options.run),
             source=REPORT_SOURCE,
             time=time,
             authtype=authtype,
@@ -185,6 +192,7 @@ def report(
     """
     home.require_project(project)
     _require(credential, "report", project)
+    junit.scan_report([content], allow_empty=options.allow_empty == "true")
     blob = report_blob(home.blobs.put(project, content).digest, options)
     found = Report(home, project, blob, options, credential, via)
     answers = [answer for part in found.record() for answer in part]
@@ -236,7 +244,7 @@ def _github(
         raise RequestError(
             "content_type", "set the webhook's content type to application/json and redeliver"
         )
-    blob = home.recorder.put_blob(body, f"{event[:60]}.json", "application/json", project)
+    blob = _name(body, f"{event[:60]}.json", "application/json")
 
     def read(time: str) -> tuple[Event, ...]:
         return github.parse_delivery(
@@ -244,14 +252,13 @@ def _github(
             credential=credential.id, blob=blob,
         )  # fmt: skip
 
-    events = _as_before(home, project, read)
-    return home.recorder.record(project, events, credential, "webhook")
+    return _record(home, project, read, (blob, body), credential, "webhook")[1]
 
 
 def _cdevents(
     home: Home, project: str, headers: Mapping[str, str], body: bytes, credential: Credential
 ) -> list[Answer]:
-    blob = home.recorder.put_blob(body, "cdevent.json", "application/json", project)
+    blob = _name(body, "cdevent.json", "application/json")
     _, authid = account_of(credential)
 
     def read(time: str) -> tuple[Event, ...]:
@@ -260,8 +267,30 @@ def _cdevents(
             credential=authid, blob=blob,
         )  # fmt: skip
 
+    return _record(home, project, read, (blob, body), credential, "webhook")[1]
+
+
+def _name(content: bytes, name: str, mediatype: str) -> BlobName:
+    """Name bytes that are not kept yet."""
+    return BlobName(f"sha256:{hashlib.sha256(content).hexdigest()}", name, mediatype)
+
+
+def _record(
+    home: Home, project: str, read: Callable[[str], Sequence[Event]],
+    evidence: tuple[BlobName, bytes], credential: Credential, via: str,
+) -> tuple[Sequence[Event], list[Answer]]:  # fmt: skip
+    """Read a payload, keep its bytes, record its events."""
     events = _as_before(home, project, read)
-    return home.recorder.record(project, events, credential, "webhook")
+    blob, content = evidence
+    home.recorder.put_blob(content, blob.name, blob.mediatype, project)
+    try:
+        return events, home.recorder.record(project, events, credential, via)
+    except RequestError as error:
+        if error.code != "id_conflict":
+            raise
+    # The same bytes may have come twice at once, and the others were first: their time stands.
+    events = _as_before(home, project, read)
+    return events, home.recorder.record(project, events, credential, via)
 
 
 def _as_before(home: Home, project: str, read: Callable[[str], Sequence[Event]]) -> Sequence[Event]:
@@ -269,7 +298,7 @@ def _as_before(home: Home, project: str, read: Callable[[str], Sequence[Event]])
     now = format_time(home.clock.now())
     events = read(now)
     for event in events:
-        if event.time == now:
+        if event.extra.items() >= TIME_UNCLAIMED.items():
             before = _time_of(home, project, event)
             return events if before is None else read(before)
     return events
@@ -290,6 +319,17 @@ def _custom(event: Event, name: str, kind: type[T]) -> T:
     custom = event.data["customData"]
     assert isinstance(custom, dict)
     return msgspec.convert(custom[name], kind)
+
+
+def _run_ref(text: str) -> str | None:
+    if not text:
+        return None
+    ref = parse_ref(text)
+    if ref.kind != "run":
+        raise RequestError(
+            "ref_invalid", f"{text[:80]!a} is no run; name it such as run:acme/shop/7"
+        )
+    return str(ref)
 
 
 def _commit_ref(text: str) -> str | None:

@@ -34,7 +34,7 @@ from counterfoil.app.answers import (
     Trace,
 )
 from counterfoil.app.chain import Chain
-from counterfoil.app.entries import Entries, is_demo
+from counterfoil.app.entries import Entries
 from counterfoil.app.follow import Follower, signed_head
 from counterfoil.app.rows import Rows
 from counterfoil.app.search import Searcher
@@ -46,7 +46,7 @@ from counterfoil.events.refs import parse_ref
 from counterfoil.ledger.append import LogStatus
 from counterfoil.ledger.store import KeyStore, LogReads
 from counterfoil.projections.approvals import APPROVALS
-from counterfoil.projections.base import Scalar
+from counterfoil.projections.base import Scalar, is_demo
 from counterfoil.projections.changes import CHANGES
 from counterfoil.projections.deployments import DEPLOYMENTS
 from counterfoil.projections.environments import ENVIRONMENTS
@@ -162,13 +162,18 @@ class Reader:
 
     def cases(
         self, project: str, run_ref: str, as_of: int | None = None, cursor: str | None = None,
-        limit: int = LIMIT, outcome: str | None = None,
+        limit: int = LIMIT, outcome: str | None = None, *,
+        earlier: bool | None = None,
     ) -> Page[CaseRow]:  # fmt: skip
-        """Return the cases of a run in the order they were told, every attempt its own."""
+        """Return the cases of a run in the order they were told, every attempt its own.
+
+        With `earlier` only those attempts that another one followed, or only the last ones.
+        """
+        final = None if earlier is None else int(not earlier)
         self._settle(project, as_of)
         return self._rows.page(
             CASES, project, as_of=as_of, cursor=cursor, limit=limit, ascending=True,
-            where={"run": run_ref, **_given(outcome=outcome)},
+            where={"run": run_ref, **_given(outcome=outcome, final=final)},
         )  # fmt: skip
 
     def last_green(self, project: str, run: RunRow, as_of: int | None = None) -> RunRow | None:
@@ -183,11 +188,15 @@ class Reader:
         return page.rows[0] if page.rows else None
 
     def case_counts(
-        self, project: str, run_refs: Sequence[str], as_of: int | None = None
-    ) -> dict[str, dict[str, int]]:
-        """Return cases by outcome for each run; a case counts once, by its last attempt."""
+        self, project: str, run_refs: Sequence[str], as_of: int | None = None, *,
+        earlier: bool = False,
+    ) -> dict[str, dict[str, int]]:  # fmt: skip
+        """Return cases by outcome for each run; a case counts once, by its last attempt.
+
+        With `earlier` the attempts before the last are counted instead, each of them.
+        """
         self._settle(project, as_of)
-        return self._rows.case_counts(project, list(run_refs), as_of)
+        return self._rows.case_counts(project, list(run_refs), as_of, earlier=earlier)
 
     def tests(
         self, project: str, *, as_of: int | None = None, cursor: str | None = None,
@@ -403,7 +412,8 @@ class Reader:
         """Return what each source has sent, the one heard of last at the top."""
         self._settle(project, as_of)
         counted = self._rows.sources(project, as_of)
-        arrived = self._rows.arrived(project, [last for _, _, last in counted])
+        lasts = [last for _, _, last in counted]
+        arrived = {one.entry: one for one in self._rows.arrivals(project, lasts)}
         end = self._clock.now()
         if as_of is not None:
             time = self._rows.recordedtime(project, as_of)
@@ -419,8 +429,8 @@ class Reader:
                 source=source,
                 count=count,
                 last=last,
-                last_time=arrived[last][0],
-                via=arrived[last][1],
+                last_time=arrived[last].recordedtime,
+                via=arrived[last].via,
                 buckets=tuple(buckets.get(source, [0] * SOURCE_HOURS)),
                 demo=is_demo(source),
             )

@@ -299,14 +299,11 @@ class Recorder:
         def pseudonym(account: str) -> str:
             return people[account].pseudonym
 
-        subject = event.subject
-        if subject is not None and subject.startswith("actor:"):
-            subject = pseudonym(subject.removeprefix("actor:"))
         entry = Entry(
             id=event.id,
             source=event.source,
             type=event.type,
-            subject=subject,
+            subject=codec.public_subject(event, pseudonym),
             time=event.time,
             recordedtime="",
             recordedby=credential.id,

@@ -7,6 +7,7 @@ the same moment.
 
 import base64
 import binascii
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from counterfoil.app.answers import Page
 from counterfoil.errors import RequestError
 from counterfoil.projections.base import Projection, Row, Scalar
-from counterfoil.projections.mentions import Link, SequenceGap
+from counterfoil.projections.mentions import Arrival, Link, SequenceGap
 from counterfoil.stores.tables import KEYS_PER_QUERY, Tables, as_of_clause
 
 LIMIT_MAX = 1_000
@@ -102,11 +103,11 @@ class Rows:
         return Page(rows, _write_cursor(*lines[limit - 1][:2]) if more else None, total or 0)
 
     def case_counts(
-        self, project: str, runs: Sequence[str], as_of: int | None
+        self, project: str, runs: Sequence[str], as_of: int | None, *, earlier: bool = False
     ) -> dict[str, dict[str, int]]:
         """Return how many cases of each run ended how; runs without cases are {}.
 
-        A case counts once, by its last attempt.
+        A case counts once, by its last attempt; with `earlier`, the attempts before that count.
         """
         table = self._schema.nouns["cases"]
         counted: dict[str, dict[str, int]] = {run: {} for run in runs}
@@ -117,7 +118,7 @@ class Rows:
                     .where(
                         table.c.project == project,
                         table.c.run.in_(runs[start : start + KEYS_PER_QUERY]),
-                        table.c.final == 1,
+                        table.c.final == int(not earlier),
                         as_of_clause(table, as_of),
                     )
                     .group_by(table.c.run, table.c.outcome)
@@ -227,18 +228,19 @@ class Rows:
         with self._tables.read() as connection:
             return [(source, count, last) for source, count, last in connection.execute(query)]
 
-    def arrived(self, project: str, entries: Sequence[int]) -> dict[int, tuple[str, str]]:
-        """Return (recordedtime, via) of entries by number."""
+    def arrivals(self, project: str, entries: Sequence[int]) -> list[Arrival]:
+        """Return how entries arrived, ascending by number."""
         table = self._schema.arrivals
-        found: dict[int, tuple[str, str]] = {}
+        columns = [table.c[field.name] for field in dataclasses.fields(Arrival)]
+        found: list[Arrival] = []
         with self._tables.read() as connection:
             for start in range(0, len(entries), KEYS_PER_QUERY):
-                query = sa.select(table.c.entry, table.c.recordedtime, table.c.via).where(
+                query = sa.select(*columns).where(
                     table.c.project == project,
                     table.c.entry.in_(entries[start : start + KEYS_PER_QUERY]),
                 )
-                found |= {entry: (time, via) for entry, time, via in connection.execute(query)}
-        return found
+                found += [Arrival(*line) for line in connection.execute(query)]
+        return sorted(found, key=lambda one: one.entry)
 
     def hours(self, project: str, start: str, as_of: int | None) -> list[tuple[str, str, int]]:
         """Return (source, hour "2026-11-20T12", entries) recorded from `start` on."""

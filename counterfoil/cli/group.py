@@ -1,7 +1,10 @@
 """The verbs as click knows them: one group that imports a verb's module when the verb is called."""
 
 import importlib
+import io
+import os
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -46,21 +49,56 @@ def group(*, debug: bool) -> None:
     del debug  # read by `main`, which sees the errors
 
 
+# Verbs that record nothing: a request they cannot make is a mistake in their words.
+READING = frozenset({"trace", "receipt", "verify", "search", "prove", "tail"})
+
+# As a shell names the end of a program whose reader went away: 128 + SIGPIPE.
+READER_GONE = 141
+
+
 def main(words: list[str]) -> None:
     """Run one command line and exit with its documented code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What the terminal has no letters for is spelt: printing must not fail what was recorded.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read us has seen enough.  The interpreter flushes once more at its end: let it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = READER_GONE
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
     as_json = "--json" in words
     try:
-        code = group.main(args=words, prog_name="counterfoil", standalone_mode=False)
+        _check_utf8(words)
+        # Not `group.main`: it ends with 1, which here means "no", when its reader went away.
+        with group.make_context("counterfoil", list(words)) as context:
+            code = group.invoke(context)
     except CounterfoilError as error:
         if "--debug" in words:
             raise
-        sys.exit(output.fail(error, as_json=as_json))
+        verb = next((word for word in words if not word.startswith("-")), "")
+        return output.fail(error, as_json=as_json, reading=verb in READING)
     except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        return output.show_help(error)
     except click.ClickException as error:
-        sys.exit(output.fail_usage(error, as_json=as_json))
-    except click.Abort:
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)
-    sys.exit(code if isinstance(code, int) else 0)
+        return output.fail_usage(error, as_json=as_json)
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def _check_utf8(words: Sequence[str]) -> None:
+    """Refuse words that are no text; a file may have any name."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            if not os.path.lexists(word):
+                raise click.UsageError(f"the word {word[:80]!a} is not UTF-8") from None

@@ -28,8 +28,8 @@ _NO_CODES = frozenset({"not_found"})
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
-def exit_code(error: CounterfoilError) -> int:
-    """Return the documented exit code of an error."""
+def exit_code(error: CounterfoilError, *, reading: bool) -> int:
+    """Return the documented exit code of an error, for a verb that only reads or one that records."""
     if error.code in _USAGE_CODES:
         return USAGE
     if error.code == "file_unreadable":
@@ -38,12 +38,14 @@ def exit_code(error: CounterfoilError) -> int:
         return NO
     if error.group == "unavailable":
         return UNAVAILABLE
+    if reading:
+        return USAGE
     return PARTLY if error.facts.get("recorded") else NOTHING
 
 
-def fail(error: CounterfoilError, *, as_json: bool) -> int:
+def fail(error: CounterfoilError, *, as_json: bool, reading: bool = False) -> int:
     """Print an error in one line (and as JSON when asked) and return its exit code."""
-    code = exit_code(error)
+    code = exit_code(error, reading=reading)
     if as_json:
         show_json({"error": {"code": error.code, "detail": error.message, **error.facts}})
     click.echo(f"counterfoil: {plain(error.message)} [{error.code}]", err=True)
@@ -59,9 +61,21 @@ def fail_usage(error: click.ClickException, *, as_json: bool) -> int:
     return USAGE
 
 
+def show_help(error: click.exceptions.NoArgsIsHelpError) -> int:
+    """Print the help of a verb that was called without its words, and return 2."""
+    click.echo(error.ctx.get_help(), err=True)
+    return USAGE
+
+
 def show_json(value: object) -> None:
     """Print a value as one JSON document."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        # Another encoding than UTF-8, or the name of a file that is no text.
+        text = json.dumps(value, indent=2)
+    click.echo(text)
 
 
 def plain(text: str) -> str:

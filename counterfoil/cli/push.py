@@ -176,7 +176,7 @@ def _warn(text: str) -> None:
 def _exit(result: PushResult) -> int:
     taken = result.recorded + result.duplicate + result.reports
     if result.stopped is not None:
-        return output.exit_code(result.stopped)
+        return output.exit_code(result.stopped, reading=False)
     if result.refused or result.torn:
         return output.PARTLY
     if result.stuck:

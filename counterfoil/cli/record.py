@@ -1,6 +1,5 @@
 """`record` one event, `report` test reports: what producers call from scripts and pipelines."""
 
-import getpass
 import sys
 from collections.abc import Iterable
 from functools import partial
@@ -14,10 +13,11 @@ from counterfoil.cli.attach import attach
 from counterfoil.cli.spooled import spooling
 from counterfoil.cli.target import Target, open_target
 from counterfoil.clock import SystemClock, format_time
-from counterfoil.errors import RequestError
+from counterfoil.errors import CODES, RequestError, UnavailableError
 from counterfoil.events import canonical
-from counterfoil.events.event import make_event
-from counterfoil.ids import SystemRandomness, short_id
+from counterfoil.events.canonical import JSON
+from counterfoil.events.event import EVENT_BYTES_MAX, make_event
+from counterfoil.ids import SystemRandomness, local_account, short_id
 
 OWN_PREFIX = "dev.cdeventsx.counterfoil-"
 SOURCE = "urn:counterfoil:cli"
@@ -29,7 +29,7 @@ SOURCE = "urn:counterfoil:cli"
     "--ref", "refs", multiple=True, metavar="[ROLE=]REF", help="A thing it is about; repeatable."
 )
 @click.option("--subject", metavar="REF", help="What it happened to; default: the first --ref.")
-@click.option("--data", metavar="JSON|@FILE|-", default="", help="The event's data, a JSON object.")
+@click.option("--data", metavar="JSON|@FILE|-", help="The event's data; with --ref a JSON object.")
 @click.option(
     "--id",
     "event_id",
@@ -50,7 +50,7 @@ SOURCE = "urn:counterfoil:cli"
               help="Write the receipt to this file (.tlog-proof).")  # fmt: skip
 @output.where_options
 def record(
-    *, event_type: str, refs: tuple[str, ...], subject: str | None, data: str,
+    *, event_type: str, refs: tuple[str, ...], subject: str | None, data: str | None,
     event_id: str | None, source: str, when: str | None, authid: str | None, authtype: str,
     files: tuple[Path, ...], receipt_file: Path | None, url: str | None, directory: Path | None,
     project: str, as_json: bool,
@@ -60,18 +60,27 @@ def record(
     TYPE is any CloudEvents type.  Short names such as `approval.requested` stand for
     dev.cdeventsx.counterfoil-approval.requested.0.1.0.
     """
+    # An empty value is handed on and refused: what it stands for was not said, and a name of ours
+    # in its place would say something else.
     named = [_named(ref) for ref in refs]
+    value = _read_data(data) if data is not None else None
+    if subject is None and named:
+        subject = named[0][0]
+    if (named or files) and value is not None and not isinstance(value, dict):
+        raise RequestError(
+            "usage", "with --ref or --attach, --data must be a JSON object: they stand in it"
+        )
     made = partial(
         make_event,
         type=_full_type(event_type),
         source=source,
-        id=event_id or short_id(SystemRandomness(), 24),
-        time=when or format_time(SystemClock().now()),
+        id=short_id(SystemRandomness(), 24) if event_id is None else event_id,
+        time=format_time(SystemClock().now()) if when is None else when,
         authtype=authtype,
-        authid=authid or f"local:{getpass.getuser()}",
-        subject=subject or (named[0][0] if named else None),
+        authid=local_account() if authid is None else authid,
+        subject=subject,
         refs=named,
-        data=_read_data(data),
+        data=value,
     )
     event = made()  # refused here, before any file is sent
     # Files cannot wait in a spool: with them, only the ledger itself will do.
@@ -117,7 +126,12 @@ def report(
         "run": run, "commit": commit, "environment": environment, "name": name,
         "allow_empty": "true" if allow_empty else None,
     }  # fmt: skip
+    for word, value in words.items():
+        if value == "":
+            raise RequestError("usage", f"--{word} is empty; say it, or leave it out")
     query = {word: value for word, value in words.items() if value}
+    if receipts_dir is not None:
+        _make_folder(receipts_dir)
     with open_target(directory, url, project) as target:
         results = [_report_one(target, file, query, receipts_dir) for file in files]
     if as_json:
@@ -136,15 +150,14 @@ def _report_one(
     except OSError as error:
         return {
             "file": str(file),
-            "error": {"code": "file_unreadable", "detail": f"{file}: {error.strerror}; check the path"},
+            "error": {"code": "file_unreadable", "detail": f"{error.strerror}; check the path"},
         }  # fmt: skip
     try:
-        answer = target.report(content, {"name": file.stem, **query})
-    except RequestError as error:
+        answer = target.report(content, {"name": output.plain(file.stem), **query})
+    except (RequestError, UnavailableError) as error:
         detail = {"code": error.code, "detail": error.message, **error.facts}
         return {"file": str(file), "error": detail}
     if receipts_dir is not None:
-        receipts_dir.mkdir(parents=True, exist_ok=True)
         for entry in answer["entries"]:
             path = receipts_dir / f"{entry['index']}.tlog-proof"
             _write_file(path, str(entry["receipt"]).encode())
@@ -179,9 +192,12 @@ def _report_exit(results: list[dict[str, Any]], fail_on: str | None) -> int:
     if refused and len(refused) < len(results):
         return output.PARTLY
     if refused:
-        unreadable = all(error["code"] == "file_unreadable" for error in refused)
+        again = all(
+            error["code"] == "file_unreadable" or CODES[error["code"]][0] == "unavailable"
+            for error in refused
+        )
         partly = any(error.get("recorded") for error in refused)
-        return output.UNAVAILABLE if unreadable else output.PARTLY if partly else output.NOTHING
+        return output.UNAVAILABLE if again else output.PARTLY if partly else output.NOTHING
     failed = any(
         result["counts"].get("failed") or result["counts"].get("error") for result in results
     )
@@ -201,24 +217,35 @@ def _named(text: str) -> tuple[str, str]:
     return text, "about"
 
 
-def _read_data(text: str) -> dict[str, Any] | None:
-    if not text:
-        return None
+def _read_data(text: str) -> JSON:
+    """Read `--data`: JSON, @FILE or - for standard input; at most what an event may hold."""
     try:
         if text == "-":
-            content = sys.stdin.buffer.read()
+            content = sys.stdin.buffer.read(EVENT_BYTES_MAX + 1)
         elif text.startswith("@"):
-            content = Path(text[1:]).read_bytes()
+            with Path(text[1:]).open("rb") as file:
+                content = file.read(EVENT_BYTES_MAX + 1)
         else:
             content = text.encode()
     except OSError as error:
         raise RequestError(
             "file_unreadable", f"--data {text}: {error.strerror}; check the path"
         ) from error
-    value = canonical.read(content, "--data")
-    if not isinstance(value, dict):
-        raise RequestError("usage", '--data must be a JSON object such as {"note": "..."}')
-    return value
+    if len(content) > EVENT_BYTES_MAX:
+        raise RequestError(
+            "event_too_large",
+            f"--data has over {EVENT_BYTES_MAX} bytes; keep large content out of events",
+        )
+    return canonical.read(content, "--data")
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            "file_unreadable", f"--receipts {path}: {error.strerror}; nothing is recorded"
+        ) from error
 
 
 def _write_file(path: Path, content: bytes) -> None:

@@ -1,5 +1,6 @@
 """`init` a ledger, `serve` it, `demo` both with real data."""
 
+import json
 from pathlib import Path
 
 import click
@@ -40,16 +41,17 @@ def init(*, directory: Path, origin: str, project: str, as_json: bool) -> int:
 @click.option("--public-url", help="What links show; default http://localhost:PORT.")
 @click.option("--tls-cert", type=click.Path(path_type=Path, dir_okay=False), help="Serve https.")
 @click.option("--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="Its key.")
+@click.option("--json", "as_json", is_flag=True, help="Say where, as JSON on one line.")
 def serve(
     *, directory: Path | None, host: str | None, port: int | None, public_url: str | None,
-    tls_cert: Path | None, tls_key: Path | None,
+    tls_cert: Path | None, tls_key: Path | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Serve a ledger: pages, API, webhooks, the log itself."""
     if directory is None:
         raise RequestError(
             "usage", "which ledger? give --dir DIR; make one with: counterfoil init DIR"
         )
-    _serve(directory, host, port, public_url, (tls_cert, tls_key))
+    _serve(directory, host, port, public_url, (tls_cert, tls_key), as_json=as_json)
     return output.YES
 
 
@@ -60,7 +62,7 @@ def serve(
               help="Fill a ledger in DIR and exit.")  # fmt: skip
 @click.option("--host", help="The address to listen on; default 127.0.0.1.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; default 8000.")
-@click.option("--json", "as_json", is_flag=True, help="With --build-only: print JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one line a fact.")
 def demo(
     *, directory: Path, build_only: Path | None, host: str | None, port: int | None, as_json: bool
 ) -> int:
@@ -69,21 +71,28 @@ def demo(
     A ledger that stands in the directory already is served as it is.
     """
     where = build_only or directory
-    if build_only is not None or not (where / "ledger.db").exists():
+    if build_only is not None or not _stands(where):
         built = _build(where)
         if as_json:
-            output.show_json(built)
+            click.echo(json.dumps(built))
         else:
             click.echo(f"filled {where}: {built['entries']:,} entries in {built['seconds']} s")
     if build_only is not None:
         return output.YES
-    click.echo(f"check it without the server: counterfoil verify {where}")
-    click.echo(
-        "where to look: / what is red, /release?ref=release:counterfoil@0.1.0 a release with"
-    )
-    click.echo("  its gaps, /runs every test run, /log every entry; the sign-in link is below")
-    _serve(where, host, port, None, (None, None))
+    if not as_json:
+        click.echo(f"check it without the server: counterfoil verify {where}")
+        click.echo("where to look: / what is red, /runs every test run, /log every entry,")
+        click.echo("  /release?ref=release:counterfoil@0.1.0 a release with its gaps")
+    _serve(where, host, port, None, (None, None), as_json=as_json)
     return output.YES
+
+
+def _stands(directory: Path) -> bool:
+    try:
+        check_ledger(directory)
+    except RequestError:
+        return False
+    return True
 
 
 def _build(directory: Path) -> dict[str, object]:
@@ -102,13 +111,22 @@ def _build(directory: Path) -> dict[str, object]:
 
 def _serve(
     directory: Path, host: str | None, port: int | None, public_url: str | None,
-    tls: tuple[Path | None, Path | None],
+    tls: tuple[Path | None, Path | None], *, as_json: bool,
 ) -> None:  # fmt: skip
     from counterfoil.web.server import serve as serve_web  # noqa: PLC0415  heavy
 
     check_ledger(directory)
     if (tls[0] is None) != (tls[1] is None):
         raise RequestError("usage", "--tls-cert and --tls-key go together")
+
+    def announce(url: str, link: str) -> None:
+        if as_json:
+            click.echo(json.dumps({"directory": str(directory), "url": url, "sign_in": link}))
+            return
+        click.echo(f"serving {directory} on {url}; stop with Ctrl-C")
+        if link:
+            click.echo(f"sign in, once, within a day: {link}")
+
     with open_home(directory, SystemClock(), SystemRandomness()) as home:
         server = home.config.server
         serve_web(
@@ -118,4 +136,5 @@ def _serve(
             public_url=public_url or server.public_url,
             tls_cert=tls[0],
             tls_key=tls[1],
+            announce=announce,
         )

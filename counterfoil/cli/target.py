@@ -52,43 +52,6 @@ class Target(Protocol):
         ...
 
 
-class _Remote:
-    """A server."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def record(self, events: Sequence[Event]) -> list[dict[str, Any]]:
-        return self._client.record(events)
-
-    def report(self, content: bytes, query: Mapping[str, str]) -> dict[str, Any]:
-        return self._client.report(content, query)
-
-    def put_blob(self, content: IO[bytes], digest: str, size_bytes: int) -> None:
-        self._client.put_blob(content, digest, size_bytes)
-
-    def trace(self, ref: str, as_of: str) -> dict[str, Any]:
-        query = {"ref": ref} | ({"as_of": as_of} if as_of else {})
-        return self._client.get("/v1/trace", query)
-
-    def prove(self, what: str, as_of: str, *, with_people: bool) -> bytes:
-        number = what.removeprefix("entry:")
-        query = {"entry": number} if number != what else {"ref": what}
-        query |= ({"as_of": as_of} if as_of else {}) | ({"people": "yes"} if with_people else {})
-        return self._client.call("GET", "/v1/prove", query=query)
-
-    def search(self, query: str, as_of: str, cursor: str, limit: int) -> dict[str, Any]:
-        words = {"q": query, "as_of": as_of, "cursor": cursor, "limit": str(limit)}
-        return self._client.get("/v1/search", {name: text for name, text in words.items() if text})
-
-    def receipt(self, index: int) -> bytes:
-        return self._client.call("GET", f"/v1/entries/{index}/receipt")
-
-    def receipt_of(self, source: str, event_id: str) -> tuple[int, bytes]:
-        found = self._client.get("/v1/receipts", {"source": source, "id": event_id})
-        return int(found["index"]), str(found["receipt"]).encode()
-
-
 @contextlib.contextmanager
 def open_target(directory: Path | None, url: str | None, project: str) -> Iterator[Target]:
     """Open what `--dir`, `--url` and the environment name; `--dir` wins.
@@ -102,7 +65,7 @@ def open_target(directory: Path | None, url: str | None, project: str) -> Iterat
             raise RequestError(
                 "usage", "which ledger? give --dir DIR, or --url URL with COUNTERFOIL_TOKEN"
             )
-        yield _Remote(Client(url, os.environ.get("COUNTERFOIL_TOKEN", ""), project))
+        yield Client(url, os.environ.get("COUNTERFOIL_TOKEN", ""), project)
         return
     # The ledger's own code stands behind [server]; a core install reaches servers only.
     from counterfoil.app import local  # noqa: PLC0415  heavy, and absent from a core install
@@ -114,7 +77,7 @@ def open_target(directory: Path | None, url: str | None, project: str) -> Iterat
         if error.code != "locked" or address is None:
             raise
         token = (directory / "admin.token").read_text("ascii").strip()
-        yield _Remote(Client(address, token, project))
+        yield Client(address, token, project)
         return
     with opened:
         yield opened

@@ -8,7 +8,10 @@ import click
 
 from counterfoil.cli import output
 from counterfoil.cli.target import open_target
+from counterfoil.clock import LATE_S, late_s
 from counterfoil.errors import RequestError
+
+_INDEX_DIGITS_MAX = 16  # of 2^53 - 1, the largest number that JSON carries
 
 
 @click.command()
@@ -20,7 +23,8 @@ def trace(
 ) -> int:
     """Show everything on record about REF in order, gaps first.
 
-    Exit 0 when nothing is missing, 1 when there are gaps or nothing is on record.
+    Exit 0 when nothing is missing, 1 when there are gaps, nothing is on record, or the chain is too
+    long to be followed to its end.
     """
     with open_target(directory, url, project) as target:
         found = target.trace(ref, as_of)
@@ -28,31 +32,49 @@ def trace(
         output.show_json(found)
     else:
         _show(found)
-    return output.NO if found["gaps"] or not found["steps"] else output.YES
+    whole = found["steps"] and not found["gaps"] and not found["cut"]
+    return output.YES if whole else output.NO
 
 
 def _show(found: dict[str, Any]) -> None:
     gaps = found["gaps"]
+    if not found["known"]:
+        click.echo(output.plain(f"nothing is on record about {found['ref']}"))
+        return
     count = "no gaps" if not gaps else "1 gap" if len(gaps) == 1 else f"{len(gaps)} gaps"
     click.echo(output.plain(f"{found['ref']}: {len(found['steps'])} entries, {count}"))
+    if found["cut"]:
+        click.echo("  The chain was followed up to a limit; it may be longer than what is shown.")
     for number, gap in enumerate(gaps, 1):
         entries = ", ".join(f"entry {entry}" for entry in gap["entries"])
         click.echo(
-            output.plain(f"  Gap {number}. {gap['what']}" + (f"  [{entries}]" if entries else ""))
+            output.plain(
+                f"  Gap {number}. {gap['what']}{_demo(gap)}" + (f"  [{entries}]" if entries else "")
+            )
         )
     if not found["steps"]:
         return
     rows = [
         (
-            step["time"],
+            _when(step),
             step["lane"],
             found["actors"].get(step["actor"], "nobody named"),
-            step["sentence"],
+            f"{step['sentence']}{_demo(step)}",
             f"entry {step['entry']}",
         )
         for step in found["steps"]
     ]
     output.table(("When (UTC)", "Lane", "Who", "What", "Proof"), rows)
+
+
+def _demo(fact: dict[str, Any]) -> str:
+    return " (made for the demo)" if fact["demo"] else ""
+
+
+def _when(step: dict[str, Any]) -> str:
+    """Return when a step happened, and when it was recorded if that is over a minute away."""
+    apart = abs(late_s(step["time"], step["recordedtime"])) > LATE_S
+    return f"{step['time']} (recorded {step['recordedtime']})" if apart else str(step["time"])
 
 
 @click.command()
@@ -70,7 +92,7 @@ def receipt(
     number = which.removeprefix("entry:")
     with open_target(directory, url, project) as target:
         if number.isascii() and number.isdigit():
-            index = int(number)
+            index = _index(number)
             proof = target.receipt(index)
         else:
             index, proof = target.receipt_of(source, which)
@@ -86,3 +108,9 @@ def receipt(
     else:
         click.echo(f"wrote the receipt of entry {index} to {file}")
     return output.YES
+
+
+def _index(number: str) -> int:
+    if len(number) > _INDEX_DIGITS_MAX:
+        raise RequestError("not_found", f"no log has an entry {number[:20]}...")
+    return int(number)

@@ -12,10 +12,10 @@ import base64
 import binascii
 import dataclasses
 import os
-import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 
+from counterfoil.client.address import split_address
 from counterfoil.client.evidence_archive import is_archive, open_archive
 from counterfoil.client.evidence_files import DirectoryLog, read_named, unreadable
 from counterfoil.client.evidence_http import HttpLog
@@ -307,10 +307,10 @@ def _token_for(url: str) -> str:
 
     `COUNTERFOIL_URL` says which server that is; no other host ever sees the token.
     """
-    home, there = (
-        urllib.parse.urlsplit(one)[:2] for one in (os.environ.get("COUNTERFOIL_URL", ""), url)
-    )
-    return os.environ.get("COUNTERFOIL_TOKEN", "") if home == there and all(home) else ""
+    server = os.environ.get("COUNTERFOIL_URL", "")
+    if not server or split_address(server)[:2] != split_address(url)[:2]:
+        return ""
+    return os.environ.get("COUNTERFOIL_TOKEN", "")
 
 
 def _refuse_contents(event: Path | None, opening: Path | None) -> None:
@@ -318,7 +318,14 @@ def _refuse_contents(event: Path | None, opening: Path | None) -> None:
         raise RequestError("usage", "--event and --opening go with a receipt (.tlog-proof)")
 
 
-def _read_event(path: Path) -> JSON:
+def _read_event(path: Path) -> dict[str, JSON]:
+    value = _read_json(path)
+    if not isinstance(value, dict):
+        raise RequestError("usage", f"{path} holds no event; an event is a JSON object")
+    return value
+
+
+def _read_json(path: Path) -> JSON:
     try:
         return canonical.read(read_named(path), str(path))
     except RequestError as error:
@@ -327,7 +334,7 @@ def _read_event(path: Path) -> JSON:
 
 def _read_opening(path: Path) -> dict[str, bytes]:
     """Read the openings of one event: the object itself, or the answer that holds it."""
-    value = _read_event(path)
+    value = _read_json(path)
     if isinstance(value, dict) and isinstance(value.get("opening"), dict):
         value = value["opening"]
     opening: dict[str, bytes] = {}

@@ -7,6 +7,7 @@ hostile.
 """
 
 import bz2
+import errno
 import gzip
 import lzma
 import tarfile
@@ -88,6 +89,11 @@ class ArchiveLog:
             return None
         try:
             data = read(limit_bytes + 1)
+        except OSError as error:
+            # A member said to lie before the file's beginning; the disk itself fails otherwise.
+            if error.errno != errno.EINVAL:
+                raise unreadable(Path(path), error) from error
+            raise EvidenceError("damaged", f"cannot be unpacked: {error.strerror}") from error
         except _BROKEN as error:
             raise EvidenceError("damaged", f"cannot be unpacked: {error}") from error
         if len(data) > limit_bytes:

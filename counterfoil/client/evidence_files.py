@@ -54,11 +54,10 @@ def _open(path: Path) -> IO[bytes] | None:
         if error.errno in {errno.ELOOP, errno.ENXIO}:
             raise EvidenceError("damaged", "not a regular file") from error
         raise unreadable(path, error) from error
-    file = os.fdopen(handle, "rb")
-    if stat.S_ISREG(os.fstat(handle).st_mode):
-        return file
-    file.close()
-    raise EvidenceError("damaged", "not a regular file")
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise EvidenceError("damaged", "not a regular file")
+    return os.fdopen(handle, "rb")
 
 
 def _pieces(path: Path, file: IO[bytes], limit_bytes: int) -> Iterator[bytes]:

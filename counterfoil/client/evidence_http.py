@@ -11,6 +11,7 @@ import time
 import urllib.parse
 import zlib
 
+from counterfoil.client.address import check_token, split_address
 from counterfoil.errors import EvidenceError, RequestError, UnavailableError
 from counterfoil.tlog.tile import entries_path, tile_path
 from counterfoil.verifier.log import (
@@ -41,18 +42,13 @@ class HttpLog:
     """
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S, token: str = "") -> None:
-        parts = urllib.parse.urlsplit(url)
-        try:
-            port = parts.port
-        except ValueError:
-            port = -1
-        if parts.scheme not in {"http", "https"} or not parts.hostname or port == -1:
-            raise RequestError("usage", f"{url!r} is no http(s) address of a log")
+        parts = split_address(url)
+        check_token(token)
         if parts.query or parts.fragment or parts.username or parts.password:
             raise RequestError("usage", f"{url!r}: give the plain address of the log alone")
         self.url = url.rstrip("/").removesuffix(f"/{CHECKPOINT}")
         self._secure = parts.scheme == "https"
-        self._place = (parts.scheme, parts.hostname, port)
+        self._place = (parts.scheme, parts.hostname or "", parts.port)
         self._prefix = urllib.parse.urlsplit(self.url).path
         self._timeout_s = timeout_s
         self._token = token

@@ -2,6 +2,7 @@
 
 Every answer of the server is either what was asked for or a problem document (RFC 9457), which
 comes back as the error it names: a `RequestError` to correct, an `UnavailableError` to retry.
+What is neither comes from another program, such as a proxy: `unreachable`.
 """
 
 import contextlib
@@ -11,8 +12,11 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
+import msgspec
+
+from counterfoil.client.address import check_token, split_address
 from counterfoil.errors import (
     CODES,
     CounterfoilError,
@@ -22,6 +26,7 @@ from counterfoil.errors import (
 )
 from counterfoil.events import canonical
 from counterfoil.events.event import Event
+from counterfoil.tlog.receipt import parse_receipt
 
 ANSWER_MAX_BYTES = 256 * 1024 * 1024
 """A report of 100,000 cases is answered with a receipt for each: about 2.4 KB."""
@@ -35,6 +40,38 @@ _GROUPS: dict[str, type[CounterfoilError]] = {
     "unavailable": UnavailableError,
     "evidence": EvidenceError,
 }
+
+
+class _Entry(TypedDict):
+    id: str
+    index: int
+    status: str
+    receipt: str
+
+
+class _Entries(TypedDict):
+    entries: list[_Entry]
+
+
+class _Report(TypedDict):
+    run: str
+    counts: dict[str, int]
+    warnings: list[str]
+    entries: list[_Entry]
+
+
+class _Receipt(TypedDict):
+    index: int
+    receipt: str
+
+
+class _Trace(TypedDict):
+    ref: str
+    known: bool
+    steps: list[dict[str, Any]]
+    gaps: list[dict[str, Any]]
+    actors: dict[str, str]
+    cut: bool
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -51,11 +88,10 @@ class Client:
         """Take the server's base URL, such as `https://foil.example`.
 
         Raises:
-            RequestError: `usage` when the URL is not http or https.
+            RequestError: `usage`: no http or https URL, or a token that no header can carry.
         """
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise RequestError("usage", f"{url!r} is no http(s) address; give --url https://HOST")
+        parts = split_address(url)
+        check_token(token)
         self._base = url.rstrip("/")
         self._token = token
         self._project = project
@@ -70,7 +106,9 @@ class Client:
         """Post one batch, all or nothing; return the answer of each event in order."""
         body = b"[" + b",".join(canonical.write(event.to_json()) for event in events) + b"]"
         answer = self.call("POST", "/v1/events", body=body, content_type=BATCH_CONTENT_TYPE)
-        entries: list[dict[str, Any]] = json.loads(answer)["entries"]
+        entries: list[dict[str, Any]] = self._read(answer, _Entries)["entries"]
+        if len(entries) != len(events):
+            raise self._foreign()
         return entries
 
     def report(self, content: bytes, query: Mapping[str, str]) -> dict[str, Any]:
@@ -79,8 +117,7 @@ class Client:
             "POST", "/v1/reports", query=query, body=content, content_type="application/xml",
             timeout_s=max(self._timeout_s, REPORT_TIMEOUT_S),
         )  # fmt: skip
-        value: dict[str, Any] = json.loads(answer)
-        return value
+        return self._read(answer, _Report)
 
     def put_blob(self, content: IO[bytes], digest: str, size_bytes: int) -> None:
         """Send evidence bytes that hash to `digest`, read from an open file piece by piece."""
@@ -89,8 +126,34 @@ class Client:
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Get a JSON document."""
-        value: dict[str, Any] = json.loads(self.call("GET", path, query=query))
-        return value
+        return self._read(self.call("GET", path, query=query), dict[str, Any])
+
+    def trace(self, ref: str, as_of: str) -> dict[str, Any]:
+        """Return the trace of a ref; `as_of` "" asks for now."""
+        query = {"ref": ref} | ({"as_of": as_of} if as_of else {})
+        return self._read(self.call("GET", "/v1/trace", query=query), _Trace)
+
+    def prove(self, what: str, as_of: str, *, with_people: bool) -> bytes:
+        """Return the proof file of a ref or of `entry:N`."""
+        number = what.removeprefix("entry:")
+        query = {"entry": number} if number != what else {"ref": what}
+        query |= ({"as_of": as_of} if as_of else {}) | ({"people": "yes"} if with_people else {})
+        return self.call("GET", "/v1/prove", query=query)
+
+    def search(self, query: str, as_of: str, cursor: str, limit: int) -> dict[str, Any]:
+        """Return one page of what a query finds."""
+        words = {"q": query, "as_of": as_of, "cursor": cursor, "limit": str(limit)}
+        return self.get("/v1/search", {name: text for name, text in words.items() if text})
+
+    def receipt(self, index: int) -> bytes:
+        """Return the receipt of an entry."""
+        return self._receipt(self.call("GET", f"/v1/entries/{index}/receipt"))
+
+    def receipt_of(self, source: str, event_id: str) -> tuple[int, bytes]:
+        """Return the entry number and receipt of an event."""
+        answer = self.call("GET", "/v1/receipts", query={"source": source, "id": event_id})
+        found = self._read(answer, _Receipt)
+        return found["index"], self._receipt(found["receipt"].encode())
 
     def call(
         self,
@@ -161,7 +224,9 @@ class Client:
     ) -> urllib.request.Request:
         words = {"project": self._project, **(query or {})}
         request = urllib.request.Request(  # noqa: S310  the scheme is checked in __init__
-            f"{self._base}{path}?{urllib.parse.urlencode(words)}", data=body, method=method
+            f"{self._base}{path}?{urllib.parse.urlencode(words, errors='surrogateescape')}",
+            data=body,
+            method=method,
         )
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
@@ -172,6 +237,27 @@ class Client:
             "unreachable", f"no answer from {self._base}: {error}; try again later"
         )
 
+    def _read(self, answer: bytes, shape: Any) -> dict[str, Any]:  # noqa: ANN401  a type of ours
+        """Return an answer that has at least the members of `shape`, with all it has."""
+        try:
+            value: dict[str, Any] = msgspec.json.decode(answer)
+            msgspec.convert(value, shape)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            raise self._foreign() from None
+        return value
+
+    def _receipt(self, answer: bytes) -> bytes:
+        try:
+            parse_receipt(answer)
+        except EvidenceError:
+            raise self._foreign() from None
+        return answer
+
+    def _foreign(self) -> UnavailableError:
+        return UnavailableError(
+            "unreachable", f"{self._base}: this is no answer of Counterfoil; check the address"
+        )
+
 
 def _problem(status: int, body: bytes) -> CounterfoilError:
     """Turn an RFC 9457 document back into the error it names."""
@@ -180,14 +266,15 @@ def _problem(status: int, body: bytes) -> CounterfoilError:
         code = problem["code"]
         group = CODES[code][0]
         detail = str(problem["detail"])
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return UnavailableError(
             "unreachable", f"the server answered {status} without saying why; try again later"
         )
     known = {"type", "title", "status", "detail", "code"}
-    facts = {
+    error = _GROUPS[group](code, detail)
+    error.facts |= {
         name: value
         for name, value in problem.items()
         if name not in known and isinstance(value, str | int | bool)
     }
-    return _GROUPS[group](code, detail, **facts)
+    return error

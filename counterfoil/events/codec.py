@@ -21,7 +21,7 @@ from counterfoil.events.canonical import JSON
 from counterfoil.events.commitments import commit
 from counterfoil.events.entry import Entry
 from counterfoil.events.event import BlobName, Event
-from counterfoil.events.refs import Named
+from counterfoil.events.refs import Named, is_ref
 
 # Members of the event that the entry holds in the open, or that have a commitment of their own.
 _ENVELOPE = ("id", "source", "type", "subject", "time", "producer", "boot", "seq")
@@ -76,8 +76,10 @@ def split(event: Event) -> Parts:
     """Take `event` apart.  Nothing of it is changed; equal events give equal parts."""
     body = {name: value for name, value in event.to_json().items() if name not in _NOT_BODY}
     personal = [Personal("authid", event.authid, event.authid)]
-    if event.subject is not None and (account := _account(event.subject)) is not None:
-        personal.append(Personal("subject", event.subject, account))
+    if event.subject is not None:
+        account = _account(event.subject)
+        if account is not None or not is_ref(event.subject):
+            personal.append(Personal("subject", event.subject, account))
     for pointer, person in _pointers(event):
         found, value = _get(body, pointer)
         if found:
@@ -112,6 +114,19 @@ def join(entry: Entry, body: bytes | None, personal: Mapping[str, JSON]) -> dict
         if name.startswith("/"):
             event = _edit_members(event, _steps(name), value, remove=False)
     return event
+
+
+def public_subject(event: Event, pseudonym: Callable[[str], str]) -> str | None:
+    """Return the subject as the entry has it: a ref, an actor's pseudonym, or None.
+
+    A subject that is no ref may be any text, so it is committed to like a personal value and
+    does not stand in the open.
+    """
+    if event.subject is None:
+        return None
+    if (account := _account(event.subject)) is not None:
+        return pseudonym(account)
+    return event.subject if is_ref(event.subject) else None
 
 
 def public_refs(event: Event, pseudonym: Callable[[str], str]) -> tuple[Named, ...]:

@@ -11,6 +11,7 @@ import enum
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, cast
 
 from counterfoil.clock import parse_time
@@ -35,6 +36,10 @@ AUTHTYPES = (
     "unknown",
 )
 SERVER_ATTRIBUTES = ("recordedtime", "recordedby", "via")
+
+
+# What a source of ours adds where its sender states no time and the time of receipt stands in.
+TIME_UNCLAIMED: Final[Mapping[str, str]] = MappingProxyType({"timeclaim": "none"})
 
 
 class Absent(enum.Enum):
@@ -216,6 +221,7 @@ def make_event(  # noqa: D417  extra is described by its type
     producer: str | None = None,
     boot: str | None = None,
     seq: int | None = None,
+    time_claimed: bool = True,
     **extra: Scalar,
 ) -> Event:
     """Build an event and check it as if it had been posted.
@@ -224,6 +230,7 @@ def make_event(  # noqa: D417  extra is described by its type
         refs: (ref, role) pairs; put behind those `data["refs"]` has, each once.
         blobs: put behind those `data["blobs"]` has, each once.
         data: any JSON; None stands for no data of its own.  It is not changed.
+        time_claimed: False where `time` is that of receipt, for want of one of the sender's.
 
     Raises:
         RequestError: as `parse_event`.
@@ -236,6 +243,7 @@ def make_event(  # noqa: D417  extra is described by its type
         "time": time,
         "authtype": authtype,
         "authid": authid,
+        **({} if time_claimed else TIME_UNCLAIMED),
         **extra,
     }
     optional = {"subject": subject, "producer": producer, "boot": boot, "seq": seq}

@@ -61,13 +61,22 @@ class LogState:
     frozen: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Keyed:
+    """Who has taken an idempotency key in this batch."""
+
+    index: int
+    digest: bytes
+    position: int
+
+
 @dataclass(slots=True)
 class _Plan:
     """What one batch will do to one log."""
 
     edge: RightEdge
     rows: list[Row] = field(default_factory=list)
-    keyed: dict[tuple[str, str], tuple[int, bytes]] = field(default_factory=dict)
+    keyed: dict[tuple[str, str], _Keyed] = field(default_factory=dict)
     accepted: list[tuple[Request, list[tuple[int, bool]]]] = field(default_factory=list)
     refused: list[tuple[Request, RequestError]] = field(default_factory=list)
 
@@ -154,15 +163,25 @@ class Committer:
     ) -> tuple[int, bool]:
         """Return an item's index and whether it is a duplicate; a fresh one is added to `fresh`."""
         key = (item.source, item.id)
-        known = fresh.keyed.get(key) or plan.keyed.get(key)
-        if known is not None:
-            index, same = known[0], known[1] == item.digest
+        if (twin := fresh.keyed.get(key)) is not None:
+            if twin.digest != item.digest:
+                # No index: the twin is of the request that is refused, so it gets none.
+                raise RequestError(
+                    "id_conflict",
+                    f"{item.source} {item.id} stands twice in this request with different "
+                    f"content, at {twin.position} and {position}: give one a fresh id",
+                    position=position,
+                    first_position=twin.position,
+                )
+            return twin.index, True
+        if (known := plan.keyed.get(key)) is not None:
+            index, same = known.index, known.digest == item.digest
         elif (stored := writing.find(project, *key)) is not None:
             index = stored.index
             same = self._same(project, item, position, index, stored.idem_digest)
         else:
             index = first + len(fresh.rows)
-            fresh.keyed[key] = (index, item.digest)
+            fresh.keyed[key] = _Keyed(index, item.digest, position)
             fresh.rows.append(Row(item, _idem_digest(item.event_key, item.digest)))
             return index, False
         if not same:

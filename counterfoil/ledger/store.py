@@ -165,7 +165,6 @@ class LogReads(Protocol):
         """Return the index of the entry recorded under an idempotency key."""
         ...
 
-
     def named_blobs(self, stored: Iterable[str]) -> set[str]:
         """Return which of these stored blobs entries of any log name.  Cost: the whole table."""
         ...

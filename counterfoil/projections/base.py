@@ -25,6 +25,7 @@ from counterfoil.events.entry import Entry
 ENTRIES_MAX = 200
 PROBLEMS_MAX = 50
 TEXT_MAX = 500
+DEMO = "urn:counterfoil:demo"
 
 Scalar = str | int | None
 
@@ -57,11 +58,15 @@ class At(msgspec.Struct, frozen=True):
         entry: entry number, from 0.
         time: the time the sender gave, RFC 3339.
         actor: the pseudonym of who did it, or None.
+        recordedtime: when the server recorded it; never decreases with the entry number.
+        demo: the entry is of the demonstration data.
     """
 
     entry: int
     time: str
     actor: str | None = None
+    recordedtime: str = ""
+    demo: bool = False
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -100,11 +105,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         entries: numbers of the entries it rests on, ascending; the first and the last ones if
             there are more than `ENTRIES_MAX`.
         problems: (entry number, what is odd about it) pairs.
+        demo: one of these entries is of the demonstration data.
     """
 
     ref: str
     entries: tuple[int, ...] = ()
     problems: tuple[tuple[int, str], ...] = ()
+    demo: bool = False
 
 
 RowT = TypeVar("RowT", bound=Row)
@@ -133,10 +140,23 @@ class Projection(Generic[RowT]):
     index: Callable[[RowT], dict[str, Scalar]]
     indexed: tuple[str, ...] = ()
 
+    def after(self, key: str, row: RowT | None, recorded: Recorded) -> RowT:
+        """Return what `fold` makes of the row, marked where the entry is of the demonstration."""
+        made = self.fold(key, row, recorded)
+        if made.demo or not is_demo(recorded.entry.source):
+            return made
+        return msgspec.structs.replace(made, demo=True)
+
 
 def moment(recorded: Recorded) -> At:
     """Return when `recorded` happened, with its entry and actor."""
-    return At(recorded.index, recorded.entry.time, recorded.actor)
+    entry = recorded.entry
+    return At(recorded.index, entry.time, recorded.actor, entry.recordedtime, is_demo(entry.source))
+
+
+def is_demo(source: str) -> bool:
+    """Say whether a source is the demonstration data that comes with the program."""
+    return source == DEMO or source.startswith((f"{DEMO}:", f"{DEMO}/"))
 
 
 def grow(entries: tuple[int, ...], index: int) -> tuple[int, ...]:

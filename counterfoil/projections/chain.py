@@ -22,7 +22,7 @@ from counterfoil.projections.changes import ChangeRow
 from counterfoil.projections.commits import CommitRow
 from counterfoil.projections.deployments import DeploymentRow
 from counterfoil.projections.environments import EnvironmentRow
-from counterfoil.projections.mentions import Link, SequenceGap
+from counterfoil.projections.mentions import Arrival, Link, SequenceGap
 from counterfoil.projections.releases import ReleaseRow
 from counterfoil.projections.runs import RunRow
 
@@ -40,24 +40,29 @@ class Step:
         ref: what it is about.
         entry: number of the entry that says so, from 0.
         time: when, by the sender's word.
+        recordedtime: when the server recorded it.
         end: when it ended, for things that last; else None.
         end_entry: number of the entry that says it ended, or None.
         actor: the pseudonym of who did it, or None.
         sentence: what was done to what, past tense, without the actor.
         label: a few words for a drawing.
-        outcome: "passed", "failed", "error", "skipped", "cancelled", "running", or None.
+        outcome: "passed", "failed", "error", "skipped", "cancelled"; "running", "queued" or
+            "planned" of what has not ended; or None.
+        demo: an entry it rests on is of the demonstration data.
     """
 
     lane: str
     ref: str
     entry: int
     time: str
+    recordedtime: str = ""
     end: str | None = None
     end_entry: int | None = None
     actor: str | None = None
     sentence: str
     label: str
     outcome: str | None = None
+    demo: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,7 @@ class Gap:
         entries: numbers of the entries it rests on, ascending.
         lane: the lane it belongs to.
         ref: the thing that lacks something.
+        demo: an entry it rests on is of the demonstration data.
     """
 
     rule: str
@@ -79,6 +85,7 @@ class Gap:
     entries: tuple[int, ...]
     lane: str
     ref: str
+    demo: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +158,10 @@ class Facts(Protocol):
 
     def environments(self, refs: Sequence[str]) -> Mapping[str, EnvironmentRow]:
         """Return environments by ref."""
+        ...
+
+    def arrivals(self, entries: Sequence[int]) -> Sequence[Arrival]:
+        """Return how these entries arrived, ascending."""
         ...
 
     def sequence_gaps(self, entries: Sequence[int]) -> Sequence[SequenceGap]:

@@ -8,7 +8,7 @@ rule; a test holds the page and the table together.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from counterfoil.projections.chain import LANES, Gap, Known
+from counterfoil.projections.chain import LANES, Gap, Known, Step
 from counterfoil.projections.gap_build import (
     another_digest_tested,
     artifact_without_build,
@@ -35,8 +35,9 @@ from counterfoil.projections.gap_delivery import (
     not_in_production,
     straight_to_production,
 )
+from counterfoil.projections.gap_order import order_claimed
 from counterfoil.projections.gap_shared import gap
-from counterfoil.projections.mentions import SequenceGap
+from counterfoil.projections.mentions import Arrival, SequenceGap
 from counterfoil.projections.words import (
     plural,
 )
@@ -63,24 +64,56 @@ RULES: Mapping[str, Callable[[Known], Iterator[Gap]]] = MappingProxyType(
         "deployed_before_approval": deployed_before_approval,
         "straight_to_production": straight_to_production,
         "not_in_production": not_in_production,
+        "order_claimed": order_claimed,
     }
 )
 
+# Rules about how the entries themselves came, whatever chain they are of.
+ENTRY_RULES = ("evidence_absent", "sequence_gap")
 
-def find_gaps(known: Known, skipped: Sequence[SequenceGap]) -> tuple[Gap, ...]:
+
+def find_gaps(
+    known: Known,
+    steps: Sequence[Step],
+    arrivals: Sequence[Arrival],
+    skipped: Sequence[SequenceGap],
+) -> tuple[Gap, ...]:
     """Return the gaps of a chain in the order of the lanes, then of the entries.
 
     Args:
         known: the chain.
+        steps: its steps.
+        arrivals: how the entries of the steps arrived.
         skipped: numbers its producers skipped.
     """
     found = [gap for rule in RULES.values() for gap in rule(known)]
+    found += _evidence(steps, arrivals)
     found += _sequence(known, skipped)
     order = {lane: place for place, lane in enumerate(LANES)}
-    rules = {rule: place for place, rule in enumerate((*RULES, "sequence_gap"))}
+    rules = {rule: place for place, rule in enumerate((*RULES, *ENTRY_RULES))}
     return tuple(
         sorted(found, key=lambda gap: (order[gap.lane], rules[gap.rule], gap.entries, gap.ref))
     )
+
+
+def _evidence(steps: Sequence[Step], arrivals: Sequence[Arrival]) -> Iterator[Gap]:
+    """Find entries whose evidence was not there when they were recorded."""
+    of_entry: dict[int, Step] = {}
+    for step in steps:
+        of_entry.setdefault(step.entry, step)
+    for step in steps:
+        if step.end_entry is not None:
+            of_entry.setdefault(step.end_entry, step)
+    for one in arrivals:
+        if not one.evidence_absent:
+            continue
+        step = of_entry[one.entry]
+        yield gap(
+            "evidence_absent", step.lane, step.ref,
+            f"Entry {one.entry:,} ({step.sentence}) names "
+            f"{plural(one.evidence_absent, 'evidence file')} that the log holds no commitment to.",
+            "Bytes that are shown for it later cannot be checked against the log.", one.entry,
+        )  # fmt: skip
 
 
 def _sequence(known: Known, skipped: Sequence[SequenceGap]) -> Iterator[Gap]:

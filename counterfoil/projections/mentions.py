@@ -43,6 +43,7 @@ class Arrival:
         time: when it happened, by the sender's word.
         recordedtime: when it was recorded; never decreases with the entry number.
         producer, boot, seq: its number within one start of a producer, or None.
+        evidence_absent: how many evidence files it names that it commits to no bytes of.
     """
 
     entry: int
@@ -53,6 +54,7 @@ class Arrival:
     producer: str | None
     boot: str | None
     seq: int | None
+    evidence_absent: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,4 +114,12 @@ def arrival(recorded: Recorded) -> Arrival:
         producer=entry.producer if numbered else None,
         boot=(entry.boot or "") if numbered else None,
         seq=entry.seq if numbered else None,
+        evidence_absent=sum(
+            f"blob/{position}" not in entry.commit for position in range(_blobs_named(recorded))
+        ),
     )
+
+
+def _blobs_named(recorded: Recorded) -> int:
+    named = recorded.data.get("blobs")
+    return len(named) if isinstance(named, list) else 0

@@ -3,11 +3,14 @@
 Each sentence says what was done to what, past tense, without the actor.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import msgspec
 
 from counterfoil.projections.base import Approval, At, is_production, kind_of
 from counterfoil.projections.chain import LANES, Known, Step
 from counterfoil.projections.changes import ChangeRow, Head
+from counterfoil.projections.releases import Delivery
 from counterfoil.projections.runs import RunRow
 from counterfoil.projections.words import (
     commit_name,
@@ -64,13 +67,20 @@ def _step(
         ref=ref,
         entry=at.entry,
         time=at.time,
+        recordedtime=at.recordedtime,
         end=end.time if end else None,
         end_entry=end.entry if end else None,
         actor=at.actor,
         sentence=sentence,
         label=label,
         outcome=outcome,
+        demo=at.demo or (end is not None and end.demo),
     )
+
+
+def _by(at: At, actor: str | None) -> At:
+    """Return a moment with who did it, where that is known better than who told of it."""
+    return msgspec.structs.replace(at, actor=actor or at.actor)
 
 
 def _commits(known: Known) -> Iterator[Step]:
@@ -82,12 +92,12 @@ def _commits(known: Known) -> Iterator[Step]:
         name = commit_name(ref)
         row = known.commits.get(ref)
         if row is not None and row.pushed is not None:
-            at = At(row.pushed.entry, row.pushed.time, row.author or row.pushed.actor)
+            at = _by(row.pushed, row.author)
             said = f": {row.message}" if row.message else ""
             yield _step("Commits", ref, at, f"pushed {name}{said}", name)
         elif ref in heads:
             head, change = heads[ref]
-            at = At(head.at.entry, head.at.time, change.author or head.at.actor)
+            at = _by(head.at, change.author)
             yield _step("Commits", ref, at, f"put {name} into {name_of(change.ref)}", name)
 
 
@@ -109,7 +119,7 @@ def _reviews(ref: str, row: ChangeRow) -> Iterator[Step]:
     for review in row.reviews:
         what = commit_name(review.commit) if review.commit else name_of(ref)
         word = _REVIEWS.get(review.outcome, review.outcome)
-        at = At(review.at.entry, review.at.time, review.reviewer or review.at.actor)
+        at = _by(review.at, review.reviewer)
         outcome = {"approved": "passed", "changes_requested": "failed"}.get(review.outcome)
         yield _step(
             "Review", ref, at, f"reviewed {what}: {word}", f"reviewed {what}", outcome=outcome
@@ -142,7 +152,7 @@ def _runs(known: Known) -> Iterator[Step]:
         lane = "Build" if row.kind == "build" else "Runs"
         name = f"{row.name}, {name_of(ref)}" if row.name else name_of(ref)
         counts = counts_words(row.counts or known.counts.get(ref) or {})
-        outcome = {"finished": row.outcome, "lost": "lost"}.get(row.state, "running")
+        outcome = row.outcome if row.state == "finished" else row.state
         yield _step(
             lane, ref, began, _run_sentence(row, name, counts), f"{name} {counts}".strip(),
             end=row.finished or row.lost, outcome=outcome,
@@ -218,11 +228,22 @@ def _deployments(known: Known) -> Iterator[Step]:
                 continue
             seen.add(step.at.entry)
             where = env_name(step.environment)
+            ended = step.outcome == "running" and _superseded(step, release.deliveries)
             sentence = f"{_DELIVERIES.get(step.outcome, 'reported')} {name_of(ref)} to {where}"
             yield _step(
                 "Deployment", step.deployment or ref, step.at, sentence, where,
-                outcome=_outcome(step.outcome),
+                outcome=None if ended else _outcome(step.outcome),
             )  # fmt: skip
+
+
+def _superseded(step: Delivery, deliveries: Sequence[Delivery]) -> bool:
+    """Say whether a later entry says more of the same deployment."""
+    return any(
+        later.at.entry > step.at.entry
+        and (later.deployment, later.environment) == (step.deployment, step.environment)
+        and later.outcome not in {"requested", "unknown"}
+        for later in deliveries
+    )
 
 
 def _outcome(state: str) -> str | None:

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from counterfoil.errors import RequestError
 from counterfoil.events import canonical
 from counterfoil.events.canonical import JSON
-from counterfoil.events.event import BlobName, Event, parse_event
+from counterfoil.events.event import TIME_UNCLAIMED, BlobName, Event, parse_event
 from counterfoil.events.refs import safe_id
 
 AUTHTYPE = "service_account"
@@ -36,7 +36,16 @@ _KINDS = {
 # What the envelope holds itself, or what nobody but this source or the server may say.
 _TAKEN = frozenset(
     {"specversion", "id", "source", "type", "time", "data", "datacontenttype", "dataschema"}
-    | {"authtype", "authid", "actorclaim", "recordedtime", "recordedby", "via", "subject"}
+    | {
+        "authtype",
+        "authid",
+        "actorclaim",
+        "timeclaim",
+        "recordedtime",
+        "recordedby",
+        "via",
+        "subject",
+    }
     | {"producer", "boot", "seq"}
 )
 
@@ -120,7 +129,7 @@ def _event(
     if event_id is None:
         raise _refused("context.id is absent; without it a repeat cannot be told from a fact")
     source = _text(context, "source") or _text(envelope, "source") or source_default
-    time = _text(context, "timestamp") or _text(envelope, "time") or received
+    time = _text(context, "timestamp") or _text(envelope, "time")
     _agree(envelope, "id", event_id)
     _agree(envelope, "type", event_type)
     members: dict[str, JSON] = {
@@ -129,7 +138,8 @@ def _event(
         "id": event_id,
         "source": quote(source, safe="/:?#[]@!$&'()*+,;=%-._~"),
         "type": event_type,
-        "time": time,
+        "time": time or received,
+        **({} if time else TIME_UNCLAIMED),
         "authtype": AUTHTYPE,
         "authid": credential,
         "actorclaim": CLAIM,

@@ -122,6 +122,7 @@ class Schema:
             sa.Column("producer", sa.Text),
             sa.Column("boot", sa.Text),
             sa.Column("seq", sa.BigInteger),
+            sa.Column("evidence_absent", sa.BigInteger, nullable=False),
             sa.Index("arrivals_by_source", "project", "source", "entry"),
             sa.Index("arrivals_by_recordedtime", "project", "recordedtime", "entry"),
         )

@@ -115,13 +115,14 @@ def read_checkpoint(
     try:
         note = reader.checkpoint()
         if note is None:
-            findings.add("missing", name, "there is no checkpoint")
+            findings.add("missing", name, "there is no checkpoint", *_all_entries(reader))
             return None, ""
         if policy is None:
             return None, ""
         checkpoint = policy.verify_checkpoint(note)
     except EvidenceError as error:
-        findings.add("damaged", name, f"not what a trusted key signed: {error.message}")
+        message = f"not what a trusted key signed: {error.message}"
+        findings.add("damaged", name, message, *_all_entries(reader))
         return None, ""
     return checkpoint, signer_fingerprint(policy, note)
 
@@ -279,6 +280,12 @@ def _largest(reader: LogReader) -> int:
         if tile.level == ENTRIES_LEVEL:
             size = max(size, tile.n * TILE_WIDTH + tile.width)
     return size
+
+
+def _all_entries(reader: LogReader) -> tuple[int, int] | tuple[()]:
+    """Return the first and last entry that stand there: a checkpoint concerns every one."""
+    size = _largest(reader)
+    return (0, size - 1) if size else ()
 
 
 def _span(level: int, n: int, width: int) -> tuple[int, int]:

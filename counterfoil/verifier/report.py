@@ -261,6 +261,11 @@ class ReceiptVerdict:
         """Whether the log vouched for the entry, and for the event if one was given."""
         return not self.findings
 
+    def _contents(self) -> str:
+        if not self.contents:
+            return "not compared"
+        return "compared" if self.ok else "differ"
+
     def verdict(self) -> str:
         """Return the verdict as one line."""
         if not self.ok:
@@ -297,7 +302,7 @@ class ReceiptVerdict:
             "index": self.index,
             "fingerprint": self.fingerprint,
             "entry": entry,
-            "contents": "compared" if self.contents else "not compared",
+            "contents": self._contents(),
             "compared": list(self.compared),
             "unopened": list(self.unopened),
             "classes": [*sorted({one.klass for one in self.findings})],

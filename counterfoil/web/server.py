@@ -12,11 +12,10 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-import click
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -225,10 +224,11 @@ def serve(
     public_url: str = "",
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
+    announce: Callable[[str, str], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT, then return with everything accepted answered.
 
-    Prints the address, and a one-time sign-in link when nobody is signed in.
+    Calls `announce` with the address and a one-time sign-in link, "" when somebody is signed in.
 
     Raises:
         UnavailableError: `port_in_use`.
@@ -242,10 +242,9 @@ def serve(
         url = (url or f"{'https' if tls else 'http'}://localhost:{sock.getsockname()[1]}").rstrip(
             "/"
         )
-        click.echo(f"serving {home.directory} on {url}; stop with Ctrl-C")
-        if not signin.anybody_signed_in(home.state, home.clock):
-            link = signin.make_link(home.state, home.clock, home.randomness, url)
-            click.echo(f"sign in, once, within a day: {link}")
+        signed_in = signin.anybody_signed_in(home.state, home.clock)
+        link = "" if signed_in else signin.make_link(home.state, home.clock, home.randomness, url)
+        announce(url, link)
         server.run(sockets=[sock])
     finally:
         sock.close()

@@ -132,3 +132,10 @@ def test_a_failed_start_gives_the_lock_back(directory: Path) -> None:
     (directory / "counterfoil.toml").unlink()
     with open_home(directory, SteppedClock(), SeededRandomness("x")) as home:
         assert home.log.head("default").size == 0
+
+
+def test_an_address_left_by_a_killed_server_is_nobody_s(directory: Path) -> None:
+    """A client sends the administrator's token to the address it finds there."""
+    (directory / "server.json").write_text('{"url": "http://127.0.0.1:8123", "pid": 1}')
+    with open_home(directory, SteppedClock(), SeededRandomness("x")):
+        assert not (directory / "server.json").exists()

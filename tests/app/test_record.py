@@ -9,7 +9,7 @@ import pytest
 from counterfoil.app.home import Home, open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SteppedClock
-from counterfoil.errors import RequestError
+from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.events import codec
 from counterfoil.events.entry import Entry, read_entry
 from counterfoil.events.event import Event, make_event
@@ -76,6 +76,22 @@ def test_no_name_stands_in_the_public_entry(home: Home) -> None:
     again = [named.ref for named in read_entry(second).refs if named.ref.startswith("actor:")]
     assert len(actors) == 2
     assert actors == again, "one account keeps one pseudonym"
+
+
+def test_a_subject_that_is_no_ref_is_committed_to_and_not_published(home: Home) -> None:
+    """Any CloudEvents tool may post here, and a subject may be any text."""
+    event = an_event(subject="jane@example.com asked for it")
+    [answer] = home.recorder.record("default", [event], LOCAL, "cli")
+
+    [data] = home.log.entries("default", 0, 1)
+    assert b"jane" not in data
+    assert read_entry(data).subject is None
+    assert codec.check_event(read_entry(data), event.to_json(), answer.opening).unopened == ()
+    assert home.reader.entry("default", 0).event["subject"] == event.subject
+    other = event.to_json() | {"subject": "john@example.com asked for it"}
+    with pytest.raises(EvidenceError) as refused:
+        codec.check_event(read_entry(data), other, answer.opening)
+    assert refused.value.code == "commitment"
 
 
 def test_no_plain_body_lies_in_the_database(home: Home, directory: Path) -> None:

@@ -53,6 +53,23 @@ def test_the_same_id_is_recorded_once(foil: Foil, ledger: Path) -> None:
     assert other.json()["error"]["index"] == 0
 
 
+def test_the_data_of_an_event_may_be_any_json(foil: Foil, ledger: Path) -> None:
+    assert foil("record", "com.example.done", "--data", "[1, 2]", "--dir", ledger).code == 0
+
+
+def test_a_reader_that_has_seen_enough_is_no_verdict(ledger: Path) -> None:
+    """`counterfoil verify DIR | head` must not read as "no": exit 1 is an answer."""
+    for target in (ledger, ledger / "nowhere"):
+        words = f"{sys.executable} -m counterfoil verify {target} --json | true"
+        done = subprocess.run(
+            ["bash", "-c", words + "; echo ${PIPESTATUS[0]}"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert int(done.stdout) in {0, 2, 141}
+        assert "Traceback" not in done.stderr
+        assert "BrokenPipe" not in done.stderr
+
+
 def test_a_report_gives_an_entry_a_case_and_one_for_the_run(
     foil: Foil, ledger: Path, junit: Path, tmp_path: Path
 ) -> None:
@@ -220,7 +237,8 @@ def test_words_that_are_off_are_refused_in_one_line(foil: Foil, ledger: Path) ->
         ("record", "x", "--data", "{", "--dir", ledger),
         ("record", "x", "--data", '{"a": NaN}', "--dir", ledger),
         ("record", "x", "--data", '{"a": 1, "a": 2}', "--dir", ledger),
-        ("record", "x", "--data", "[1]", "--dir", ledger),
+        ("record", "x", "--data", "[1]", "--ref", "run:1", "--dir", ledger),
+        ("record", "x", "--data", "@/dev/zero", "--dir", ledger),
         ("record", "x", "--time", "yesterday", "--dir", ledger),
         ("record", "x", "--dir", ledger / "nowhere"),
         ("record", "x", "--dir", ledger.parent),
@@ -234,9 +252,12 @@ def test_words_that_are_off_are_refused_in_one_line(foil: Foil, ledger: Path) ->
         ("init", ledger),
         ("verify", ledger / "nowhere"),
         ("verify", ledger.parent),
+        ("trace", "no colon", "--dir", ledger),
+        ("receipt", "0", "--dir", ledger, "--project", "Nobody"),
     ):
         result = foil(*words)
-        assert result.code in {2, 5}, words
+        usage = words[0] != "record" or ledger not in words or "--project" in words
+        assert result.code == (2 if usage or "[usage]" in result.err else 5), words
         assert result.err.count("\n") == 1, words
         assert result.err.startswith("counterfoil: "), words
     assert foil("receipt", "0", "--dir", ledger).code == 1, "nothing was recorded"

@@ -156,6 +156,12 @@ def test_a_receipt_file_is_verified_with_its_event_and_opening_files(
     event.write_text(json.dumps(told), "utf-8")
     assert not verify_path(str(receipt), vkey=vkey, event=event, opening=opening).ok
 
+    for none in ("null", "[]", '"event"'):
+        event.write_text(none, "utf-8")
+        with pytest.raises(RequestError, match="holds no event"):
+            verify_path(str(receipt), vkey=vkey, event=event, opening=opening)
+    event.write_text(json.dumps(told), "utf-8")
+
     for broken in ("[]", '{"body": "AAAA"}', "{"):
         opening.write_text(broken, "utf-8")
         with pytest.raises(RequestError):

@@ -1,6 +1,8 @@
 """`verify` on archives and addresses: the same verdicts, and nothing a stranger sends is trusted."""
 
+import errno
 import io
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from counterfoil.client import evidence_archive
-from counterfoil.errors import RequestError, UnavailableError
+from counterfoil.errors import CounterfoilError, RequestError, UnavailableError
 from tests.client.verifying import named, served, verify
 from tests.ledgers import PROJECT
 
@@ -75,6 +77,21 @@ def test_a_hostile_archive_is_refused_before_it_is_unpacked(
         verify(other, vkey=vkey)
 
 
+@pytest.mark.parametrize(("number", "code"), [(errno.EINVAL, "damaged"), (errno.EIO, "storage")])
+def test_a_member_that_points_outside_its_archive_is_damaged_and_a_failing_disk_is_not(
+    number: int, code: str
+) -> None:
+    """Where a member lies is the archive's own word: a seek to before the file's beginning."""
+
+    def read(_limit_bytes: int) -> bytes:
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(CounterfoilError) as caught:
+        evidence_archive.ArchiveLog({"log/checkpoint": read}, set(), "log/").checkpoint()
+
+    assert caught.value.code == code
+
+
 def test_an_archive_with_a_name_twice_is_damaged_there(
     directory: Path, tmp_path: Path, vkey: Path
 ) -> None:
@@ -127,6 +144,10 @@ def test_nobody_listening_is_unreachable(vkey: Path) -> None:
         "http://",
         "http://a:b@127.0.0.1/",
         "http://h:x/",
+        "http://[x",
+        "http://127.0.0.1/caf\u00e9",
+        "http://127.0.0.1/a b",
+        "http://a..b/",
     ],
 )
 def test_only_plain_http_addresses_are_asked(vkey: Path, target: str) -> None:

@@ -300,6 +300,22 @@ def test_an_exported_log_needs_a_key_from_outside(directory: Path, vkey: Path) -
     ]  # fmt: skip
 
 
+def test_a_directory_in_the_place_of_a_file_is_damage_and_the_rest_is_still_checked(
+    directory: Path,
+) -> None:
+    """Whoever can put it there must not be able to keep the verdict from being given."""
+    blob = next(path for path in (directory / "blobs").rglob("*") if path.is_file())
+    tile = directory / "public" / PROJECT / "tile" / "0" / "000.p" / "20"
+    for path in (blob, tile):
+        path.unlink()
+        path.mkdir()
+
+    assert {
+        ("damaged", str(blob.relative_to(directory))),
+        ("damaged", str(tile.relative_to(directory))),
+    } <= set(named(verify(directory)))
+
+
 def test_a_link_or_a_pipe_in_the_place_of_a_tile_is_damage_and_is_not_followed(
     directory: Path, vkey: Path
 ) -> None:

@@ -163,3 +163,18 @@ def test_three_long_fields_are_cut_as_a_whole() -> None:
 )
 def test_a_ref_is_spelled_as_people_say_it(ref: str, words: str) -> None:
     assert spell(ref) == words
+
+
+@pytest.mark.parametrize(
+    "text", ["{data.secret}", "[{data.secret}]", "{subject} {source}", "webhooks/{source}", "[x]"]
+)
+def test_what_an_event_says_is_never_read_as_a_title(text: str) -> None:
+    """Text from outside that looks like a field stays the text it is."""
+    said = say(
+        "dev.cdeventsx.counterfoil-refusal.counted.0.1.0",
+        None,
+        {"reason": text, "source": "s", "count": 3, "secret": "filled in"},
+    )
+
+    assert text in said
+    assert "filled in" not in said

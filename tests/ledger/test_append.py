@@ -85,21 +85,30 @@ def test_a_duplicates_receipt_carries_the_entry_that_stands(place: Place) -> Non
     assert parse_receipt(again.receipt).extra == item.entry
 
 
-@pytest.mark.parametrize("where", ["recorded before", "in the same request"])
-def test_other_content_under_a_known_key_is_refused_by_position_and_index(
-    place: Place, where: str
+def test_other_content_under_a_recorded_key_is_refused_by_position_and_index(
+    place: Place,
 ) -> None:
-    before = [make_item("a")] if where == "recorded before" else []
-    place.append([make_item("z"), *before])
+    place.append([make_item("z"), make_item("a")])
+
+    with pytest.raises(RequestError) as refused:
+        place.append([make_item("b"), make_item("c"), make_item("a", "other content")])
+
+    assert refused.value.code == "id_conflict"
+    assert refused.value.facts == {"position": 2, "index": 1}
+    assert place.check().size == 2, "nothing of a refused request is recorded"
+
+
+def test_other_content_under_a_key_of_the_same_request_names_no_entry(place: Place) -> None:
+    """The first of the two is refused with the rest, so its index goes to another event."""
+    place.append([make_item("z")])
     request = [make_item("b"), make_item("a"), make_item("c"), make_item("a", "other content")]
 
     with pytest.raises(RequestError) as refused:
         place.append(request)
 
     assert refused.value.code == "id_conflict"
-    index = 1 if before else 2
-    assert refused.value.facts == {"position": 3, "index": index}
-    assert place.check().size == 1 + len(before), "nothing of a refused request is recorded"
+    assert refused.value.facts == {"position": 3, "first_position": 1}
+    assert place.check().size == 1
 
 
 def test_the_same_id_of_two_sources_is_two_events(place: Place) -> None:

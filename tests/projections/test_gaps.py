@@ -1,11 +1,12 @@
 """Every rule for gaps, each as the story that has it."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 
-from counterfoil.projections.gaps import RULES
+from counterfoil.projections.gaps import ENTRY_RULES, RULES
 from counterfoil.projections.trace import Trace, trace
 from tests.projections import stories
 from tests.projections.stories import (
@@ -228,6 +229,25 @@ CASES = {
         ("Release shop@1.4.2 has no deployment to production on record. "
         "Whether it runs there is unknown."),
     ),
+    "the approval is dated back before the deployment": (
+        [
+            *without("sign"),
+            told("qa-lead", "+approval.signed", APPROVAL, (RELEASE, "approves"), minute=151,
+                 recorded=206 + 2 * 1440),
+        ],
+        "order_claimed",
+        ("The approval of shop@1.4.2 says 2026-11-20 12:31 and was recorded 2 days later, after "
+        "the deployment to production. Which came first is not known here."),
+    ),
+    "an entry names evidence that the log does not hold": (
+        changed(
+            build=told(CI, "build.finished", stories.BUILD, (MERGE, "input"), (ARTIFACT, "output"),
+                       minute=70, blobs=("build.log",)),
+        ),
+        "evidence_absent",
+        ("Entry 4 (built sha256:10dc…b7a4 in run 1874) names 1 evidence file that the log holds "
+        "no commitment to. Bytes that are shown for it later cannot be checked against the log."),
+    ),
     "a producer skipped numbers": (
         changed(
             qa=told(CI, "+deployment.reported", stories.QA, ("env:qa", "deployed-to"),
@@ -252,14 +272,67 @@ def test_what_is_missing_is_said_in_words(story: list[Told], rule: str, sentence
     assert all(gap.entries for gap in traced(story).gaps), "every gap rests on entries"
 
 
+def test_a_review_dated_back_before_the_merge_is_no_review_before_it() -> None:
+    """Who holds a credential writes the time; the order of the log is nobody's to choose."""
+    late = dataclasses.replace(review(REVIEWER, LAST, 24), recorded=90)
+
+    found = said([*without("review"), late])
+
+    assert found["order_claimed"] == (
+        "The review of #318 says 2026-11-20 10:24 and was recorded 66 minutes later, after "
+        "the merge. Which came first is not known here."
+    )
+    assert "merged_before_review" not in found
+
+
+def test_a_review_dated_back_before_the_push_of_its_commit_is_no_review_of_it() -> None:
+    late = dataclasses.replace(review(REVIEWER, LAST, -30), recorded=24)
+
+    assert said(changed(review=late))["order_claimed"] == (
+        "The review of 9fceb02 says 2026-11-20 09:30 and was recorded 54 minutes later, after "
+        "the push. Which came first is not known here."
+    )
+
+
+def test_a_deployment_to_qa_dated_back_is_none_before_production() -> None:
+    late = dataclasses.replace(stories.whole()["qa"], recorded=300)
+
+    assert said([*without("qa"), late])["order_claimed"].startswith(
+        "The deployment to qa says 2026-11-20 11:40 and was recorded 3 hours later, after "
+        "the deployment to production."
+    )
+
+
+def test_a_deployment_dated_ahead_of_an_approval_does_not_come_after_it() -> None:
+    sign = dataclasses.replace(stories.whole()["sign"], minute=100, recorded=100)
+    prod = dataclasses.replace(stories.whole()["prod"], minute=206, recorded=90)
+
+    assert said([*without("sign", "prod"), prod, sign])["order_claimed"] == (
+        "The deployment to production says 2026-11-20 13:26 and was recorded 116 minutes before that, "
+        "ahead of the approval of shop@1.4.2. Which came first is not known here."
+    )
+
+
+def test_one_approval_that_was_recorded_in_time_is_enough() -> None:
+    late = dataclasses.replace(stories.whole()["sign"], minute=140, recorded=300)
+
+    assert said([*stories.whole().values(), late]) == {}
+
+
+def test_a_minute_between_happening_and_record_is_no_gap() -> None:
+    late = dataclasses.replace(stories.whole()["sign"], minute=205.5, recorded=206.4)
+
+    assert said([*without("sign"), late]) == {}
+
+
 def test_every_rule_has_a_story() -> None:
-    assert {rule for _, rule, _ in CASES.values()} == {*RULES, "sequence_gap"}
+    assert {rule for _, rule, _ in CASES.values()} == {*RULES, *ENTRY_RULES}
 
 
 def test_every_rule_is_explained_on_the_page() -> None:
     explained = re.findall(r"^\| `([a-z_]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
 
-    assert explained == [*RULES, "sequence_gap"]
+    assert explained == [*RULES, *ENTRY_RULES]
 
 
 def test_a_later_pass_of_the_same_run_closes_a_failure() -> None:

@@ -123,7 +123,7 @@ def test_a_fold_changes_no_row_it_was_given(recorded: Sequence[Recorded]) -> Non
             for key in projection.touches(one):
                 before = rows.get(key)
                 kept = msgspec.json.encode(before)
-                rows[key] = projection.fold(key, before, one)
+                rows[key] = projection.after(key, before, one)
                 assert msgspec.json.encode(before) == kept
 
 

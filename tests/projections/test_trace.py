@@ -1,3 +1,6 @@
+import dataclasses
+
+import msgspec
 import pytest
 
 from counterfoil.projections.chain import REFS_MAX, fullest_names
@@ -13,6 +16,7 @@ from tests.projections.stories import (
     RELEASE,
     UNIT,
     whole,
+    without,
 )
 from tests.projections.trail import Memory, Told, told, trail
 
@@ -119,3 +123,64 @@ def test_a_chain_that_is_too_large_says_that_it_is_cut() -> None:
 
     assert found.cut
     assert len(found.refs) <= REFS_MAX
+
+
+@pytest.mark.parametrize(
+    ("kinds", "outcome"),
+    [
+        (["queued"], "queued"),
+        (["queued", "started"], "running"),
+        (["started", "finished"], "passed"),
+    ],
+    ids=["queued only", "started", "finished"],
+)
+def test_only_a_run_that_was_started_and_has_not_ended_is_running(
+    kinds: list[str], outcome: str
+) -> None:
+    story = [
+        told("ci", f"pipelinerun.{kind}", UNIT, (MERGE, "input"), outcome="success")
+        for kind in kinds
+    ]
+
+    [step] = trace(UNIT, Memory(trail(*story))).steps
+
+    assert step.outcome == outcome
+
+
+def test_a_planned_run_is_not_running() -> None:
+    story = [told("ci", "+run.planned", UNIT, (MERGE, "input"))]
+
+    assert [step.outcome for step in trace(UNIT, Memory(trail(*story))).steps] == ["planned"]
+
+
+def test_a_deployment_that_ended_is_running_in_none_of_its_steps() -> None:
+    def report(state: str) -> Told:
+        return told("ci", "+deployment.reported", PROD, ("env:production", "deployed-to"),
+                    (RELEASE, "deploys"), state=state)  # fmt: skip
+
+    begun = trace(RELEASE, Memory(trail(report("in_progress"))))
+    ended = trace(RELEASE, Memory(trail(report("in_progress"), report("success"))))
+
+    assert [step.outcome for step in begun.steps] == ["running"]
+    assert [step.outcome for step in ended.steps] == [None, "passed"]
+
+
+def test_what_is_made_for_the_demonstration_is_marked_in_steps_gaps_and_rows() -> None:
+    """A reader must not take an invented release for one of theirs, wherever they look."""
+    recorded = [
+        one
+        if one.index
+        else dataclasses.replace(
+            one, entry=msgspec.structs.replace(one.entry, source="urn:counterfoil:demo/git")
+        )
+        for one in trail(*without("propose", "review"))
+    ]
+
+    facts = Memory(recorded)
+    found = trace(RELEASE, facts)
+
+    assert {step.entry for step in found.steps if step.demo} == {0}
+    assert {gap.demo for gap in found.gaps if 0 in gap.entries} == {True}
+    assert {gap.demo for gap in found.gaps if 0 not in gap.entries} <= {False}
+    assert facts.commits([LAST])[LAST].demo
+    assert not facts.releases([RELEASE])[RELEASE].demo

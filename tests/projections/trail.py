@@ -16,7 +16,7 @@ from counterfoil.clock import format_time, parse_time
 from counterfoil.events import codec
 from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import Entry
-from counterfoil.events.event import Event, make_event
+from counterfoil.events.event import BlobName, Event, make_event
 from counterfoil.projections.approvals import APPROVALS, ApprovalRow
 from counterfoil.projections.artifacts import ARTIFACTS, ArtifactRow
 from counterfoil.projections.base import Projection, Recorded, Row
@@ -25,7 +25,14 @@ from counterfoil.projections.changes import CHANGES, ChangeRow
 from counterfoil.projections.commits import COMMITS, CommitRow
 from counterfoil.projections.deployments import DEPLOYMENTS, DeploymentRow
 from counterfoil.projections.environments import ENVIRONMENTS, EnvironmentRow
-from counterfoil.projections.mentions import Link, SequenceGap, arrival, links, mentions
+from counterfoil.projections.mentions import (
+    Arrival,
+    Link,
+    SequenceGap,
+    arrival,
+    links,
+    mentions,
+)
 from counterfoil.projections.releases import RELEASES, ReleaseRow
 from counterfoil.projections.runs import CASES, RUNS, RunRow
 
@@ -37,7 +44,11 @@ ZERO = "A" * 43 + "="
 
 @dataclasses.dataclass(frozen=True)
 class Told:
-    """One event: who, what, about what, how many minutes after the start of the story."""
+    """One event: who, what, about what, how many minutes after the start of the story.
+
+    `minute` is what the sender claims; `recorded` is the minute it was recorded, None for the same.
+    `blobs` are names of evidence files that never arrived.
+    """
 
     by: str
     type: str
@@ -46,12 +57,14 @@ class Told:
     data: Mapping[str, JSON]
     minute: float | None
     numbered: tuple[str, str, int] | None = None
+    recorded: float | None = None
+    blobs: tuple[str, ...] = ()
 
 
 def told(
     by: str, kind: str, subject: str | None, *refs: tuple[str, str], minute: float | None = None,
     numbered: tuple[str, str, int] | None = None, custom: Mapping[str, JSON] | None = None,
-    **content: JSON,
+    recorded: float | None = None, blobs: tuple[str, ...] = (), **content: JSON,
 ) -> Told:  # fmt: skip
     """Tell an event; `kind` is like "change.merged" (CDEvents) or "+release.published" (ours).
 
@@ -66,29 +79,34 @@ def told(
             "subject": {"id": "x", "content": dict(content)},
             "customData": dict(custom or {}),
         }
-    return Told(by, name, subject, refs, data, minute, numbered)
+    return Told(by, name, subject, refs, data, minute, numbered, recorded, blobs)
 
 
 def event_of(one: Told, place: int) -> Event:
     """Return a told event as posted."""
-    minute = place if one.minute is None else one.minute
-    time = parse_time(START) + datetime.timedelta(minutes=minute)
     producer, boot, seq = one.numbered or (None, None, None)
     return make_event(
         type=one.type, source="https://ci.example/acme/shop", id=f"e{place}",
-        time=format_time(time), authtype="user", authid=one.by, subject=one.subject,
-        refs=one.refs, data=dict(one.data), producer=producer, boot=boot, seq=seq,
+        time=clock(place if one.minute is None else one.minute), authtype="user", authid=one.by, subject=one.subject,
+        refs=one.refs, data=dict(one.data),
+        blobs=[BlobName("sha256:" + 64 * "0", name, "text/plain") for name in one.blobs],
+        producer=producer, boot=boot, seq=seq,
     )  # fmt: skip
 
 
-def recorded_event(event: Event, index: int) -> Recorded:
+def clock(minute: float) -> str:
+    """Return the time so many minutes after the start of a story."""
+    return format_time(parse_time(START) + datetime.timedelta(minutes=minute))
+
+
+def recorded_event(event: Event, index: int, recordedtime: str | None = None) -> Recorded:
     """Return an event as a fold sees it; a pseudonym is "actor:" and the account."""
     parts = codec.split(event)
     body = msgspec.json.decode(parts.body)
     data = body.get("data")
     entry = Entry(
         id=event.id, source=event.source, type=event.type, subject=event.subject,
-        time=event.time, recordedtime=event.time, recordedby="local", via="cli",
+        time=event.time, recordedtime=recordedtime or event.time, recordedby="local", via="cli",
         producer=event.producer, boot=event.boot, seq=event.seq,
         refs=codec.public_refs(event, lambda account: f"actor:{account}"),
         retention="standard", commit={"body": ZERO, "authid": ZERO},
@@ -98,7 +116,12 @@ def recorded_event(event: Event, index: int) -> Recorded:
 
 def trail(*story: Told) -> list[Recorded]:
     """Return a story as recorded entries, numbered from 0."""
-    return [recorded_event(event_of(one, place), place) for place, one in enumerate(story)]
+    return [
+        recorded_event(
+            event_of(one, place), place, None if one.recorded is None else clock(one.recorded)
+        )
+        for place, one in enumerate(story)
+    ]
 
 
 def replay(projection: Projection[RowT], recorded: Sequence[Recorded]) -> dict[str, RowT]:
@@ -106,7 +129,7 @@ def replay(projection: Projection[RowT], recorded: Sequence[Recorded]) -> dict[s
     rows: dict[str, RowT] = {}
     for one in recorded:
         for key in projection.touches(one):
-            rows[key] = projection.fold(key, rows.get(key), one)
+            rows[key] = projection.after(key, rows.get(key), one)
     return rows
 
 
@@ -178,6 +201,10 @@ class Memory:
     def environments(self, refs: Sequence[str]) -> Mapping[str, EnvironmentRow]:
         """Return environments."""
         return self._some(ENVIRONMENTS, refs)
+
+    def arrivals(self, entries: Sequence[int]) -> Sequence[Arrival]:
+        """Return how `entries` arrived."""
+        return [one for one in self._arrivals if one.entry in set(entries)]
 
     def sequence_gaps(self, entries: Sequence[int]) -> Sequence[SequenceGap]:
         """Return the numbers skipped by producers that numbered `entries`."""

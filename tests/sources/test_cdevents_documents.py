@@ -161,6 +161,7 @@ def test_a_document_without_source_or_time_gets_ours() -> None:
     del document["context"]["source"], document["context"]["timestamp"]
     [event] = _parse(json.dumps(document).encode())
     assert (event.source, event.time) == ("urn:counterfoil:webhook:ci", RECEIVED)
+    assert event.extra["timeclaim"] == "none"
 
 
 def test_what_the_context_leaves_out_the_wrapper_may_say() -> None:
@@ -174,12 +175,18 @@ def test_a_wrapper_cannot_speak_for_the_server_or_for_an_actor() -> None:
     document = json.loads(CONFORMANCE["build_queued"])
     body = json.dumps(
         _wrapped(
-            document, authid="ana", authtype="user", recordedby="me", via="web", actorclaim="x"
+            document,
+            authid="ana",
+            authtype="user",
+            recordedby="me",
+            via="web",
+            actorclaim="x",
+            timeclaim="x",
         )
     ).encode()
     [event] = _parse(body, {"content-type": "application/cloudevents+json"})
     assert event.authid == "token:ci"
-    assert event.extra == {"actorclaim": "none"}
+    assert event.extra == {"actorclaim": "none"}, "timeclaim is ours to say too"
 
 
 @pytest.mark.parametrize(

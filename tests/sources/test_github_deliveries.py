@@ -234,7 +234,13 @@ def test_a_sender_is_the_actor_and_no_statement_is_needed() -> None:
 
 
 def test_a_payload_without_a_time_takes_the_time_of_receipt() -> None:
-    assert _one("member.added").time == RECEIVED
+    event = _one("member.added")
+    assert event.time == RECEIVED
+    assert event.extra["timeclaim"] == "none", "a time nobody claimed must not pass for a claim"
+
+
+def test_a_payload_with_a_time_says_nothing_of_it() -> None:
+    assert "timeclaim" not in _one("issues.opened").extra
 
 
 def _empty(value: Any, keep: tuple[str, ...]) -> Any:

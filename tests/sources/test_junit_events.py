@@ -148,6 +148,12 @@ def test_another_report_of_the_same_run_has_ids_of_its_own() -> None:
 def test_a_report_without_times_takes_the_callers() -> None:
     events = _parse("<testsuite><testcase name='a'/></testsuite>")
     assert {event.time for event in events} == {"2026-11-20T12:00:00.000Z"}
+    assert [event.extra for event in events] == [{"timeclaim": "none"}] * 2
+
+
+def test_a_report_with_a_time_anywhere_says_nothing_of_those_times() -> None:
+    dated = _parse("<testsuite timestamp='2026-11-20T11:00:00Z'><testcase name='a'/></testsuite>")
+    assert [event.extra for event in dated] == [{}, {}]
 
 
 def test_cases_of_one_name_stay_apart() -> None:

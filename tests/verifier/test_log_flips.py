@@ -32,7 +32,7 @@ def _is_named(path: str, at: int, found: list[Finding]) -> bool:
     if [one.object for one in found] != [path] or found[0].klass != "damaged":
         return False
     if path == "checkpoint":
-        return found[0].first is None
+        return (found[0].first, found[0].last) == (0, 258)
     first, last = entries_under(path, at)
     named_first, named_last = found[0].first, found[0].last
     return (

@@ -84,6 +84,7 @@ def test_an_event_changed_in_any_part_is_refused(built: Built, policy: Policy, n
 
     assert not verdict.ok
     assert verdict.findings[0].message.endswith("[commitment]")
+    assert verdict.to_json()["contents"] == "differ"
 
 
 def test_the_opening_of_another_event_opens_nothing(built: Built, policy: Policy) -> None:

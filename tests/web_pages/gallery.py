@@ -1,9 +1,13 @@
 """Every page in every state, rendered from the story, from nothing, and from a hostile sender."""
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Any
 
-from counterfoil.app.answers import ActorView, Page
+import msgspec
+
+from counterfoil.app.answers import ActorView, EntryView, Page
 from counterfoil.projections.base import At, Piece
 from counterfoil.projections.changed import Differs, GapChange, RunChange, TraceChange, Turned
 from counterfoil.projections.releases import Delivery
@@ -19,24 +23,26 @@ EMPTY_CHANGE = TraceChange(steps=(), opened=(), closed=(), reworded=(), still=0)
 SIGN_IN = ("needed", "confirm", "over", "nowhere")
 
 
-def _full(links: Links) -> dict[str, str]:
+def _full(links: Links, dress: Callable[[Any], Any] = lambda value: value) -> dict[str, str]:
     as_of = links.as_of
     at = (sample.resolve, links, sample.NOW)
-    counts = runs.counts_of(sample.FINISHED, sample.COUNTED)
+    finished = dress(sample.FINISHED)
+    counts = runs.counts_of(finished, sample.COUNTED)
     return {
         "now": html("now.html", theme="", frame=sample.frame("/", as_of),
-                    view=now.build_now(sample.BOARD, *at)),
+                    view=now.build_now(dress(sample.BOARD), *at)),
         "runs": html("runs.html", theme="", frame=sample.frame("/runs", as_of),
-                     view=runs.build_runs(sample.RUNS, sample.COUNTED, *at)),
+                     view=runs.build_runs(dress(sample.RUNS), sample.COUNTED, *at)),
         "run": html("run.html", theme="", frame=sample.frame("/runs", as_of),
-                    view=runs.build_run(sample.FINISHED, counts, sample.CASES, "failed", *at)),
+                    view=runs.build_run(finished, counts, dress(sample.CASES), "failed", *at)),
         "releases": html("releases.html", theme="", frame=sample.frame("/releases", as_of),
-                         view=releases.build_releases(Page((sample.RELEASE,), "c", 31), *at)),
+                         view=releases.build_releases(Page((dress(sample.RELEASE),), "c", 31), *at)),
         "release": html("release.html", theme="", frame=sample.frame("/releases", as_of),
-                        view=releases.build_release(sample.RELEASE, sample.TRACE, sample.BY_ENTRY,
+                        view=releases.build_release(dress(sample.RELEASE), dress(sample.TRACE),
+                                                    dress(sample.BY_ENTRY),
                                                     *at)),
         "test": html("test.html", theme="", frame=sample.frame("/runs", as_of),
-                     view=test_pages.build_test(sample.TEST, *at)),
+                     view=test_pages.build_test(dress(sample.TEST), *at)),
         **{
             name: html("changed.html", theme="", frame=sample.frame("/runs", as_of, about=found.ref),
                        view=changed.build_changed(found, "", lines, links, sample.NOW))
@@ -46,18 +52,19 @@ def _full(links: Links) -> dict[str, str]:
                 ("changed tests", sample.TESTS_CHANGED, {n.index: n for n in sample.LINES}),
             )
         },
-        "entry": entry_page(links=links),
+        "entry": entry_page(links=links, opened=dress(sample.OPENED)),
         "log": html("log.html", theme="", frame=sample.frame("/log", as_of),
-                    view=log.build_log(sample.LINES, sample.HEALTH, sample.SOURCES,
+                    view=log.build_log(dress(sample.LINES), sample.HEALTH,
+                                       dress(sample.SOURCES),
                                        sample.SIGNER.vkey, before=None,
                                        public_url="http://localhost:8000", links=links,
                                        now=sample.NOW)),
     }  # fmt: skip
 
 
-def entry_page(links: Links = sample.LINKS) -> str:
+def entry_page(links: Links = sample.LINKS, opened: EntryView = sample.OPENED) -> str:
     """Return the entry page of the story."""
-    view = entry.build_entry(sample.OPENED, sample.SIGNER.vkey, 4712, as_hex=False, links=links)
+    view = entry.build_entry(opened, sample.SIGNER.vkey, 4712, as_hex=False, links=links)
     return html("entry.html", theme="", frame=sample.frame("/log", links.as_of), view=view)
 
 
@@ -68,9 +75,35 @@ def full() -> dict[str, str]:
 
 
 @cache
+def demo() -> dict[str, str]:
+    """Return every page with the story's data, all of it made for the demonstration."""
+    return _full(sample.LINKS, _made_up)
+
+
+def _made_up(value: Any) -> Any:
+    """Return a value of the story in which everything that can be is marked as made up."""
+    if isinstance(value, Mapping):
+        return {name: _made_up(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_made_up(one) for one in value)
+    if isinstance(value, msgspec.Struct):
+        names = value.__struct_fields__
+        change: Callable[..., Any] = msgspec.structs.replace
+    elif dataclasses.is_dataclass(value):
+        names = tuple(field.name for field in dataclasses.fields(value))
+        change = dataclasses.replace
+    else:
+        return value
+    inner = {name: _made_up(getattr(value, name)) for name in names}
+    return change(value, **{**inner, **({"demo": True} if "demo" in names else {})})
+
+
+@cache
 def past() -> dict[str, str]:
     """Return every page as of entry 4,660."""
-    return _full(Links("default", 4660))
+    unknown = html("unknown.html", theme="", frame=sample.frame("/runs", 4660),
+                   what="run:acme/shop/9", moment="entry 4,660")  # fmt: skip
+    return {**_full(Links("default", 4660)), "unknown": unknown}
 
 
 @cache

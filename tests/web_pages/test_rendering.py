@@ -168,6 +168,15 @@ def test_the_past_cannot_be_mistaken(page: str) -> None:
     assert "hx-sse:connect" not in page, "the past does not move"
 
 
+@pytest.mark.parametrize("name", ["now", "log"])
+def test_how_the_log_is_doing_today_is_not_shown_as_the_past(name: str) -> None:
+    card = re.compile(r'<section class="card" id="health".*?</section>', re.DOTALL)
+    for page, labelled in ((gallery.past()[name], True), (gallery.full()[name], False)):
+        found = card.search(page)
+        assert found is not None
+        assert ("now, not then" in found[0]) is labelled
+
+
 @pytest.mark.parametrize("page", gallery.past().values(), ids=gallery.past().keys())
 def test_links_in_the_past_keep_the_moment(page: str) -> None:
     """All but the ways back to now, the choice of colours, and files that have no moment."""
@@ -214,8 +223,46 @@ def test_gaps_stand_above_the_drawing() -> None:
     assert page.index('id="gap-1"') < page.index('<svg class="lanes"') < page.index('id="steps"')
 
 
-def test_demo_data_says_that_it_is() -> None:
-    assert "made for the demo" in gallery.full()["now"]
+# Page -> the parts of it that show rows, each by its id; "head" is what stands around the h1.
+SHOWN = {
+    "now": ("figures", "red", "running", "feed", "sources", "placed"),
+    "runs": ("runs",),
+    "run": ("head", "cases"),
+    "releases": ("releases",),
+    "release": ("head", "figures", "gaps", "way", "steps"),
+    "entry": ("head",),
+    "log": ("entries", "sources"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [(name, part) for name, parts in SHOWN.items() for part in parts],
+    ids=[f"{part} of {name}" for name, parts in SHOWN.items() for part in parts],
+)
+def test_demo_data_says_that_it_is_wherever_it_shows(name: str, part: str) -> None:
+    """Invented facts beside real ones must not be taken for them on any page."""
+
+    def shown(page: str) -> str:
+        start = page.index('<div class="head">' if part == "head" else f'id="{part}"')
+        end = re.compile(r"</(section|dl|ol)>|<div class=\"actions\">").search(page, start)
+        assert end is not None
+        return page[start : end.start()]
+
+    assert "made for the demo" in shown(gallery.demo()[name])
+
+
+def test_what_is_not_made_for_the_demo_is_not_marked() -> None:
+    """Of the story, one log line and one source are marked, and nothing else."""
+    marked = {name: page.count("made for the demo") for name, page in gallery.full().items()}
+    assert marked == {
+        "now": 2, "runs": 0, "run": 0, "releases": 0, "release": 0, "entry": 0, "log": 2,
+    }  # fmt: skip
+
+
+def test_a_gap_says_that_nobody_is_named_to_close_it() -> None:
+    page = gallery.full()["release"]
+    assert page.count("owner: nobody is named yet") == len(sample.GAPS)
 
 
 def test_the_entry_page_says_what_it_does_not_prove() -> None:

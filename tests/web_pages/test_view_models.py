@@ -7,8 +7,9 @@ import pytest
 
 from counterfoil.app.answers import ActorView, Page
 from counterfoil.clock import parse_time
+from counterfoil.projections.base import At
 from counterfoil.projections.trace import LANES
-from counterfoil.web.pages import now, releases, runs, timeline, words
+from counterfoil.web.pages import entry, log, now, releases, runs, timeline, words
 from counterfoil.web.pages.parts import (
     Counts,
     Links,
@@ -66,6 +67,109 @@ def test_a_ref_without_a_page_is_no_link() -> None:
 def test_a_late_arrival_says_both_times() -> None:
     assert line(sample.LINES[4], LINKS, NOW).late == "happened 13:10, recorded 14:00"
     assert line(sample.LINES[0], LINKS, NOW).late == ""
+
+
+def test_a_run_with_retries_counts_cases_and_attempts_apart() -> None:
+    """It said "1 of 1 passed" over "3 of 3 cases": both true, and one page against itself."""
+    case = sample.CASES.rows[3]
+    attempts = [msgspec.structs.replace(case, ref=f"c{n}", attempt=n) for n in (1, 2, 3)]
+    counts = Counts({"passed": 1}, {"failed": 2})
+    run = msgspec.structs.replace(sample.FINISHED, counts={"total": 1, "passed": 1})
+
+    view = runs.build_run(run, counts, Page(tuple(attempts), None, 3), None, resolve, LINKS, NOW)
+
+    assert "1 of 1 passed, after 2 failed attempts." in view.say
+    assert view.case_words == "1 case, 3 attempts"
+    assert [each.text for each in view.choices] == [
+        "all 3 attempts", "1 passed", "2 failed attempts",
+    ]  # fmt: skip
+    assert view.choices[1].href.endswith("outcome=passed&attempts=last")
+    assert view.choices[2].href.endswith("outcome=failed&attempts=earlier")
+
+
+def test_a_run_without_retries_speaks_of_cases_alone() -> None:
+    counts = runs.counts_of(sample.FINISHED, sample.COUNTED)
+    view = runs.build_run(sample.FINISHED, counts, sample.CASES, None, resolve, LINKS, NOW)
+    assert view.case_words == "5 of 87 cases"
+    assert "attempt" not in view.say
+
+
+def test_in_the_past_ago_and_so_far_end_at_the_moment_shown() -> None:
+    """Looked at in March, November's build does not "run for 120 days so far"."""
+    march = parse_time("2027-03-20T14:03:25Z")
+    past = Links("default", 4711)
+
+    board = now.build_now(sample.BOARD, resolve, past, march)
+    listed = runs.build_runs(sample.RUNS, sample.COUNTED, resolve, past, march, NOW)
+    counts = Counts({})
+    one = runs.build_run(sample.RUNNING, counts, sample.CASES, None, resolve, past, march,
+                         moment=NOW)  # fmt: skip
+    logged = log.build_log(
+        sample.LINES, sample.HEALTH, sample.SOURCES, sample.SIGNER.vkey, before=None,
+        public_url="", links=past, now=march, moment=NOW,
+    )  # fmt: skip
+
+    assert board.running[0].lasted == "9 min 22 s so far", "up to the last entry shown"
+    assert listed.rows[0].lasted == "9 min 25 s so far"
+    assert "9 min 25 s so far" in [fact.text for fact in one.facts]
+    assert (board.sources[0].last, logged.sources[0].last) == ("41 s ago", "44 s ago")
+    assert board.lines_words == "247 entries that day"
+
+
+def test_a_time_of_receipt_is_not_shown_as_the_senders() -> None:
+    said = "time of receipt, the sender gave none"
+    row = dataclasses.replace(sample.LINES[0], time_claimed=False)
+    assert line(row, LINKS, NOW).late == said
+
+    opened = dataclasses.replace(sample.OPENED, time_claimed=False)
+    made = entry.build_entry(opened, sample.SIGNER.vkey, 4712, as_hex=False, links=LINKS)
+    assert made.recorded == said
+
+
+LATE = At(4521, "2026-11-20T09:00:00Z", None, "2026-11-20T12:05:00.000Z")
+
+
+def test_a_late_run_release_or_step_says_both_times_too() -> None:
+    """Only the log page said so, and there nobody looks for a release."""
+    said = "happened 09:00, recorded 12:05"
+    run = msgspec.structs.replace(sample.FINISHED, finished=LATE)
+    assert runs.run_line(run, Counts({}), resolve, LINKS, NOW).late == said
+
+    release = msgspec.structs.replace(sample.RELEASE, published=LATE)
+    [row] = releases.build_releases(Page((release,), None, 1), resolve, LINKS, NOW).rows
+    assert row.late == said
+
+    step = dataclasses.replace(sample.STEPS[0], time=LATE.time, recordedtime=LATE.recordedtime)
+    trace = dataclasses.replace(sample.TRACE, steps=(step,), gaps=())
+    [line_] = releases.build_release(release, trace, {}, resolve, LINKS, NOW).steps
+    assert line_.late == said
+
+
+@pytest.mark.parametrize(
+    ("lane", "outcome", "sentence", "shown"),
+    [
+        ("Approval", "passed", "signed as approved: shop@1.4.2", None),
+        ("Review", "passed", "reviewed 9fceb02: approved", None),
+        ("Review", "failed", "reviewed 9fceb02: asked for changes", None),
+        ("Runs", "passed", "finished unit, run 1875: passed", None),
+        ("Runs", "running", "started unit, run 1875", "running"),
+        ("Deployment", "passed", "finished deploying shop@1.4.2 to qa", "passed"),
+    ],
+)
+def test_a_step_shows_no_outcome_that_its_sentence_says(
+    lane: str, outcome: str, sentence: str, shown: str | None
+) -> None:
+    step = dataclasses.replace(sample.STEPS[0], lane=lane, outcome=outcome, sentence=sentence)
+    trace = dataclasses.replace(sample.TRACE, steps=(step,), gaps=())
+
+    [made] = releases.build_release(sample.RELEASE, trace, {}, resolve, LINKS, NOW).steps
+
+    assert (made.outcome.text if made.outcome else None) == shown
+    assert made.tone == pill(outcome).tone
+
+
+def test_a_release_that_is_merely_published_has_no_tick() -> None:
+    assert releases.state_pill(sample.RELEASE).icon != "pass"
 
 
 def test_a_time_nobody_can_read_is_said_to_be_that() -> None:

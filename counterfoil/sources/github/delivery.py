@@ -213,6 +213,7 @@ class Delivery:
             refs=[(ref, role) for ref, role in refs if ref is not None],
             blobs=[self.blob],
             data=data,
+            time_claimed=time is not None,
         )
 
     def _source(self) -> str:

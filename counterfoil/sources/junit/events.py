@@ -85,10 +85,9 @@ def report_events(
         context: what the report does not say.
         totals: of the same bytes, from `scan_report`.
     """
-    start = totals.time or context.time
     for case in read_report(chunks, allow_empty=context.allow_empty):
         for attempt in range(len(case.attempts)):
-            yield _case_event(case, attempt, context, start)
+            yield _case_event(case, attempt, context, totals.time)
     yield run_event(totals, context)
 
 
@@ -114,13 +113,12 @@ def test_ref(case: Case) -> str:
     return f"test:{name}#{case.ordinal + 1}" if case.ordinal else f"test:{name}"
 
 
-def _case_event(case: Case, attempt: int, context: ReportContext, start: str) -> Event:
+def _case_event(case: Case, attempt: int, context: ReportContext, start: str | None) -> Event:
     outcome, result = case.attempts[attempt]
     event_type = SKIPPED if outcome == "skipped" else FINISHED
     test, run = test_ref(case), context.run_ref
     event_id = _id(run, context.blob.digest, *case.suites, "", case.classname, case.name)
     event_id = f"{event_id}/{case.ordinal}/{attempt}"
-    time = case.time or start
     content: dict[str, JSON] = {
         "testCase": {"id": test.removeprefix("test:"), "name": _cut(case.name, NAME_BYTES)},
         "testSuiteRun": {"id": run.removeprefix("run:"), "source": context.source},
@@ -133,7 +131,7 @@ def _case_event(case: Case, attempt: int, context: ReportContext, start: str) ->
         event_type,
         context,
         id=event_id,
-        time=time,
+        time=case.time or start,
         subject=test,
         subject_id=event_id,
         content=content,
@@ -199,7 +197,7 @@ def run_event(totals: Totals, context: ReportContext) -> Event:
         SUITE_FINISHED,
         context,
         id=_id(run, context.blob.digest) + "/run",
-        time=totals.time or context.time,
+        time=totals.time,
         subject=run,
         subject_id=run.removeprefix("run:"),
         content=content,
@@ -223,7 +221,7 @@ def _event(
     context: ReportContext,
     *,
     id: str,  # noqa: A002  the attribute's name
-    time: str,
+    time: str | None,
     subject: str,
     subject_id: str,
     content: dict[str, JSON],
@@ -236,13 +234,14 @@ def _event(
         refs = [*refs, ("env:" + safe_id(context.environment), "environment")]
     if context.commit:
         refs = [*refs, (context.commit, "input")]
+    when = time or context.time
     data: dict[str, JSON] = {
         "context": {
             "specversion": "0.5.1",
             "id": id,
             "source": context.source,
             "type": event_type,
-            "timestamp": time,
+            "timestamp": when,
         },
         "subject": {"id": subject_id, "source": context.source, "content": content},
         "customData": custom,
@@ -252,13 +251,14 @@ def _event(
         type=event_type,
         source=context.source,
         id=id,
-        time=time,
+        time=when,
         authtype=context.authtype,
         authid=context.authid,
         subject=subject,
         refs=refs,
         blobs=blobs or [],
         data=data,
+        time_claimed=time is not None,
     )
 
 

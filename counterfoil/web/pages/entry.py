@@ -24,9 +24,20 @@ from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.attachments import FILES_MAX, Attachments, attachments
 from counterfoil.web.pages.frame import frame_of, links_of
-from counterfoil.web.pages.parts import Banner, Links, Mark, RefChip, Who, mark, ref_chip, who
+from counterfoil.web.pages.parts import (
+    NOT_CLAIMED,
+    Banner,
+    Links,
+    Mark,
+    RefChip,
+    Who,
+    mark,
+    ref_chip,
+    who,
+)
 from counterfoil.web.pages.releases import via_words
 from counterfoil.web.pages.render import render
+from counterfoil.web.pages.unknown import unknown_page
 
 REFS_MAX: Final = 24
 EVENT_MAX: Final = 20_000
@@ -164,7 +175,7 @@ def build_entry(
         else "",
         type=entry.type,
         time=happened,
-        recorded=_recorded(entry.time, entry.recordedtime),
+        recorded=_recorded(entry.time, entry.recordedtime) if opened.time_claimed else NOT_CLAIMED,
         how=f"by {via_words(entry.via)}",
         how_detail=entry.recordedby,
         source=entry.source,
@@ -289,15 +300,15 @@ def entry_page(request: Request, context: Context) -> Response:
     """Answer GET /entries/{index}.
 
     Raises:
-        RequestError: `not_found` for a number the log does not hold, or not yet at that moment.
+        RequestError: `not_found` for a number the log does not hold.
     """
     reader = context.home.reader
     frame = frame_of(request, context, "/log")
     index, size = index_of(request), reader.health(context.project).size
-    if index >= size or (context.as_of is not None and index > context.as_of):
-        raise RequestError(
-            "not_found", f"entry {index} is not in the log at this moment; it holds {size} entries"
-        )
+    if index >= size:
+        raise RequestError("not_found", f"entry {index} is not in the log: it holds {size} entries")
+    if context.as_of is not None and index > context.as_of:
+        return unknown_page(request, context, f"entry {words.number(index)}", "/log")
     opened = reader.entry(context.project, index)
     digests = {blob.name.digest for blob in opened.blobs[:FILES_MAX]}
     found = {digest: context.home.blobs.look(context.project, digest) for digest in digests}

@@ -13,7 +13,7 @@ from counterfoil.errors import RequestError
 from counterfoil.tlog.note import VerifierKey
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
-from counterfoil.web.pages.frame import frame_of, links_of, now_of
+from counterfoil.web.pages.frame import frame_of, links_of, moment_of, now_of
 from counterfoil.web.pages.now import HealthLine, SourceLine, health_lines, source_line
 from counterfoil.web.pages.parts import Empty, Line, Links, line
 from counterfoil.web.pages.render import render
@@ -60,8 +60,12 @@ def build_log(
     public_url: str,
     links: Links,
     now: datetime.datetime,
+    moment: datetime.datetime | None = None,
 ) -> LogView:
-    """Build the page: `lines` latest first; `before` is the entry they stop at, exclusive."""
+    """Build the page: `lines` latest first; `before` is the entry they stop at, exclusive.
+
+    `moment` is what the page is about, None for now.
+    """
     days: dict[str, list[Line]] = {}
     for row in lines:
         at = words.moment(row.recordedtime)
@@ -84,7 +88,7 @@ def build_log(
         older=links.to("/log", before=lowest) if lowest > 0 else None,
         newest=links.to("/log") if before is not None else None,
         health=health_lines(health, now),
-        sources=tuple(source_line(row, links, now) for row in sources),
+        sources=tuple(source_line(row, links, moment or now) for row in sources),
         origin=health.origin,
         root=health.root.hex(),
         vkey=str(vkey),
@@ -128,5 +132,6 @@ def log_page(request: Request, context: Context) -> Response:
         public_url=context.public_url,
         links=links_of(context),
         now=now_of(context),
+        moment=moment_of(context),
     )
     return render(request, "log.html", frame=frame, view=view)

@@ -23,7 +23,7 @@ from counterfoil.app.read import Reader
 from counterfoil.clock import format_time
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
-from counterfoil.web.pages.frame import frame_of, links_of, now_of
+from counterfoil.web.pages.frame import frame_of, links_of, moment_of, now_of
 from counterfoil.web.pages.parts import (
     Bars,
     Empty,
@@ -55,6 +55,7 @@ class Figure:
     text: str
     tone: str
     more: str
+    demo: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class RedTest:
     since: str
     runs: str
     flaky: bool
+    demo: bool
     mark: Mark | None
 
 
@@ -104,6 +106,7 @@ class Placed:
     what: str
     href: str | None
     since: str
+    demo: bool
     mark: Mark
 
 
@@ -166,12 +169,13 @@ def build_now(board: Board, resolve: Resolve, links: Links, now: datetime.dateti
         running_empty=Empty("Nothing is running, as far as recorded.", "A run shows here from its "
                             "first event to its last."),
         lines=tuple(line(row, links, now) for row in board.lines),
-        lines_words=f"{words.count(board.today, 'entry', 'entries')} today",
+        lines_words=f"{words.count(board.today, 'entry', 'entries')} "
+        + ("today" if links.as_of is None else "that day"),
         lines_empty=Empty("Nothing is recorded yet.", "Send a first event:",
                           command="counterfoil record com.example.hello --data '{}'"),
         health=health,
         intact=all(each.tone in {"pass", "none"} for each in health),
-        sources=tuple(source_line(row, links, now) for row in board.sources[:SOURCES_SHOWN]),
+        sources=tuple(source_line(row, links, at) for row in board.sources[:SOURCES_SHOWN]),
         sources_words=words.count(len(board.sources), "source"),
         sources_empty=Empty("No source has sent anything.", "Point a webhook or the pytest plugin "
                             "here."),
@@ -199,17 +203,19 @@ def _figures(board: Board, links: Links, now: datetime.datetime) -> tuple[Figure
     latest = live[0][1] if live else None
     return (
         Figure("Red tests", words.number(board.red.total), "fail" if board.red.total else "",
-               "by their last outcome"),
+               "by their last outcome", any(row.demo for row in board.red.rows)),
         Figure("Running", words.number(board.running.total), "",
                f"{words.number(failing)} already with a failing test" if failing
-               else "none with a failing test" if board.running.total else "nothing moves"),
+               else "none with a failing test" if board.running.total else "nothing moves",
+               any(row.demo for row in board.running.rows)),
         Figure("In production",
                ref_chip(latest.what, links).short if latest else "nothing recorded", "",
                f"since {words.when(latest.at.time, now)}" + (
                    f", and {words.number(len(live) - 1)} more" if len(live) > 1 else "")
-               if latest else "no deployment to production is recorded"),
+               if latest else "no deployment to production is recorded",
+               any(one.at.demo for _, one in live)),
         Figure("Waiting for a signature", words.number(board.waiting.total), "",
-               _waiting_words(board.waiting)),
+               _waiting_words(board.waiting), any(row.demo for row in board.waiting.rows)),
     )  # fmt: skip
 
 
@@ -237,6 +243,7 @@ def _red(row: TestRow, links: Links, now: datetime.datetime) -> RedTest:
         if len(row.runs) > 1
         else "by its only outcome",
         flaky=row.flaky,
+        demo=row.demo,
         mark=mark(last.entry, links) if last else None,
     )
 
@@ -302,6 +309,7 @@ def _placed(
             what=ref_chip(one.what, links).short,
             href=links.ref(one.what),
             since=words.when(one.at.time, now),
+            demo=one.at.demo,
             mark=mark(one.at.entry, links),
         )
         for row, one in found[:PLACES_SHOWN]
@@ -323,7 +331,7 @@ def now_page(request: Request, context: Context) -> Response:
         waiting=reader.approvals(project, as_of=as_of, limit=2, state="requested"),
         environments=reader.environments(project, as_of=as_of),
         lines=lines,
-        today=_recorded_on_the_day(reader, project, lines, now),
+        today=_recorded_on_the_day(reader, project, lines, moment_of(context)),
         sources=reader.sources(project, as_of=as_of),
     )
     view = build_now(board, reader.resolve, links_of(context), now)
@@ -331,11 +339,11 @@ def now_page(request: Request, context: Context) -> Response:
 
 
 def _recorded_on_the_day(
-    reader: Reader, project: str, lines: Sequence[LogLine], now: datetime.datetime
+    reader: Reader, project: str, lines: Sequence[LogLine], moment: datetime.datetime
 ) -> int:
-    """Count the entries of the day `now` is on, up to the last one shown."""
+    """Count the entries of the day `moment` is on, up to the last one shown."""
     if not lines:
         return 0
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     before = reader.position_at(project, format_time(midnight - datetime.timedelta(milliseconds=1)))
     return max(0, lines[0].index - before)

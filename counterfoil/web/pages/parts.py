@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from counterfoil.app.answers import ActorView, Gap, LogLine
+from counterfoil.clock import LATE_S, late_s
 from counterfoil.web.pages import words
 
 DEFAULT_PROJECT: Final = "default"
 GAP_MARKS_MAX: Final = 3
 # Kinds of refs that have a page of their own, at /KIND?ref=.
 PAGED_KINDS: Final = frozenset({"run", "test", "release"})
-LATE_S: Final = 60.0
+NOT_CLAIMED: Final = "time of receipt, the sender gave none"
 # How an address says "before the first entry": entry numbers begin at 0.
 BEFORE_ALL: Final = "1970-01-01T00:00:00Z"
 
@@ -202,23 +203,26 @@ class Line:
     mark: Mark
 
 
+def late(time: str, recordedtime: str, now: datetime.datetime) -> str:
+    """Say both times when something was recorded over a minute from when it happened, else ""."""
+    if words.moment(time) is None and recordedtime:
+        return f"recorded {words.when(recordedtime, now)}; the sender's time cannot be read"
+    if abs(late_s(time, recordedtime)) > LATE_S:
+        return f"happened {words.when(time, now)}, recorded {words.when(recordedtime, now)}"
+    return ""
+
+
 def line(row: LogLine, links: Links, now: datetime.datetime) -> Line:
     """Make a log line; happened and recorded both, when they differ by over a minute."""
-    happened, recorded = words.moment(row.time), words.moment(row.recordedtime)
-    late = ""
-    if happened is None:
-        late = f"recorded {words.when(row.recordedtime, now)}; the sender's time cannot be read"
-    elif recorded and abs((recorded - happened).total_seconds()) > LATE_S:
-        late = f"happened {words.when(row.time, now)}, recorded {words.when(row.recordedtime, now)}"
     return Line(
         index=row.index,
-        time=row.time if happened else row.recordedtime,
+        time=row.time if words.moment(row.time) else row.recordedtime,
         clock=words.when(row.recordedtime, now, seconds=True),
         who=who(row.actor),
         sentence=row.sentence,
         outcome=pill(row.outcome) if row.outcome and row.outcome not in row.sentence else None,
         demo=row.demo,
-        late=late,
+        late=late(row.time, row.recordedtime, now) if row.time_claimed else NOT_CLAIMED,
         mark=mark(row.index, links, state="erased" if row.erased else "recorded"),
     )
 
@@ -234,6 +238,7 @@ class GapLine:
     lane: str
     marks: tuple[Mark, ...]
     more: str
+    demo: bool
 
 
 def gap_lines(gaps: Sequence[Gap], links: Links) -> tuple[GapLine, ...]:
@@ -249,6 +254,7 @@ def gap_lines(gaps: Sequence[Gap], links: Links) -> tuple[GapLine, ...]:
             more=words.count(len(gap.entries) - GAP_MARKS_MAX, "more entry", "more entries")
             if len(gap.entries) > GAP_MARKS_MAX
             else "",
+            demo=gap.demo,
         )
         for number, gap in enumerate(gaps, start=1)
     )
@@ -354,9 +360,17 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Outcomes of the cases of a run, by name; zero where nothing was counted."""
+    """Outcomes of the cases of a run, by name; zero where nothing was counted.
+
+    `earlier` are the outcomes of attempts that another attempt of the same case followed.
+    """
 
     by_outcome: dict[str, int] = field(default_factory=dict)
+    earlier: dict[str, int] = field(default_factory=dict)
+
+    def retried(self) -> list[str]:
+        """Say the earlier attempts, such as ["2 failed attempts"]."""
+        return [words.count(n, f"{name} attempt") for name, n in sorted(self.earlier.items()) if n]
 
     @property
     def total(self) -> int:

@@ -6,14 +6,13 @@ found, and then the page says by which rules.
 
 import datetime
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.app.answers import ActorView, LogLine, Page, ReleaseRow, Step, Trace
-from counterfoil.errors import RequestError
 from counterfoil.projections.trace import LANES
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
@@ -29,6 +28,7 @@ from counterfoil.web.pages.parts import (
     Who,
     gap_lines,
     gaps_pill,
+    late,
     mark,
     oddities,
     pill,
@@ -38,6 +38,7 @@ from counterfoil.web.pages.parts import (
 from counterfoil.web.pages.render import render
 from counterfoil.web.pages.runs import wanted
 from counterfoil.web.pages.timeline import Drawing, draw
+from counterfoil.web.pages.unknown import unknown_page
 
 RELEASES_PER_PAGE: Final = 30
 CHIPS_MAX: Final = 4
@@ -55,7 +56,9 @@ class ReleaseLine:
     state: Pill
     who: Who
     when: str
+    late: str
     where: str
+    demo: bool
     mark: Mark
 
 
@@ -74,6 +77,7 @@ class StepLine:
     """One step of the trace, as a row of the list and of the narrow trail."""
 
     when: str
+    late: str
     time: str
     who: Who
     sentence: str
@@ -82,6 +86,8 @@ class StepLine:
     how: str
     lane: str
     icon: str
+    tone: str
+    demo: bool
     mark: Mark
     gaps: tuple[GapLine, ...]
 
@@ -96,6 +102,7 @@ class Figure:
     tone: str
     icon: str
     more: str
+    demo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,7 @@ class ReleaseView:
     crumb: str
     pills: tuple[Pill, ...]
     say: str
+    demo: bool
     figures: tuple[Figure, ...]
     gaps: tuple[GapLine, ...]
     gap_words: str
@@ -121,7 +129,7 @@ class ReleaseView:
 
 
 _STATE_TONES: Final = {
-    "published": Pill("published", "none", "pass"),
+    "published": Pill("published", "none", "commit"),
     "withdrawn": Pill("withdrawn", "warn", "warn"),
     "draft": Pill("draft", "none", "pending"),
     "announced": Pill("announced", "none", "pending"),
@@ -176,7 +184,9 @@ def _release_line(
         state=state_pill(row),
         who=who(resolve(author) if author else None),
         when=words.when(at.time, now) if at else "not published",
+        late=late(at.time, at.recordedtime, now) if at else "",
         where=where_of(row),
+        demo=row.demo,
         mark=mark(entry, links),
     )
 
@@ -215,6 +225,7 @@ def build_release(
         crumb=row.name,
         pills=(gaps_pill(len(gaps)),),
         say=sentence(row, trace, now),
+        demo=row.demo or any(step.demo for step in trace.steps),
         figures=_figures(row, trace, links),
         gaps=gaps,
         gap_words=words.count(len(gaps), "gap") if gaps else "no gap found",
@@ -294,7 +305,19 @@ def _figures(row: ReleaseRow, trace: Trace, links: Links) -> tuple[Figure, ...]:
                words.between(min(times), max(reached)) if times and reached else "not yet",
                (), "", "", "")
     )  # fmt: skip
-    return tuple(made)
+    return tuple(replace(each, demo=_made_up(each.label, trace)) for each in made)
+
+
+_LANES_OF: Final = {
+    "Artifact": {"Build"}, "Change": {"Change", "Review"}, "Commits": {"Commits"},
+    "Runs passed": {"Runs"}, "Approved by": {"Approval"},
+    "First commit to deployment": {"Commits", "Deployment"},
+}  # fmt: skip
+
+
+def _made_up(label: str, trace: Trace) -> bool:
+    """Say whether the steps a figure is made of are of the demonstration data."""
+    return any(step.demo and step.lane in _LANES_OF[label] for step in trace.steps)
 
 
 _ICONS: Final = {"Commits": "commit", "Change": "commit", "Review": "person", "Approval": "person"}
@@ -319,20 +342,28 @@ def _step_line(
     now: datetime.datetime,
 ) -> StepLine:
     actor = line.actor if line else (resolve(step.actor) if step.actor else None)
-    outcome = pill(step.outcome) if step.outcome else None
+    state = pill(step.outcome) if step.outcome else None
     return StepLine(
         when=words.when(step.time, now),
+        late=late(step.time, step.recordedtime, now),
         time=step.time,
         who=who(actor),
         sentence=step.sentence,
         label=step.label,
-        outcome=outcome,
+        outcome=None if _says_outcome(step) else state,
         how=via_words(line.via) if line else "not read",
         lane=step.lane,
-        icon=outcome.icon if outcome else _ICONS.get(step.lane, "service"),
+        icon=state.icon if state else _ICONS.get(step.lane, "service"),
+        tone=state.tone if state else "second",
+        demo=step.demo,
         mark=mark(step.entry, links),
         gaps=tuple(gaps),
     )
+
+
+def _says_outcome(step: Step) -> bool:
+    """Say whether the sentence of a step holds its outcome: those of these lanes always do."""
+    return step.lane in {"Review", "Approval"} or (step.outcome or "") in step.sentence
 
 
 def releases_page(request: Request, context: Context) -> Response:
@@ -359,7 +390,7 @@ def release_page(request: Request, context: Context) -> Response:
     frame = frame_of(request, context, "/releases", ref)
     row = reader.release(context.project, ref, as_of=context.as_of)
     if row is None:
-        raise RequestError("not_found", f"no release {ref} is known here at this moment")
+        return unknown_page(request, context, ref, "/releases")
     trace = reader.trace(context.project, ref, as_of=context.as_of)
     lines = reader.lines(context.project, [step.entry for step in trace.steps])
     view = build_release(

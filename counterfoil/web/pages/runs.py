@@ -5,7 +5,7 @@ Builders are pure; handlers read through `home.reader` and nothing else.
 
 import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from starlette.requests import Request
@@ -27,6 +27,7 @@ from counterfoil.web.pages.parts import (
     Progress,
     RefChip,
     Who,
+    late,
     mark,
     oddities,
     pill,
@@ -34,6 +35,7 @@ from counterfoil.web.pages.parts import (
     who,
 )
 from counterfoil.web.pages.render import render
+from counterfoil.web.pages.unknown import unknown_page
 
 RUNS_PER_PAGE: Final = 40
 CASES_PER_PAGE: Final = 100
@@ -54,9 +56,11 @@ class RunLine:
     refs: tuple[RefChip, ...]
     who: Who
     when: str
+    late: str
     lasted: str
     mark: Mark
     odd: str
+    demo: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class CaseLine:
     state: Pill
     lasted: str
     reason: str
+    demo: bool
     mark: Mark | None
 
 
@@ -119,6 +124,7 @@ class RunView:
     warnings: tuple[Oddity, ...]
     problems: tuple[Oddity, ...]
     changed_href: str
+    demo: bool
     mark: Mark
 
 
@@ -140,14 +146,14 @@ def last_at(row: RunRow) -> At | None:
     return row.finished or row.lost or row.started or row.queued or row.planned
 
 
-def lasted(row: RunRow, now: datetime.datetime) -> str:
-    """Say how long a run took, or has been going."""
+def lasted(row: RunRow, moment: datetime.datetime) -> str:
+    """Say how long a run took, or had been going at the moment shown."""
     if row.started and row.finished:
         return words.between(row.started.time, row.finished.time)
     if row.started and row.lost:
         return f"{words.between(row.started.time, row.lost.time)} until it was lost"
     if row.started and row.state == "running":
-        return f"{words.between(row.started.time, now.isoformat())} so far"
+        return f"{words.between(row.started.time, moment.isoformat())} so far"
     return "not stated"
 
 
@@ -167,9 +173,9 @@ def run_line(
     resolve: Resolve,
     links: Links,
     now: datetime.datetime,
-    moment: datetime.datetime,
+    moment: datetime.datetime | None = None,
 ) -> RunLine:
-    """Build one line of a list of runs; `moment` is what a run that goes on is timed against."""
+    """Build one line of a list of runs; `moment` is what the page is about, None for now."""
     at = last_at(row)
     named = [ref for ref in (row.commit, row.environment, row.change) if ref]
     return RunLine(
@@ -181,11 +187,13 @@ def run_line(
         refs=tuple(ref_chip(ref, links) for ref in named),
         who=who(resolve(at.actor) if at and at.actor else None),
         when=words.when(at.time, now) if at else "unknown",
-        lasted=lasted(row, moment),
+        late=late(at.time, at.recordedtime, now) if at else "",
+        lasted=lasted(row, moment or now),
         mark=mark(row.entries[-1] if row.entries else 0, links),
         odd=words.count(len(row.problems), "thing does not fit", "things do not fit")
         if row.problems
         else "",
+        demo=row.demo,
     )
 
 
@@ -197,7 +205,7 @@ def build_runs(
     now: datetime.datetime,
     moment: datetime.datetime | None = None,
 ) -> RunsView:
-    """Build the list of runs, most recent first."""
+    """Build the list of runs, most recent first; `moment` as in `run_line`."""
     running = sum(row.state == "running" for row in page.rows)
     red = sum(row.outcome in {"failed", "error"} for row in page.rows)
     said = [f"{words.count(page.total, 'run')} recorded, the latest first."]
@@ -208,8 +216,7 @@ def build_runs(
     return RunsView(
         say=" ".join(said),
         rows=tuple(
-            run_line(row, counts_of(row, counted), resolve, links, now, moment or now)
-            for row in page.rows
+            run_line(row, counts_of(row, counted), resolve, links, now, moment) for row in page.rows
         ),
         empty=Empty(
             "No run is recorded here.",
@@ -234,6 +241,7 @@ def case_line(row: CaseRow, links: Links) -> CaseLine:
         state=pill(row.outcome),
         lasted="not stated" if row.duration_ms is None else _short_time(row.duration_ms),
         reason=row.reason or "",
+        demo=row.demo,
         mark=mark(entry, links) if entry is not None else None,
     )
 
@@ -252,9 +260,22 @@ def build_run(
     resolve: Resolve,
     links: Links,
     now: datetime.datetime,
+    attempts: str | None = None,
     moment: datetime.datetime | None = None,
 ) -> RunView:
-    """Build the page of one run; `moment` is what the page is as of, now if it is None."""
+    """Build the page of one run.
+
+    Args:
+        row: the run.
+        counts: its cases by outcome, and the attempts before their last.
+        cases: the attempts shown.
+        outcome: the outcome they are narrowed to.
+        resolve: pseudonym to actor.
+        links: addresses.
+        now: the present moment.
+        attempts: "earlier" or "last", where they are narrowed to those.
+        moment: the moment the page is about, None for now.
+    """
     state = state_of(row)
     return RunView(
         title=title_of(row),
@@ -262,16 +283,17 @@ def build_run(
         say=_sentence(row, counts, now),
         progress=counts.progress(),
         facts=_facts(row, resolve, links, moment or now),
-        choices=_choices(row, counts, outcome, links),
+        choices=_choices(row, counts, (outcome, attempts), links),
         cases=tuple(case_line(each, links) for each in cases.rows),
-        case_words=f"{words.number(len(cases.rows))} of {words.count(cases.total, 'case')}",
+        case_words=_case_words(counts, cases, outcome),
         empty=_no_cases(counts, outcome),
-        older=links.to("/run", ref=row.ref, outcome=outcome, cursor=cases.cursor)
+        older=links.to("/run", ref=row.ref, outcome=outcome, attempts=attempts, cursor=cases.cursor)
         if cases.cursor
         else None,
         warnings=tuple(Oddity(text, None) for text in row.warnings),
         problems=oddities(row.problems, links),
         changed_href=links.to("/changed", ref=row.ref),
+        demo=row.demo,
         mark=mark(row.entries[-1] if row.entries else 0, links),
     )
 
@@ -287,7 +309,8 @@ def _sentence(row: RunRow, counts: Counts, now: datetime.datetime) -> str:
     if counts.total:
         progress = counts.progress()
         assert progress is not None
-        said.append(f"{progress.spoken}.")
+        after = f", after {words.listing(counts.retried())}" if counts.retried() else ""
+        said.append(f"{progress.spoken}{after}.")
     elif row.kind in {"test", ""}:
         said.append("No case of it is recorded.")
     claimed = sum(reported(row).values())
@@ -299,7 +322,9 @@ def _sentence(row: RunRow, counts: Counts, now: datetime.datetime) -> str:
     return " ".join(said)
 
 
-def _facts(row: RunRow, resolve: Resolve, links: Links, now: datetime.datetime) -> tuple[Fact, ...]:
+def _facts(
+    row: RunRow, resolve: Resolve, links: Links, moment: datetime.datetime
+) -> tuple[Fact, ...]:
     made: list[Fact] = []
     for label, ref in (
         ("Commit", row.commit), ("Environment", row.environment), ("Change", row.change),
@@ -317,7 +342,7 @@ def _facts(row: RunRow, resolve: Resolve, links: Links, now: datetime.datetime) 
         if at:
             actor = who(resolve(at.actor) if at.actor else None)
             made.append(Fact(label, words.full_time(at.time), (), actor, mark(at.entry, links)))
-    made.append(Fact("Took", lasted(row, now), (), None, None))
+    made.append(Fact("Took", lasted(row, moment), (), None, None))
     if row.tests_planned:
         made.append(Fact("Tests planned", words.number(row.tests_planned), (), None, None))
     if row.attempt:
@@ -325,14 +350,43 @@ def _facts(row: RunRow, resolve: Resolve, links: Links, now: datetime.datetime) 
     return tuple(made)
 
 
-def _choices(row: RunRow, counts: Counts, outcome: str | None, links: Links) -> tuple[Choice, ...]:
-    every = Choice(f"all {words.number(counts.total)}", links.to("/run", ref=row.ref), not outcome)
-    return (every, *(
-        Choice(f"{words.number(n)} {name}", links.to("/run", ref=row.ref, outcome=name),
-               name == outcome)
+def _case_words(counts: Counts, cases: Page[CaseRow], outcome: str | None) -> str:
+    shown, total = words.number(len(cases.rows)), words.number(cases.total)
+    if not counts.retried():
+        return f"{shown} of {words.count(cases.total, 'case')}"
+    if outcome:
+        return f"{shown} of {words.count(cases.total, 'attempt')}"
+    part = "" if shown == total else f", {shown} of them shown"
+    return f"{words.count(counts.total, 'case')}, {words.count(cases.total, 'attempt')}{part}"
+
+
+def _choices(
+    row: RunRow, counts: Counts, chosen: tuple[str | None, str | None], links: Links
+) -> tuple[Choice, ...]:
+    """Return the ways to narrow the cases; with retries, last and earlier attempts apart."""
+    if not counts.total:
+        return ()
+    retried = sum(counts.earlier.values())
+    last = "last" if retried else None
+    every = words.number(counts.total)
+    if retried:
+        every = words.count(counts.total + retried, "attempt")
+    made: list[tuple[str, str | None, str | None]] = [(f"all {every}", None, None)]
+    made += [
+        (f"{words.number(n)} {name}", name, last)
         for name in OUTCOMES
         if (n := counts.by_outcome.get(name, 0))
-    )) if counts.total else ()  # fmt: skip
+    ]
+    made += [
+        (words.count(n, f"{name} attempt"), name, "earlier")
+        for name, n in sorted(counts.earlier.items())
+        if n
+    ]
+    return tuple(
+        Choice(text, links.to("/run", ref=row.ref, outcome=outcome, attempts=attempts),
+               (outcome, attempts) == chosen)
+        for text, outcome, attempts in made
+    )  # fmt: skip
 
 
 def _no_cases(counts: Counts, outcome: str | None) -> Empty:
@@ -373,9 +427,10 @@ def run_page(request: Request, context: Context) -> Response:
     reader, ref = context.home.reader, wanted(request)
     outcome = request.query_params.get("outcome") or None
     frame = frame_of(request, context, "/runs", ref)
+    attempts = request.query_params.get("attempts") or None
     row = reader.run(context.project, ref, as_of=context.as_of)
     if row is None:
-        raise RequestError("not_found", f"no run {ref} is known here at this moment")
+        return unknown_page(request, context, ref, "/runs")
     cases = reader.cases(
         context.project,
         ref,
@@ -383,11 +438,14 @@ def run_page(request: Request, context: Context) -> Response:
         cursor=request.query_params.get("cursor"),
         limit=CASES_PER_PAGE,
         outcome=outcome,
+        earlier={"earlier": True, "last": False}.get(attempts or ""),
     )
+    early = reader.case_counts(context.project, [ref], as_of=context.as_of, earlier=True)
     counted = reader.case_counts(context.project, [ref], as_of=context.as_of)
+    counts = replace(counts_of(row, counted), earlier=early[ref])
     view = build_run(
-        row, counts_of(row, counted), cases, outcome, reader.resolve, links_of(context),
-        now_of(context), moment_of(context),
+        row, counts, cases, outcome, reader.resolve, links_of(context), now_of(context), attempts,
+        moment_of(context),
     )  # fmt: skip
     return render(request, "run.html", frame=frame, view=view)
 
