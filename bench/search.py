@@ -189,9 +189,7 @@ def main() -> None:
 
 def measure(home: Home, tables: Tables, size: int, asked: int) -> None:
     """Fill the tables, ask, print."""
-    index = SearchIndex(
-        tables.schema.search_marks, tables.schema.search_totals, tables.schema.mentions
-    )
+    index = SearchIndex()
     took_s = fill(tables, index, size)
     print(f"{size:,} events indexed: {1e6 * took_s / size:.1f} us an event")
 

@@ -73,8 +73,7 @@ class Follower:
         self._tables = tables
         self._batch_size = batch_size
         self._projections = tuple(tables.projections.values())
-        schema = tables.schema
-        self.index = SearchIndex(schema.search_marks, schema.search_totals, schema.mentions)
+        self.index = SearchIndex()
         self._following = threading.Lock()
         self._moved = threading.Condition()
         self._due: set[str] = set()

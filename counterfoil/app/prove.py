@@ -11,6 +11,8 @@ import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from counterfoil.app.answers import Trace
 from counterfoil.app.follow import signed_head
 from counterfoil.app.home import Home
@@ -102,8 +104,7 @@ def _one_entry(
     index = int(digits)
     if index > last:
         raise RequestError("not_found", f"there is no entry {index}; the last one is {last}")
-    line = home.reader.lines(project, [index])[index]
-    step = StepSaid(entry=index, ended=None, lane="", what=line.sentence, outcome=line.outcome)
+    step = _said(home, project, index)
     statement = Statement(as_of=index, steps=(step,), gaps=(), left_out=0, cut=False)
     return f"{ENTRY_SUBJECT}{index}", statement, (index,)
 
@@ -120,7 +121,17 @@ def _chain(home: Home, project: str, ref: str, last: int) -> tuple[str, Statemen
         raise RequestError("not_found", f"no entry names {ref[:80]!r} at this moment")
     wanted = _wanted(trace, [*naming, last])
     chosen = sorted(wanted[:ENTRIES_MAX])
-    return trace.ref, _statement(trace, last, set(chosen), len(wanted)), chosen
+    statement = _statement(trace, last, set(chosen), len(wanted))
+    if naming[0] not in {step.entry for step in statement.steps}:
+        # What is in no chain still has its first word, so that no list is empty.
+        first = _said(home, project, naming[0])
+        statement = msgspec.structs.replace(statement, steps=(first, *statement.steps))
+    return trace.ref, statement, chosen
+
+
+def _said(home: Home, project: str, index: int) -> StepSaid:
+    line = home.reader.lines(project, [index])[index]
+    return StepSaid(entry=index, ended=None, lane="", what=line.sentence, outcome=line.outcome)
 
 
 def _wanted(trace: Trace, first: Iterable[int]) -> list[int]:

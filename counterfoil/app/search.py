@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from counterfoil.app.answers import ActorView, LogLine
 from counterfoil.app.search_answers import Facet, Found, Unknown, Value, Without
-from counterfoil.app.search_times import histogram_of, position_before
+from counterfoil.app.search_times import histogram_of
 from counterfoil.clock import Clock
 from counterfoil.errors import RequestError
 from counterfoil.ledger.store import KeyStore
@@ -47,6 +47,7 @@ VALUES_SHOWN: Final = 10
 VALUES_TRIED: Final = (64, 1_024)
 VALUES_KNOWN_MAX: Final = 5_000
 PEOPLE_MAX: Final = 100
+SETTLED_MAX: Final = 20_000
 
 _FAILURES: Final = ("failed", "error")
 Lines = Callable[[str, Sequence[int]], Mapping[int, LogLine]]
@@ -81,6 +82,7 @@ class Searcher:
         self._clock = clock
         self._resolve = resolve
         self._lines = lines
+        self._settled: dict[tuple[str, str], int] = {}
 
     def search(
         self, project: str, text: str, as_of: int | None, cursor: str | None, limit: int
@@ -102,7 +104,8 @@ class Searcher:
         before = _read_cursor(cursor)
         with self._tables.read() as connection:
             size = self._tables.position_in(connection, project).size
-            at = _Moment(connection, project, size, as_of)
+            end = size if as_of is None else max(0, min(size, as_of + 1))
+            at = _Moment(connection, project, size, end, self._span(connection, project, end))
             found, entries = self._answer(at, query, before, limit)
         lines = self._lines(project, entries)
         return dataclasses.replace(found, items=tuple(lines[one] for one in entries))
@@ -127,7 +130,7 @@ class Searcher:
             next=cursor,
             facets=tuple(self._facet(at, query, key, clauses, times) for key in FACETS),
             histogram=histogram_of(
-                self._tables, at.connection, at.project, at.end, query,
+                query, at.span, lambda time: self._before(at, time) + 1, at.end,
                 _all(at.everything, clauses), self._any(at, "outcome", _FAILURES),
             ),
             without=None if total else _without(query, at.everything, (*clauses, *times)),
@@ -150,12 +153,34 @@ class Searcher:
     def _times(self, at: "_Moment", query: Query) -> list[Clause]:
         clauses = []
         if query.since is not None:
-            first = position_before(self._tables, at.connection, at.project, query.since) + 1
+            first = self._before(at, query.since) + 1
             clauses.append(Clause(query.of("since"), at.everything & ~below(first)))
         if query.until is not None:
-            end = position_before(self._tables, at.connection, at.project, query.until) + 1
+            end = self._before(at, query.until) + 1
             clauses.append(Clause(query.of("until"), at.everything & below(end)))
         return clauses
+
+    def _span(self, connection: sa.Connection, project: str, end: int) -> tuple[str, str] | None:
+        first = self._index.recordedtime(connection, project, 0)
+        last = self._index.recordedtime(connection, project, end - 1)
+        return (first, last) if first is not None and last is not None else None
+
+    def _before(self, at: "_Moment", time: str) -> int:
+        """Return the last entry recorded before a moment, or -1.
+
+        Recorded times never decrease, so what an entry at or after that moment has settled stays
+        so; the edges of a histogram are asked for again and again.
+        """
+        key = (at.project, time)
+        known = self._settled.get(key)
+        if known is not None:
+            return known
+        found = self._index.before(at.connection, at.project, time)
+        if at.span is not None and at.span[1] >= time:
+            if len(self._settled) >= SETTLED_MAX:
+                self._settled.clear()
+            self._settled[key] = found
+        return found
 
     def _single(self, at: "_Moment", word: Word, unknown: list[Unknown]) -> int:
         values, known = self._values_of(at, word)
@@ -195,10 +220,8 @@ class Searcher:
         return tuple(person.pseudonym for person in people)
 
     def _any(self, at: "_Moment", field: str, values: Iterable[str]) -> int:
-        members = 0
-        for value in values:
-            members |= self._index.marked(at.connection, at.project, field, value, at.size)
-        return members & at.everything
+        found = self._index.marked(at.connection, at.project, field, tuple(values), at.size)
+        return at.everything & functools.reduce(operator.or_, found, 0)
 
     def _ref(self, at: "_Moment", ref: str) -> int:
         kind, _, ident = ref.partition(":")
@@ -242,10 +265,10 @@ class Searcher:
         for limit in VALUES_TRIED:
             if not missing:
                 break
-            for value in self._index.values(at.connection, at.project, key, limit):
-                if value in counted:
-                    continue
-                members = self._index.marked(at.connection, at.project, key, value, at.size)
+            known = self._index.values(at.connection, at.project, key, limit)
+            values = [value for value in known if value not in counted]
+            found = self._index.marked(at.connection, at.project, key, values, at.size)
+            for value, members in zip(values, found, strict=True):
                 counted[value] = (members & base).bit_count()
                 missing -= counted[value]
                 if not missing:
@@ -283,17 +306,21 @@ class Searcher:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Moment:
-    """One read transaction, and the entries an answer may speak of."""
+    """One read transaction, and the entries an answer may speak of.
+
+    Attributes:
+        connection: the transaction.
+        project: of which log.
+        size: entries the rows hold in it.
+        end: the first entry that is not part of the answer.
+        span: when the first and the last entry of the answer were recorded; None without any.
+    """
 
     connection: sa.Connection
     project: str
     size: int
-    as_of: int | None
-
-    @property
-    def end(self) -> int:
-        """The first entry that is not part of the answer."""
-        return self.size if self.as_of is None else max(0, min(self.size, self.as_of + 1))
+    end: int
+    span: tuple[str, str] | None
 
     @property
     def everything(self) -> int:

@@ -6,15 +6,13 @@ is a range of entries, and counting one needs no more than its two ends.
 
 import datetime
 import itertools
+from collections.abc import Callable
 from typing import Final
-
-import sqlalchemy as sa
 
 from counterfoil.app.search_answers import Bucket, Histogram
 from counterfoil.clock import format_time, parse_time
 from counterfoil.projections.search import Query
 from counterfoil.projections.search_set import counts_between
-from counterfoil.stores.tables import Tables
 
 BUCKETS_MAX: Final = 90
 # Lengths of a bucket in seconds: a minute to four weeks, each a whole part of the next but one.
@@ -24,45 +22,29 @@ STEPS_S: Final = (
 _EPOCH: Final = datetime.datetime(1970, 1, 5, tzinfo=datetime.UTC)  # a Monday
 
 
-def position_before(tables: Tables, connection: sa.Connection, project: str, time: str) -> int:
-    """Return the number of the last entry recorded before a moment, or -1."""
-    at = tables.schema.arrivals.c
-    query = (
-        sa.select(at.entry)
-        .where(at.project == project, at.recordedtime < time)
-        .order_by(at.recordedtime.desc(), at.entry.desc())
-        .limit(1)
-    )
-    found = connection.scalar(query)
-    return -1 if found is None else int(found)
-
-
 def histogram_of(
-    tables: Tables, connection: sa.Connection, project: str, end: int, query: Query,
+    query: Query, span: tuple[str, str] | None, place: Callable[[str], int], end: int,
     members: int, failures: int,
 ) -> Histogram:  # fmt: skip
     """Count what matches over the whole log, or over some more than `since:` to `until:`.
 
     Args:
-        tables: where to look.
-        connection: an open transaction.
-        project: of which log.
-        end: the first entry that is not part of the answer.
         query: for `since:` and `until:`.
-        members: what matches but for those.
+        span: when the first and the last entry were recorded, RFC 3339; None without any.
+        place: recorded time -> number of the first entry at or after it.
+        end: the first entry that is not part of the answer.
+        members: what matches but for the time.
         failures: entries that failed, among others.
     """
-    if end <= 0:
+    if span is None:
         return Histogram(None, STEPS_S[0], ())
-    first = parse_time(_recorded(tables, connection, project, 0))
-    last = parse_time(_recorded(tables, connection, project, end - 1))
-    low, high = _domain(query, first, last)
+    low, high = _domain(query, parse_time(span[0]), parse_time(span[1]))
     step_s = _step_s(low, high)
     step = datetime.timedelta(seconds=step_s)
     start = _EPOCH + (low - _EPOCH) // step * step
-    times = [start + place * step for place in range((high - start) // step + 2)]
+    times = [start + number * step for number in range((high - start) // step + 2)]
     stamps = [format_time(time) for time in times]
-    edges = [min(position_before(tables, connection, project, stamp) + 1, end) for stamp in stamps]
+    edges = [min(place(stamp), end) for stamp in stamps]
     counts = counts_between(members, edges)
     failed = counts_between(members & failures, edges)
     buckets = tuple(
@@ -101,9 +83,3 @@ def _inside(query: Query, start: str, end: str) -> bool:
     return (query.since is None or end > query.since) and (
         query.until is None or start < query.until
     )
-
-
-def _recorded(tables: Tables, connection: sa.Connection, project: str, entry: int) -> str:
-    at = tables.schema.arrivals.c
-    query = sa.select(at.recordedtime).where(at.project == project, at.entry == entry)
-    return str(connection.execute(query).scalar_one())

@@ -308,7 +308,7 @@ class Controller(Worker):
         custom: dict[str, JSON] = {
             "counts": {**counts},
             "retries": self.cases.retries,
-            "duration_s": round(time.monotonic() - self._began, 3),
+            "duration_ms": round((time.monotonic() - self._began) * 1000),
             "exit_status": exitstatus,
             "planned": len(self._planned),
             "not_reported": len(self._missing()),

@@ -15,9 +15,10 @@ Sets of chunks that are full never change again and are kept in memory, within a
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+import msgspec
 import sqlalchemy as sa
 
 from counterfoil.projections.search_entry import BY_MENTION, FoundBy
@@ -32,6 +33,11 @@ from counterfoil.projections.search_set import (
 REMEMBERED_BYTES_MAX: Final = 64 * 1024 * 1024
 _KEYS_PER_QUERY: Final = 400
 _LAST: Final = "\U0010ffff"
+_NUMBERS: Final = msgspec.json.Decoder(list[int])
+_SELECT_CHUNKS: Final = (
+    "SELECT value, chunk, count, data FROM search_marks"
+    " WHERE project = ? AND field = ? AND chunk >= ?"
+)
 _COUNTED: Final = frozenset({"type", "actor", "outcome", "via", "source"})
 
 _Key = tuple[str, str, str, str]
@@ -40,14 +46,11 @@ _Key = tuple[str, str, str, str]
 class SearchIndex:
     """Writes and reads the index, in transactions of the caller.
 
-    Args:
-        marks, totals, mentions: the tables of `stores.tables.Schema`.
+    Its statements stand here as text: a search makes a dozen small ones, and composing them anew
+    each time would take longer than answering them.
     """
 
-    def __init__(self, marks: sa.Table, totals: sa.Table, mentions: sa.Table) -> None:
-        self._marks = marks
-        self._totals = totals
-        self._mentions = mentions
+    def __init__(self) -> None:
         self._remembered = _Remembered(REMEMBERED_BYTES_MAX)
 
     # --- writing: in the one write transaction of views.db
@@ -98,19 +101,18 @@ class SearchIndex:
     def _standing(
         self, connection: sa.Connection, project: str, keys: Iterable[tuple[str, str, int]]
     ) -> dict[tuple[str, str, int], tuple[bytes, int]]:
-        at = self._marks.c
         wanted: dict[tuple[str, int], list[str]] = {}
         for field, value, chunk in keys:
             wanted.setdefault((field, chunk), []).append(value)
         found: dict[tuple[str, str, int], tuple[bytes, int]] = {}
         for (field, chunk), values in wanted.items():
             for start in range(0, len(values), _KEYS_PER_QUERY):
-                query = sa.select(at.value, at.data, at["count"]).where(
-                    at.project == project, at.field == field, at.chunk == chunk,
-                    at.value.in_(values[start : start + _KEYS_PER_QUERY]),
-                )  # fmt: skip
-                for value, data, count in connection.execute(query):
-                    found[field, value, chunk] = data, count
+                some = values[start : start + _KEYS_PER_QUERY]
+                places = ", ".join("?" * len(some))
+                for value, number, count, data in connection.exec_driver_sql(
+                    f"{_SELECT_CHUNKS} AND value IN ({places})", (project, field, chunk, *some)
+                ):
+                    found[field, value, number] = data, count
         return found
 
     def _add_totals(
@@ -125,85 +127,108 @@ class SearchIndex:
     # --- reading: sets of entries below `size`, the position of the rows in this transaction
 
     def marked(
-        self, connection: sa.Connection, project: str, field: str, value: str, size: int
-    ) -> int:
-        """Return the entries with a mark; of a ref, those that name it in any role."""
-        if field == "ref" and value.partition(":")[0] in BY_MENTION:
-            at = self._mentions.c
-            return self._mentioned(connection, project, ("ref", value), at.ref == value, size)
-        at = self._marks.c
-        return self._chunks(connection, project, (field, value), at.value == value, size)
+        self, connection: sa.Connection, project: str, field: str, values: Sequence[str], size: int
+    ) -> list[int]:
+        """Return, for each of these values, the entries with that mark.
+
+        Of a ref, these are the entries that name it in any role.
+        """
+        by_mention = [_is_by_mention(field, value) for value in values]
+        if any(by_mention):
+            return [
+                self._mentioned(connection, project, "ref = ?", (value,), size) for value in values
+            ]
+
+        def load(first: int, keys: Sequence[_Key]) -> dict[_Key, int]:
+            wanted = [key[3] for key in keys]
+            places = ", ".join("?" * len(wanted))
+            chunks: dict[str, list[tuple[int, int, bytes]]] = {}
+            for value, *chunk in connection.exec_driver_sql(
+                f"{_SELECT_CHUNKS} AND value IN ({places})",
+                (project, field, first, *wanted),
+            ):
+                chunks.setdefault(value, []).append(tuple(chunk))
+            return {key: from_chunks(chunks.get(key[3], ()), first) for key in keys}
+
+        keys = [(project, "mark", field, value) for value in values]
+        found = self._remembered.get(keys, size, load)
+        return [found[key] for key in keys]
 
     def marked_from(
         self, connection: sa.Connection, project: str, field: str, start: str, size: int
     ) -> int:
         """Return the entries with a mark whose value begins with `start`."""
-        key = (f"{field}*", start)
-        if field == "ref" and start.partition(":")[0] in BY_MENTION:
-            ref = self._mentions.c.ref
-            return self._mentioned(
-                connection, project, key, ref.between(start, start + _LAST), size
+        span = (start, start + _LAST)
+        if _is_by_mention(field, start):
+            return self._mentioned(connection, project, "ref BETWEEN ? AND ?", span, size)
+
+        def load(first: int) -> int:
+            found = connection.exec_driver_sql(
+                f"{_SELECT_CHUNKS} AND value BETWEEN ? AND ?", (project, field, first, *span)
             )
-        value = self._marks.c.value
-        return self._chunks(connection, project, key, value.between(start, start + _LAST), size)
+            return from_chunks((tuple(line[1:]) for line in found), first)
+
+        return self._remembered.one((project, "marks from", field, start), size, load)
 
     def values(self, connection: sa.Connection, project: str, field: str, limit: int) -> list[str]:
         """Return the values of a field but "ref", the most frequent in the whole log first."""
-        at = self._totals.c
-        query = (
-            sa.select(at.value)
-            .where(at.project == project, at.field == field)
-            .order_by(at["count"].desc(), at.value)
-            .limit(limit)
+        found = connection.exec_driver_sql(
+            "SELECT value FROM search_totals WHERE project = ? AND field = ?"
+            " ORDER BY count DESC, value LIMIT ?",
+            (project, field, limit),
         )
-        return list(connection.scalars(query))
+        return [value for (value,) in found]
 
     def worded(
         self, connection: sa.Connection, project: str, phrase: str, size: int, *, prefix: bool
     ) -> int:
         """Return the entries whose line holds a phrase; with `prefix`, words may go on after it."""
         match = '"' + phrase.replace('"', '""') + '"' + (" *" if prefix else "")
-        name = _text_name(project)
         if not _exists(connection, project):
             return 0
+        # One text of all the numbers: as rows, a million of them would take three times as long.
+        select = (
+            f"SELECT json_group_array(rowid) FROM {_text_name(project)}"  # noqa: S608  our own name
+            " WHERE line MATCH ? AND rowid >= ?"
+        )
 
         def load(first: int) -> int:
-            found = connection.exec_driver_sql(
-                f"SELECT rowid FROM {name} WHERE line MATCH ? AND rowid >= ?",  # noqa: S608  our own name
-                (match, first * CHUNK),
-            )
-            return from_entries(found.scalars().all(), first)
+            found = connection.exec_driver_sql(select, (match, first * CHUNK)).scalar_one()
+            return from_entries(_NUMBERS.decode(found), first)
 
-        return self._remembered.get((project, "text", match, ""), size, load)
+        return self._remembered.one((project, "text", match, ""), size, load)
 
-    def _chunks(
-        self, connection: sa.Connection, project: str, key: tuple[str, str],
-        condition: sa.ColumnElement[bool], size: int,
-    ) -> int:  # fmt: skip
-        at = self._marks.c
-        field = key[0].removesuffix("*")
+    def before(self, connection: sa.Connection, project: str, time: str) -> int:
+        """Return the number of the last entry recorded before an RFC 3339 time, or -1."""
+        found = connection.exec_driver_sql(
+            "SELECT entry FROM arrivals WHERE project = ? AND recordedtime < ?"
+            " ORDER BY recordedtime DESC, entry DESC LIMIT 1",
+            (project, time),
+        ).first()
+        return -1 if found is None else int(found[0])
 
-        def load(first: int) -> int:
-            query = sa.select(at.chunk, at["count"], at.data).where(
-                at.project == project, at.field == field, condition, at.chunk >= first
-            )
-            return from_chunks((tuple(line) for line in connection.execute(query)), first)
-
-        return self._remembered.get((project, "mark", *key), size, load)
+    def recordedtime(self, connection: sa.Connection, project: str, entry: int) -> str | None:
+        """Return when an entry was recorded, or None if the rows do not reach it."""
+        found = connection.exec_driver_sql(
+            "SELECT recordedtime FROM arrivals WHERE project = ? AND entry = ?", (project, entry)
+        ).first()
+        return None if found is None else str(found[0])
 
     def _mentioned(
-        self, connection: sa.Connection, project: str, key: tuple[str, str],
-        condition: sa.ColumnElement[bool], size: int,
+        self, connection: sa.Connection, project: str, condition: str, names: tuple[str, ...],
+        size: int,
     ) -> int:  # fmt: skip
-        at = self._mentions.c
+        select = (
+            "SELECT json_group_array(entry) FROM mentions"  # noqa: S608  our own condition
+            f" WHERE project = ? AND {condition} AND entry >= ?"
+        )
 
         def load(first: int) -> int:
-            query = sa.select(at.entry).where(
-                at.project == project, condition, at.entry >= first * CHUNK
-            )
-            return from_entries(connection.scalars(query).all(), first)
+            line = (project, *names, first * CHUNK)
+            found = connection.exec_driver_sql(select, line).scalar_one()
+            return from_entries(_NUMBERS.decode(found), first)
 
-        return self._remembered.get((project, "mention", *key), size, load)
+        return self._remembered.one((project, condition, names[0], names[-1]), size, load)
 
 
 class _Remembered:
@@ -217,27 +242,41 @@ class _Remembered:
         self._sets: OrderedDict[_Key, tuple[int, int]] = OrderedDict()
         self._generation = 0
 
-    def get(self, key: _Key, size: int, load: Callable[[int], int]) -> int:
-        """Return the whole set, loading what is not remembered.
+    def one(self, key: _Key, size: int, load: Callable[[int], int]) -> int:
+        """Return one set; as `get`."""
+        return self.get([key], size, lambda first, _keys: {key: load(first)})[key]
+
+    def get(
+        self, keys: Sequence[_Key], size: int,
+        load: Callable[[int, Sequence[_Key]], Mapping[_Key, int]],
+    ) -> dict[_Key, int]:  # fmt: skip
+        """Return whole sets, loading what is not remembered of them.
 
         Args:
-            key: what it is a set of; the project first.
+            keys: what they are sets of; the project first.
             size: entries there are: chunks that lie below it are full.
-            load: reads the set from a chunk number on.
+            load: reads sets from a chunk number on.
         """
         full = size // CHUNK
+        found: dict[_Key, int] = {}
+        missing: dict[int, list[_Key]] = {}
         with self._lock:
             generation = self._generation
-            known, members = self._sets.get(key, (0, 0))
-            if known:
-                self._sets.move_to_end(key)
-        if known > full:
-            # A transaction that began before these chunks were full.
-            known, members = 0, 0
-        members |= load(known)
-        if full > known:
-            self._keep(key, full, members & below(full * CHUNK), generation)
-        return members
+            for key in keys:
+                known, members = self._sets.get(key, (0, 0))
+                if known > full:
+                    # This transaction began before those chunks were full.
+                    known, members = 0, 0
+                elif known:
+                    self._sets.move_to_end(key)
+                found[key] = members
+                missing.setdefault(known, []).append(key)
+        for known, wanted in missing.items():
+            for key, members in load(known, wanted).items():
+                found[key] |= members
+                if full > known:
+                    self._keep(key, full, found[key] & below(full * CHUNK), generation)
+        return found
 
     def forget(self, project: str) -> None:
         """Drop the sets of a project, and those that are being read at this moment."""
@@ -261,6 +300,10 @@ class _Remembered:
 def _cost(members: int) -> int:
     # A little for the key too: many empty sets must not be free.
     return members.bit_length() // 8 + 300
+
+
+def _is_by_mention(field: str, value: str) -> bool:
+    return field == "ref" and value.partition(":")[0] in BY_MENTION
 
 
 def _text_name(project: str) -> str:

@@ -55,6 +55,17 @@ _SOURCES: Final = sa.Table(
     sqlite_with_rowid=False,
 )
 
+_SEARCHES: Final = sa.Table(
+    "saved_searches",
+    _METADATA,
+    sa.Column("handle", sa.Text, primary_key=True),
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("saved", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 _ARRIVALS: Final = sa.Table(
     "blob_arrivals",
     _METADATA,
@@ -98,6 +109,15 @@ class SignInLink:
     handle: str
     created: str
     expires: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSearch:
+    """A search somebody saved: its name, its words as written, and when."""
+
+    name: str
+    query: str
+    saved: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +317,40 @@ class State:
         """Drop what is known of a blob that is gone."""
         with self._transaction() as connection:
             connection.execute(sa.delete(_ARRIVALS).where(_ARRIVALS.c.stored == stored))
+
+    def save_search(self, handle: str, project: str, search: SavedSearch) -> None:
+        """Keep a search of a handle, over the one of the same name."""
+        values = {"handle": handle, "project": project, **dataclasses.asdict(search)}
+        with self._transaction() as connection:
+            connection.execute(
+                sa.text(
+                    "INSERT INTO saved_searches (handle, project, name, query, saved)"
+                    " VALUES (:handle, :project, :name, :query, :saved)"
+                    " ON CONFLICT (handle, project, name) DO UPDATE"
+                    " SET query = excluded.query, saved = excluded.saved"
+                ),
+                values,
+            )
+
+    def saved_searches(self, handle: str, project: str) -> list[SavedSearch]:
+        """Return what a handle saved in a project, by name."""
+        at = _SEARCHES.c
+        query = sa.select(at.name, at.query, at.saved).where(
+            at.handle == handle, at.project == project
+        )
+        with self._transaction() as connection:
+            rows = connection.execute(query.order_by(at.name)).all()
+        return [SavedSearch(*row) for row in rows]
+
+    def forget_search(self, handle: str, project: str, name: str) -> None:
+        """Remove a saved search; removing what is not there is no error."""
+        at = _SEARCHES.c
+        with self._transaction() as connection:
+            connection.execute(
+                sa.delete(_SEARCHES).where(
+                    at.handle == handle, at.project == project, at.name == name
+                )
+            )
 
     def close(self) -> None:
         """Let go of the file."""

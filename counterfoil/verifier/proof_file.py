@@ -204,6 +204,8 @@ def find_data(page: bytes) -> bytes:
     if page.count(_BLOCK) > 1:
         raise _invalid("it holds two data elements: two readers could read two proofs")
     _, opened, rest = page.partition(DATA_OPEN)
+    if not opened and FORMAT.encode() in page:
+        raise _invalid("it is cut off before its data; fetch it again")
     if not opened:
         raise _invalid("it holds no proof data; name a file that `counterfoil prove` wrote")
     data, closed, tail = rest.partition(DATA_CLOSE)

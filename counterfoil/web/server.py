@@ -27,7 +27,7 @@ from starlette.routing import Route as StarletteRoute
 from counterfoil.app import signin
 from counterfoil.app.home import Home
 from counterfoil.errors import RequestError, UnavailableError
-from counterfoil.web import docs, page_door, pages, signing_in, static
+from counterfoil.web import docs, page_door, pages, searching, signing_in, static
 from counterfoil.web.api import dispatch
 from counterfoil.web.api.errors import internal, problem
 from counterfoil.web.api.route import Served
@@ -63,6 +63,7 @@ def build_app(home: Home, *, public_url: str = "", pace: Pace | None = None) -> 
             *(dispatch.mount(route, served) for route in ROUTES),
             *docs.mount(ROUTES, site),
             *signing_in.mount(served),
+            *searching.mount(served),
             StarletteRoute(f"{static.PREFIX}{{path:path}}", static.serve, methods=["GET"]),
             *(page_door.mount(page, served) for page in pages.ROUTES),
         ],

@@ -50,3 +50,10 @@ def ledger(tmp_path: Path, foil: Foil) -> Path:
     where = tmp_path / "foil"
     assert foil("init", where, "--origin", "log.example/acme").code == 0
     return where
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A project of its own, so that its spool is nobody else's."""
+    (tmp_path / ".counterfoil").mkdir()
+    return tmp_path

@@ -55,6 +55,11 @@ def test_the_core_install_is_six_packages_and_verifies(tmp_path: Path) -> None:
     assert verdict["ok"] is True
     run(programs / "foil", "verify", tmp_path / "0.tlog-proof",
         "--vkey", ledger / "keys" / "default.vkey")  # fmt: skip
+    run(sys.executable, "-m", "counterfoil", "prove", "entry:0", "--dir", ledger,
+        "-o", tmp_path / "proof.html")  # fmt: skip
+    judged = run(programs / "foil", "verify", tmp_path / "proof.html",
+                 "--vkey", ledger / "keys" / "default.vkey")  # fmt: skip
+    assert "note:" not in judged, "the small install has the same page"
 
     refused = subprocess.run(
         [programs / "counterfoil", "serve", "--dir", ledger],

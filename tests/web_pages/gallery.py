@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 
-from counterfoil.app.answers import ActorView, EntryView, Page
+from counterfoil.app.answers import ActorView, BlobView, EntryView, Page
+from counterfoil.app.blobs import Look
+from counterfoil.events.event import BlobName
 from counterfoil.projections.base import At, Piece
 from counterfoil.projections.changed import Differs, GapChange, RunChange, TraceChange, Turned
 from counterfoil.projections.releases import Delivery
-from counterfoil.web.pages import changed, entry, log, now, releases, runs
+from counterfoil.web.pages import changed, entry, files, log, now, releases, runs
 from counterfoil.web.pages import tests as test_pages
 from counterfoil.web.pages.parts import Links
 from counterfoil.web.pages.render import html
@@ -53,6 +55,7 @@ def _full(links: Links, dress: Callable[[Any], Any] = lambda value: value) -> di
             )
         },
         "entry": entry_page(links=links, opened=dress(sample.OPENED)),
+        "file": file_page("server.log", "first line\nsecond line\n", links),
         "log": html("log.html", theme="", frame=sample.frame("/log", as_of),
                     view=log.build_log(dress(sample.LINES), sample.HEALTH,
                                        dress(sample.SOURCES),
@@ -64,8 +67,17 @@ def _full(links: Links, dress: Callable[[Any], Any] = lambda value: value) -> di
 
 def entry_page(links: Links = sample.LINKS, opened: EntryView = sample.OPENED) -> str:
     """Return the entry page of the story."""
-    view = entry.build_entry(opened, sample.SIGNER.vkey, 4712, as_hex=False, links=links)
+    view = entry.build_entry(opened, sample.SIGNER.vkey, 4712, as_hex=False, links=links,
+                             looks=sample.LOOKS)  # fmt: skip
     return html("entry.html", theme="", frame=sample.frame("/log", links.as_of), view=view)
+
+
+def file_page(name: str, text: str, links: Links = sample.LINKS) -> str:
+    """Return the middle part of a text."""
+    blob = BlobView(BlobName(f"sha256:{sample.DIGEST}", name, "text/plain"), None)
+    data = text.encode("utf-8", "surrogatepass")
+    view = files.build_file(4588, 1, blob, Look(data, 3 * 65_536, sound=True), data, 2, links)
+    return html("file.html", theme="", frame=sample.frame("/log", links.as_of), view=view)
 
 
 @cache
@@ -218,6 +230,13 @@ def hostile() -> dict[str, str]:
         "release": made("release.html", releases.build_release(release, trace, {}, *at)),
         "entry": made("entry.html", entry.build_entry(opened, sample.SIGNER.vkey, 4712,
                                                       as_hex=True, links=sample.LINKS)),
+        "entry with files": made("entry.html", entry.build_entry(
+            dataclasses.replace(sample.OPENED, blobs=tuple(
+                dataclasses.replace(each, name=dataclasses.replace(each.name, name=evil,
+                                                                   mediatype=evil))
+                for each in sample.OPENED.blobs)),
+            sample.SIGNER.vkey, 4712, as_hex=False, links=sample.LINKS, looks=sample.LOOKS)),
+        "file": file_page(evil, evil),
         "log": made("log.html", log.build_log(lines, sample.HEALTH, sample.SOURCES,
                                               sample.SIGNER.vkey, before=3, public_url=evil,
                                               links=sample.LINKS, now=sample.NOW)),

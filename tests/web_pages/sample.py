@@ -21,6 +21,7 @@ from counterfoil.app.answers import (
     TestRow,
     Trace,
 )
+from counterfoil.app.blobs import Look
 from counterfoil.app.changed import Changed
 from counterfoil.clock import parse_time
 from counterfoil.events.entry import Entry, write_entry
@@ -295,9 +296,21 @@ OPENED = EntryView(
     event={"type": _ENTRY.type, "data": {"meaning": "approved", "refs": []}}, erased=(),
     receipt=RECEIPT, actor=PEOPLE["actor:lead"],
     sentence="approved shop@1.4.2 for production", outcome="passed",
-    blobs=(BlobView(BlobName(f"sha256:{DIGEST}", "statement.json", "application/json"), None),),
+    blobs=(
+        BlobView(BlobName(f"sha256:{DIGEST}", "statement.json", "application/json"), None),
+        BlobView(BlobName(f"sha256:{'1' * 64}", "shot.png", "image/png"), f"sha256:{'a' * 64}"),
+        BlobView(BlobName(f"sha256:{'2' * 64}", "server.log", "text/plain"), f"sha256:{'b' * 64}"),
+        BlobView(BlobName(f"sha256:{'3' * 64}", "trace.zip", "application/zip"), None),
+        BlobView(BlobName(f"sha256:{'4' * 64}", "core", ""), f"sha256:{'c' * 64}"),
+    ),
     demo=False,
 )  # fmt: skip
+LOOKS = {
+    f"sha256:{'1' * 64}": Look(b"\x89PNG\r\n\x1a\n...", 81_234, sound=True),
+    f"sha256:{'2' * 64}": Look(b"started\n", 200_000, sound=True),
+    f"sha256:{'3' * 64}": Look(b"PK\x03\x04\x00", 5_000_000, sound=True),
+    f"sha256:{'4' * 64}": Look(b"", 0, sound=False),
+}
 HEALTH = Health(
     size=4712, root=HEAD.root, origin=SIGNER.name, checkpoint_size=4712,
     checkpoint=sign_checkpoint(SIGNER.name, HEAD, SIGNER), exported_size=4710, followed=4712,

@@ -21,6 +21,7 @@ from counterfoil.web.pages.now import now_page
 from counterfoil.web.pages.releases import release_page, releases_page
 from counterfoil.web.pages.render import render
 from counterfoil.web.pages.runs import run_page, runs_page
+from counterfoil.web.pages.search import search_page
 from counterfoil.web.pages.tests import test_page
 
 __all__ = ["ROUTES", "Context", "PageRoute", "error_page", "render"]
@@ -43,6 +44,7 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/changed", changed_page),
     PageRoute("/releases", releases_page),
     PageRoute("/release", release_page),
+    PageRoute("/search", search_page),
     PageRoute("/log", log_page),
     PageRoute("/entries/{index}", entry_page),
     PageRoute("/entries/{index}/files/{position}", file_page),

@@ -23,6 +23,7 @@ _PAGES: Final = (
     ("Now", "/", "gn", False),
     ("Releases", "/releases", "gr", False),
     ("Runs and tests", "/runs", "gt", False),
+    ("Search", "/search", "gs", False),
     ("Log and proofs", "/log", "gl", True),
 )
 
@@ -41,7 +42,10 @@ class NavItem:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The frame of one page."""
+    """The frame of one page.
+
+    `kept` is what a form about this page sends along, `find` what the search box does.
+    """
 
     project: str
     handle: str
@@ -51,6 +55,7 @@ class Frame:
     asof: AsOf
     path: str
     kept: tuple[tuple[str, str], ...]
+    find: tuple[tuple[str, str], ...]
     here: str
     home_href: str
     live_href: str
@@ -167,6 +172,7 @@ def build_frame(
         asof=as_of_bar(links, newest, shown_time, activity, here, now, place.about),
         path=place.path,
         kept=tuple((k, v) for k, v in place.query),
+        find=links.pairs(),
         here=here(links.as_of),
         home_href=links.to("/"),
         live_href=f"/v1/live?as=size&project={links.project}",

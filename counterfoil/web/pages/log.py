@@ -66,17 +66,12 @@ def build_log(
 
     `moment` is what the page is about, None for now.
     """
-    days: dict[str, list[Line]] = {}
-    for row in lines:
-        at = words.moment(row.recordedtime)
-        name = f"{at.strftime('%A')} {words.day(at)} {at.year}" if at else "unknown day"
-        days.setdefault(name, []).append(line(row, links, now))
     lowest = lines[-1].index if lines else 0
     base = f"{public_url}/log/{links.project}"
     return LogView(
         say=f"{words.count(health.size, 'entry', 'entries')} in one append-only log. "
         "Each has its place, its bytes and a receipt that anybody can check without this server.",
-        days=tuple(Day(name, tuple(made)) for name, made in days.items()),
+        days=days_of(lines, links, now),
         lines_words=f"{words.number(lowest)} to {words.number(lines[0].index)}, the latest first"
         if lines
         else "none",
@@ -97,6 +92,16 @@ def build_log(
         checkpoint_href=f"/log/{links.project}/checkpoint",
         verify_command=f"counterfoil verify {base} --vkey {links.project}.vkey",
     )
+
+
+def days_of(lines: Sequence[LogLine], links: Links, now: datetime.datetime) -> tuple[Day, ...]:
+    """Put lines under the days they were recorded on, in the order they come."""
+    days: dict[str, list[Line]] = {}
+    for row in lines:
+        at = words.moment(row.recordedtime)
+        name = f"{at.strftime('%A')} {words.day(at)} {at.year}" if at else "unknown day"
+        days.setdefault(name, []).append(line(row, links, now))
+    return tuple(Day(name, tuple(made)) for name, made in days.items())
 
 
 def before_of(request: Request) -> int | None:

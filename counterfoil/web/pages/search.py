@@ -1,0 +1,241 @@
+"""Search: who, what, when, how; the words as chips, time as bars, values to narrow by, the lines.
+
+Everything it shows can be asked for by a link: a chip goes away, a value is added, a bar narrows
+the time.  A word that is off is underlined, with the nearest one that is not; nothing found says
+which part of the search excludes most.
+"""
+
+import datetime
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.app import saved as saved_searches
+from counterfoil.app.saved import SavedSearch
+from counterfoil.app.search_answers import Facet, Found
+from counterfoil.projections.search import KEYS, LENGTH_MAX, TEXT, Word, joined, read_words
+from counterfoil.web.context import Context
+from counterfoil.web.pages import words
+from counterfoil.web.pages.frame import frame_of, links_of, now_of
+from counterfoil.web.pages.log import Day, days_of
+from counterfoil.web.pages.parts import Empty, Links
+from counterfoil.web.pages.render import render
+from counterfoil.web.pages.search_drawing import Drawing, draw
+
+LINES_PER_PAGE: Final = 50
+_TITLES: Final = {
+    "outcome": "Outcome", "actor": "Who", "type": "What", "via": "Arrived by", "source": "Source",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One word: `href` is the search without it; a wrong one says what and what is near."""
+
+    key: str
+    value: str
+    raw: str
+    href: str
+    wrong: str
+    near: str
+    near_href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value to narrow by; following it again takes it back."""
+
+    label: str
+    count: str
+    chosen: bool
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class FacetView:
+    """The values of one field."""
+
+    name: str
+    choices: tuple[Choice, ...]
+    others: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One saved search of whoever looks."""
+
+    name: str
+    query: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchView:
+    """The page."""
+
+    text: str
+    length_max: int
+    chips: tuple[Chip, ...]
+    can_follow: tuple[str, ...]
+    said: str
+    drawing: Drawing | None
+    facets: tuple[FacetView, ...]
+    total: str
+    days: tuple[Day, ...]
+    empty: Empty | None
+    older: str
+    first: str
+    json_href: str
+    csv_href: str
+    saved: tuple[Saved, ...]
+    can_save: bool
+    save_kept: tuple[tuple[str, str], ...]
+
+
+def build_search(
+    text: str,
+    read: Sequence[Word],
+    found: Found | None,
+    saved: Sequence[SavedSearch],
+    *,
+    took_s: float,
+    cursor: str,
+    links: Links,
+    now: datetime.datetime,
+) -> SearchView:
+    """Build the page.
+
+    Args:
+        text: the search as written.
+        read: its words.
+        found: the answer; None when a word is off.
+        saved: the searches whoever looks has saved.
+        took_s: how long the answer took.
+        cursor: from which part on, "" for the newest.
+        links: project and moment.
+        now: the present moment.
+    """
+    unknown = {one.position: one.suggestion for one in found.unknown} if found else {}
+    asked = {word.key for word in read}
+    return SearchView(
+        text=text[:LENGTH_MAX],
+        length_max=LENGTH_MAX,
+        chips=tuple(_chip(word, read, unknown, links) for word in read),
+        can_follow=(*(f"{key}:" for key in KEYS if key not in asked), '"free text"'),
+        said=_said(found, took_s),
+        drawing=draw(found.histogram, read, links) if found else None,
+        facets=tuple(_facet(one, links) for one in found.facets if one.values) if found else (),
+        total=words.count(found.total, "entry", "entries") if found else "Not searched yet",
+        days=days_of(found.items, links, now) if found else (),
+        empty=_empty(read, found, links),
+        older=links.to("/search", q=text, cursor=found.next) if found and found.next else "",
+        first=links.to("/search", q=text) if cursor else "",
+        json_href=links.to("/v1/search", q=text),
+        csv_href=links.to("/v1/search.csv", q=text),
+        saved=tuple(Saved(one.name, one.query, links.to("/search", q=one.query)) for one in saved),
+        can_save=found is not None and bool(read) and links.as_of is None,
+        save_kept=links.pairs(q=text),
+    )
+
+
+def _chip(word: Word, read: Sequence[Word], unknown: dict[int, str], links: Links) -> Chip:
+    wrong, near = "", ""
+    if word.problem is not None:
+        wrong, near = word.problem.message, word.problem.suggestion
+    elif word.start in unknown:
+        wrong, near = "fits no entry", unknown[word.start]
+    return Chip(
+        key="" if word.key == TEXT else word.key,
+        value=word.raw if word.key == TEXT else word.raw.partition(":")[2],
+        raw=word.raw,
+        href=links.to("/search", q=joined(one for one in read if one is not word) or None),
+        wrong=wrong,
+        near=near,
+        near_href=links.to("/search", q=_instead(read, word, near)) if near else "",
+    )
+
+
+def _instead(read: Iterable[Word], word: Word, near: str) -> str:
+    return " ".join(near if one is word else one.raw for one in read)
+
+
+def _said(found: Found | None, took_s: float) -> str:
+    if found is None:
+        return "one word is off; it is underlined"
+    took = f"{max(1, round(took_s * 1000))} ms"
+    if found.as_of < 0:
+        return f"no entry in {took}"
+    entries = words.count(found.total, "entry", "entries")
+    return f"{entries} in {took} · index complete up to entry {words.number(found.as_of)}"
+
+
+def _facet(facet: Facet, links: Links) -> FacetView:
+    return FacetView(
+        name=_TITLES[facet.key],
+        choices=tuple(
+            Choice(
+                label=one.label,
+                count=words.number(one.count),
+                chosen=one.chosen,
+                href=links.to("/search", q=one.query or None),
+            )
+            for one in facet.values
+        ),
+        others=words.count(facet.others, "entry of another", "entries of others")
+        if facet.others
+        else "",
+    )
+
+
+def _empty(read: Sequence[Word], found: Found | None, links: Links) -> Empty | None:
+    if found is None:
+        wrong = next(word.problem for word in read if word.problem is not None)
+        return Empty(
+            "Nothing is searched while a word is off.",
+            f"{wrong.message} (character {wrong.position + 1}).",
+        )
+    if found.items:
+        return None
+    if found.without is not None:
+        one = found.without
+        return Empty(
+            "No entry matches all of it.",
+            "What excludes most:",
+            f"without {one.words} there are {words.number(one.count)}",
+            links.to("/search", q=one.query or None),
+        )
+    if found.as_of < 0:
+        return Empty("No entry is recorded at this moment.", "There is nothing to search yet.")
+    return Empty("No entry is older than that.", "", "Back to the newest",
+                 links.to("/search", q=joined(read) or None))  # fmt: skip
+
+
+def search_page(request: Request, context: Context) -> Response:
+    """Answer GET /search.
+
+    Raises:
+        RequestError: `query_invalid`: the cursor is none of ours.
+    """
+    links, now = links_of(context), now_of(context)
+    text = " ".join(request.query_params.get("q", "").split())
+    cursor = request.query_params.get("cursor", "")
+    frame = frame_of(request, context, "/search")
+    read = read_words(text, now)
+    began = time.perf_counter()
+    found = None
+    if all(word.problem is None for word in read):
+        found = context.home.reader.search(
+            context.project, text, as_of=context.as_of, cursor=cursor or None,
+            limit=LINES_PER_PAGE,
+        )  # fmt: skip
+    took_s = time.perf_counter() - began
+    view = build_search(
+        text, read, found,
+        saved_searches.saved(context.home.state, context.credential.handle, context.project),
+        took_s=took_s, cursor=cursor, links=links, now=now,
+    )  # fmt: skip
+    return render(request, "search.html", frame=frame, view=view)
