@@ -6,12 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from counterfoil.app.config import read_config
-from counterfoil.app.home import check_ledger, check_project, open_home, serving_address
+from counterfoil.app.home import (
+    check_ledger,
+    check_project,
+    open_home,
+    require_log,
+    serving_address,
+)
 from counterfoil.app.signin import make_link
 from counterfoil.clock import SystemClock
 from counterfoil.errors import RequestError
 from counterfoil.ids import SystemRandomness
 from counterfoil.stores.files import os_errors_translated
+from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.stores.state import State
 
 SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -29,7 +36,7 @@ def rebuild(directory: Path) -> dict[str, int]:
 
 def sign_in_link(directory: Path, url: str | None) -> str:
     """Make a one-time link for the server of this directory."""
-    address = url or _public_url(directory)
+    address = url.rstrip("/") if url else _public_url(directory)
     with _state(directory) as state:
         return make_link(state, SystemClock(), SystemRandomness(), address)
 
@@ -38,7 +45,7 @@ def add_source(directory: Path, name: str, kind: str, project: str) -> dict[str,
     """Set up a webhook sender with a fresh secret.
 
     Raises:
-        RequestError: `usage` when the name is taken or no name.
+        RequestError: `usage` when the name is taken or no name; `project_unknown`.
     """
     check_project(project)
     if not SOURCE_NAME.fullmatch(name):
@@ -47,6 +54,7 @@ def add_source(directory: Path, name: str, kind: str, project: str) -> dict[str,
         )
     secret = SystemRandomness().token(24).hex()
     with _state(directory) as state:
+        _check_log(directory, project)
         state.add_webhook_source(name, kind, project, secret.encode())
     return _shown(directory, name, project, secret)
 
@@ -98,11 +106,20 @@ def _state(directory: Path) -> Iterator[State]:
             state.close()
 
 
+def _check_log(directory: Path, project: str) -> None:
+    """Refuse a project without a log; reads only, so a server may run."""
+    log = SqliteLogStore(directory / "ledger.db", write=False)
+    try:
+        require_log(log, project)
+    finally:
+        log.close()
+
+
 def _public_url(directory: Path) -> str:
     """Return what people reach the server under: as it serves, or as the settings say."""
     server = read_config(directory).server
     stated = serving_address(directory, "public_url") or server.public_url
-    return stated or f"http://localhost:{server.port}"
+    return (stated or f"http://localhost:{server.port}").rstrip("/")
 
 
 def _shown(directory: Path, name: str, project: str, secret: str) -> dict[str, str]:

@@ -31,6 +31,7 @@ from counterfoil.clock import Clock
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Ledger
+from counterfoil.ledger.store import LogReads
 from counterfoil.stores.blobs import BlobFiles
 from counterfoil.stores.erasable import ErasableStore
 from counterfoil.stores.files import PublicFiles, os_errors_translated
@@ -42,6 +43,7 @@ from counterfoil.tlog.note import SignerKey, parse_signer_key, parse_vkey
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 ORIGIN = re.compile(r"[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:/[A-Za-z0-9._~-]+)*")
 DEFAULT_PROJECT = "default"
+_TOKEN = re.compile(r"[!-~]{16,200}")
 HOUSEKEEPING_S = 1.0
 SWEEP_EVERY_S = 3_600.0
 
@@ -55,7 +57,7 @@ class Home:
         self.clock = clock
         self.randomness = randomness
         self.config: Config = read_config(directory)
-        self.admin_token = (directory / "admin.token").read_text("ascii").strip()
+        self.admin_token = _read_token(directory / "admin.token")
         self._lock = lock
         self._stop = threading.Event()
         with contextlib.ExitStack() as opened:
@@ -122,12 +124,7 @@ class Home:
         Raises:
             RequestError: `project_invalid`, `project_unknown`.
         """
-        check_project(project)
-        if project not in {log.project for log in self.log.projects()}:
-            raise RequestError(
-                "project_unknown",
-                f"this ledger has no log {project!r}; add it with: counterfoil init DIR --project",
-            )
+        require_log(self.log, project)
 
     def _keep_house(self) -> None:
         swept_at: datetime | None = None
@@ -213,8 +210,14 @@ def _create(
     name = origin or f"counterfoil.invalid/{randomness.token(8).hex()}/{project}"
     keys = directory / read_config(directory).keys.directory
     keys.mkdir(mode=0o700, exist_ok=True)
+    if existing:
+        _check_free(directory, project, name)
     if (keys / f"{project}.key").exists():
-        raise RequestError("dir_exists", f"{directory} has a log for project {project} already")
+        # Of no log of this ledger: left by a crash, or another ledger's.
+        raise RequestError(
+            "dir_exists",
+            f"{keys / project}.key stands there; move it away if no log is signed by it",
+        )
     if not existing:
         (directory / "blobs").mkdir(mode=0o700, exist_ok=True)
         (directory / "public").mkdir(mode=0o755, exist_ok=True)
@@ -228,6 +231,21 @@ def _create(
     store = SqliteLogStore(directory / "ledger.db", create=True)
     try:
         store.create_log(project, name)
+    finally:
+        store.close()
+
+
+def _check_free(directory: Path, project: str, origin: str) -> None:
+    """Refuse a second log of a project or an origin, before anything is written."""
+    store = SqliteLogStore(directory / "ledger.db", write=False)
+    try:
+        for log in store.projects():
+            if log.project == project:
+                raise RequestError(
+                    "dir_exists", f"{directory} has a log for project {project} already"
+                )
+            if log.origin == origin:
+                raise RequestError("dir_exists", f"{origin} is the log of project {log.project}")
     finally:
         store.close()
 
@@ -283,6 +301,20 @@ def check_project(project: str) -> None:
         raise RequestError(
             "project_invalid",
             f"{project[:80]!r} is no project name: lower-case letters, digits and hyphens, at most 63",
+        )
+
+
+def require_log(log: LogReads, project: str) -> None:
+    """Refuse a project the ledger has no log for.
+
+    Raises:
+        RequestError: `project_invalid`, `project_unknown`.
+    """
+    check_project(project)
+    if project not in {info.project for info in log.projects()}:
+        raise RequestError(
+            "project_unknown",
+            f"this ledger has no log {project!r}; add it with: counterfoil init DIR --project",
         )
 
 
@@ -350,6 +382,21 @@ def _read_signers(directory: Path, config: Config, log: SqliteLogStore) -> dict[
             )
         signers[info.project] = signer
     return signers
+
+
+def _read_token(path: Path) -> str:
+    """Return the first administrator's token: long enough that nobody guesses it.
+
+    Raises:
+        RequestError: `config_invalid`.
+    """
+    token = path.read_text("ascii", errors="replace").strip()
+    if not _TOKEN.fullmatch(token):
+        raise RequestError(
+            "config_invalid",
+            f"{path} holds no token of 16 to 200 letters; write one and start again",
+        )
+    return token
 
 
 def _write(path: Path, text: str, mode: int) -> None:

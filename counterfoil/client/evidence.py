@@ -14,6 +14,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from counterfoil.client.address import split_address
 from counterfoil.client.evidence_archive import is_archive, open_archive
@@ -87,22 +88,34 @@ def verify_path(
         finally:
             reader.close()
     path = Path(target)
-    try:
-        is_directory, exists = path.is_dir(), path.exists()
-    except OSError as error:
-        raise unreadable(path, error) from error
-    if not exists:
+    form = _form(path)
+    if form == "absent":
         raise RequestError("dir_missing", f"{target} does not exist; name a ledger or a receipt")
-    if not is_directory:
+    if form == "file":
         return _verify_file(path, given, against, event, opening, project)
     _refuse_contents(event, opening)
-    if any((path / name).exists() for name in _LEDGER_FILES):
+    if form == "ledger":
         return _verify_ledger(path, given, against, project)
-    if (path / "checkpoint").exists() or (path / "tile").is_dir():
+    if form == "log":
         return _verify_exported(target, DirectoryLog(path), _required(given, target), against)
     raise RequestError(
         "not_a_ledger", f"{target} is neither a ledger directory nor an exported log"
     )
+
+
+def _form(path: Path) -> Literal["absent", "file", "ledger", "log", "other"]:
+    """Say what stands at a path, by the names in it."""
+    try:
+        if not path.exists():
+            return "absent"
+        if not path.is_dir():
+            return "file"
+        if any((path / name).exists() for name in _LEDGER_FILES):
+            return "ledger"
+        exported = (path / "checkpoint").exists() or (path / "tile").is_dir()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return "log" if exported else "other"
 
 
 def _verify_file(

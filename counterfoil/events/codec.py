@@ -141,8 +141,9 @@ def public_refs(event: Event, pseudonym: Callable[[str], str]) -> tuple[Named, .
         for one in event.refs
     ]
     named += registry.derived_refs(event)
-    named.append(Named(pseudonym(event.authid), "actor"))
-    return tuple(dict.fromkeys(named))
+    actor = Named(pseudonym(event.authid), "actor")
+    # The last is who did it, so it is last even if the event names it before.
+    return (*dict.fromkeys(one for one in named if one != actor), actor)
 
 
 def commit_map(

@@ -264,18 +264,20 @@ def _merge(data: JSON | Absent, refs: Sequence[Named], blobs: Sequence[BlobName]
     merged: dict[str, JSON] = {} if isinstance(data, Absent) else dict(data)
     if refs:
         merged["refs"] = _extended(
-            merged.get("refs"), [{"ref": one.ref, "role": one.role} for one in refs]
+            merged.get("refs", []), [{"ref": one.ref, "role": one.role} for one in refs]
         )
     if blobs:
         merged["blobs"] = _extended(
-            merged.get("blobs"),
+            merged.get("blobs", []),
             [{"digest": one.digest, "name": one.name, "mediatype": one.mediatype} for one in blobs],
         )
     return merged
 
 
-def _extended(present: JSON, more: Sequence[dict[str, JSON]]) -> list[JSON]:
-    items: list[JSON] = list(present) if isinstance(present, list) else []
+def _extended(present: JSON, more: Sequence[dict[str, JSON]]) -> JSON:
+    if not isinstance(present, list):
+        return present  # refused by name when the event is read
+    items: list[JSON] = list(present)
     for item in more:
         if item not in items:
             items.append(item)

@@ -209,12 +209,13 @@ def os_errors_translated(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        where = error.filename if isinstance(error.filename, str) else place
         if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
             raise UnavailableError(
-                "read_only", f"{place} cannot be written: {error.strerror}; check the disk"
+                "read_only", f"{where} cannot be written: {error.strerror}; check the disk"
             ) from error
         raise UnavailableError(
-            "storage", f"{place}: {error.strerror}; check the disk, then restart"
+            "storage", f"{where}: {error.strerror}; check the disk, then restart"
         ) from error
 
 

@@ -142,7 +142,9 @@ class State:
         path.touch(mode=0o600, exist_ok=True)
         # NullPool: no file handle outlives its call, so a thread never inherits another's.
         self._engine = sa.create_engine(
-            f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": 5.0}
+            sa.URL.create("sqlite", database=str(path)),
+            poolclass=NullPool,
+            connect_args={"timeout": 5.0},
         )
         with self._transaction() as connection:
             _METADATA.create_all(connection)
@@ -152,9 +154,9 @@ class State:
         try:
             with self._engine.begin() as connection:
                 yield connection
-        except sa.exc.OperationalError as error:
+        except sa.exc.DatabaseError as error:
             raise UnavailableError(
-                "storage", "state.db does not answer; check the disk and try again"
+                "storage", f"state.db: {error.orig}; check the disk and try again"
             ) from error
 
     def add_link(self, digest: bytes, handle: str, created: str, expires: str) -> None:

@@ -25,6 +25,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from counterfoil.errors import UnavailableError
 from counterfoil.projections.base import Projection, Row, Scalar
 from counterfoil.projections.catalogue import FOLDS_VERSION, PROJECTIONS
 from counterfoil.projections.mentions import Arrival, Link, Mention
@@ -305,20 +306,37 @@ class Tables:
     def __init__(self, path: Path, projections: Sequence[Projection[Any]] = PROJECTIONS) -> None:
         """Open or make the file at `path`.
 
-        A file of another layout is emptied: following starts at entry 0 again.
+        A file of another layout is emptied, and rubble in its place is made again: following
+        starts at entry 0.
+
+        Raises:
+            UnavailableError: `storage`: it cannot be opened.  Every later call may raise it too.
         """
         self.projections = {one.noun: one for one in projections}
         self.schema = Schema(projections)
         self._writing = threading.Lock()
         self._writer = sa.create_engine(
-            f"sqlite:///{path}",
+            sa.URL.create("sqlite", database=str(path)),
             poolclass=StaticPool,
             connect_args={"check_same_thread": False, "timeout": 30},
         )
         _own_transactions(self._writer, "BEGIN IMMEDIATE", writes=True)
-        self._make()
+        with _translated():
+            try:
+                self._make()
+            except sa.exc.DatabaseError as error:
+                if not _is_rubble(error):
+                    raise
+                self._writer.dispose()
+                for end in ("", "-wal", "-shm"):
+                    path.with_name(path.name + end).unlink(missing_ok=True)
+                self._make()
         self._reader = sa.create_engine(
-            f"sqlite:///file:{path}?mode=ro&uri=true",
+            sa.URL.create(
+                "sqlite",
+                database=path.absolute().as_uri(),
+                query={"mode": "ro", "uri": "true"},
+            ),
             connect_args={"check_same_thread": False, "timeout": 30},
         )
         _own_transactions(self._reader, "BEGIN", writes=False)
@@ -340,13 +358,13 @@ class Tables:
     @contextlib.contextmanager
     def write(self, project: str) -> Iterator[Writing]:
         """Open the one write transaction; it commits on a clean exit and rolls back otherwise."""
-        with self._writing, self._writer.begin() as connection:
+        with self._writing, _translated(), self._writer.begin() as connection:
             yield Writing(connection, self.schema, project, self.projections)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Open a read-only transaction: everything read in it is of one moment."""
-        with self._reader.begin() as connection:
+        with _translated(), self._reader.begin() as connection:
             yield connection
 
     def position(self, project: str) -> Position:
@@ -378,6 +396,27 @@ def _drop_virtual_tables(connection: sa.Connection) -> None:
     named = "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%'"
     for name in connection.exec_driver_sql(named).scalars().all():
         connection.exec_driver_sql(f'DROP TABLE "{name}"')
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what the disk and the file do to us into our error; mistakes of ours stay what they are."""
+    try:
+        yield
+    except sa.exc.DatabaseError as error:
+        if type(error) not in {sa.exc.DatabaseError, sa.exc.OperationalError}:
+            raise
+        raise UnavailableError(
+            "storage",
+            f"views.db: {error.orig}; check the disk, or remove the file while nothing runs: "
+            "it is derived",
+        ) from error
+
+
+def _is_rubble(error: sa.exc.DatabaseError) -> bool:
+    return getattr(error.orig, "sqlite_errorname", "").startswith(
+        ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+    )
 
 
 def as_of_clause(table: sa.Table, as_of: int | None) -> sa.ColumnElement[bool]:

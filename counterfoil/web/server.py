@@ -58,7 +58,7 @@ def build_app(home: Home, *, public_url: str = "", pace: Pace | None = None) -> 
     site = make_site(url, settings.trusted_proxies)
     projects = frozenset(log.project for log in home.log.projects())
     served = Served(home, site, Door(home, site), pace or Pace(), projects)
-    return Starlette(
+    app = Starlette(
         routes=[
             *(dispatch.mount(route, served) for route in ROUTES),
             *docs.mount(ROUTES, site),
@@ -74,6 +74,10 @@ def build_app(home: Home, *, public_url: str = "", pace: Pace | None = None) -> 
             Exception: _fault,
         },
     )
+    # An address is one or it is none.  Redirects would name the scheme and host that the request
+    # came in by, which behind a proxy are not the public ones.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
@@ -204,6 +208,9 @@ def bind(host: str, port: int) -> socket.socket:
         sock.bind((host, port))
         # Listening here already: two servers may both bind a port, only one may listen on it.
         sock.listen(socket.SOMAXCONN)
+    except (TypeError, UnicodeError) as error:
+        sock.close()
+        raise RequestError("config_invalid", f"{host[:80]!a} is no address to listen on") from error
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:

@@ -4,6 +4,7 @@ Pure: from the settings and one request's headers to a decision; `security` acts
 """
 
 import ipaddress
+import re
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from counterfoil.errors import RequestError
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -77,23 +79,11 @@ def make_site(public_url: str, proxies: Sequence[str] = ()) -> Site:
     >>> make_site("https://foil.example:443/").public_url
     'https://foil.example'
     """
-    parts = urllib.parse.urlsplit(public_url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if (
-        parts.scheme not in _DEFAULT_PORTS
-        or not parts.hostname
-        or port == -1
-        or parts.path not in {"", "/"}
-        or parts.query
-        or parts.fragment
-        or "@" in parts.netloc
-    ):
+    parts = _split(public_url)
+    if parts is None:
         raise RequestError(
             "config_invalid",
-            f"public_url {public_url!r} is not http(s)://HOST or http(s)://HOST:PORT",
+            f"public_url {public_url!a} is not http(s)://HOST or http(s)://HOST:PORT in ASCII",
         )
     host = _without_port(parts.netloc.lower(), _DEFAULT_PORTS[parts.scheme])
     try:
@@ -103,6 +93,21 @@ def make_site(public_url: str, proxies: Sequence[str] = ()) -> Site:
             "config_invalid", f"trusted_proxies: {error}; name addresses or networks"
         ) from error
     return Site(f"{parts.scheme}://{host}", host, parts.scheme == "https", networks)
+
+
+def _split(public_url: str) -> urllib.parse.SplitResult | None:
+    """Return the parts of a public address, None if it is none.
+
+    The host stands in links and is compared with Host headers: only what a browser sends.
+    """
+    try:
+        parts = urllib.parse.urlsplit(public_url)
+        named = parts.port != 0
+    except ValueError:
+        return None
+    plain = parts.path in {"", "/"} and not parts.query and not parts.fragment
+    host = _HOST.fullmatch(parts.netloc)
+    return parts if named and plain and host and parts.scheme in _DEFAULT_PORTS else None
 
 
 def _without_port(host: str, port: int) -> str:

@@ -22,6 +22,9 @@ def opened(directory: Path) -> CounterfoilError:
     return refused.value
 
 
+ORIGIN = "log.example/acme"
+
+
 def test_secrets_are_readable_by_their_owner_only(directory: Path) -> None:
     for name in ("admin.token", "keys/default.key", "counterfoil.toml"):
         assert stat.S_IMODE((directory / name).stat().st_mode) == 0o600, name
@@ -91,6 +94,59 @@ def test_a_project_is_not_made_twice(directory: Path) -> None:
         create_home(directory, SeededRandomness("again"))
     assert refused.value.code == "dir_exists"
     assert (directory / "keys/default.key").read_bytes() == before
+
+
+def test_a_refused_project_leaves_no_key_behind(directory: Path) -> None:
+    """A key left there would refuse the same project for ever after."""
+    with pytest.raises(RequestError) as refused:
+        create_home(directory, SeededRandomness("more"), project="payments", origin=ORIGIN)
+    assert refused.value.code == "dir_exists"
+
+    create_home(directory, SeededRandomness("more"), project="payments")
+    with open_home(directory, SteppedClock(), SeededRandomness("x")) as home:
+        assert [log.project for log in home.log.projects()] == ["default", "payments"]
+
+
+def test_a_key_that_stands_already_is_never_replaced(directory: Path) -> None:
+    """It may be another ledger's: `keys.directory` is the operator's to choose."""
+    (directory / "keys/payments.key").write_text("somebody's key\n")
+    with pytest.raises(RequestError, match=r"payments\.key"):
+        create_home(directory, SeededRandomness("more"), project="payments")
+    assert (directory / "keys/payments.key").read_text() == "somebody's key\n"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"short\n", b"\xff\xfe" * 16, b"two words of a token that is long\n"]
+)
+def test_an_administrators_token_that_is_none_stops_the_start(
+    directory: Path, content: bytes
+) -> None:
+    """An empty file would let in everybody who brings no token at all."""
+    (directory / "admin.token").write_bytes(content)
+    error = opened(directory)
+    assert error.code == "config_invalid"
+    assert "admin.token" in error.message
+
+
+@pytest.mark.parametrize("name", ["admin.token", "keys/default.key"])
+def test_a_file_that_cannot_be_read_is_named(directory: Path, name: str) -> None:
+    (directory / name).unlink()
+    (directory / name).mkdir()
+    error = opened(directory)
+    assert error.code == "storage"
+    assert name in error.message
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a%41b", "a b", "caf\u00e9"])
+def test_a_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
+    where = tmp_path / name
+    create_home(where, SeededRandomness("create"))
+    with open_home(where, SteppedClock(), SeededRandomness("x")) as home:
+        assert home.follower.catch_up("default") == 0
+        assert home.state.sessions("2026") == []
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (where / "views.db").is_file()
+    assert (where / "state.db").is_file()
 
 
 def test_another_signing_key_is_refused(directory: Path) -> None:

@@ -158,6 +158,21 @@ def test_a_chain_followed_up_to_a_limit_says_so(foil: Foil, ledger: Path) -> Non
     assert "followed up to a limit" in result.out
 
 
+def test_a_webhook_source_is_of_a_project_that_exists(foil: Foil, ledger: Path) -> None:
+    """Its deliveries would be refused, one by one, by then far from whoever mistyped the name."""
+    words = ("admin", "sources", "add", "shop", "--kind", "github", "--dir", ledger)
+
+    assert foil(*words, "--project", "nope").code == 2
+    assert foil("admin", "sources", "list", "--dir", ledger, "--json").json() == {"sources": []}
+    assert foil(*words).code == 0
+
+
+def test_a_sign_in_link_has_no_slash_too_many(foil: Foil, ledger: Path) -> None:
+    link = foil("admin", "sign-in", "--dir", ledger, "--url", "https://foil.example/").out
+
+    assert link.startswith("https://foil.example/sign-in?token=")
+
+
 def test_words_are_those_of_the_process_when_none_are_given(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

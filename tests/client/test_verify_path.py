@@ -1,5 +1,6 @@
 """`verify` on everything it takes: directories, archives, URLs; and what it refuses."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -402,6 +403,21 @@ def test_a_file_larger_than_it_can_be_is_not_read_to_its_end(directory: Path, vk
 
     assert one.object == "tile/0/000.p/20"
     assert one.message == "larger than the 8192 bytes it may have"
+
+
+def test_a_directory_the_system_does_not_let_us_look_into_is_unreadable(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Path.exists
+
+    def refuse(path: Path) -> bool:
+        if path.parent == directory:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(UnavailableError, match="Permission denied"):
+        verify(directory)
 
 
 def test_a_database_the_system_does_not_open_is_unreadable_and_no_verdict(directory: Path) -> None:

@@ -350,6 +350,21 @@ def test_a_type_known_better_later_does_not_unsettle_an_older_entry() -> None:
     assert codec.check_event(entry, event.to_json(), opening).unopened == ()
 
 
+def test_the_entry_ends_with_its_actor_whoever_else_is_named_in_that_role() -> None:
+    """Readers take the last: naming yourself first must not put somebody else in your place."""
+    refs: JSON = [
+        {"ref": "actor:github.com:ana-dev", "role": "actor"},
+        {"ref": "actor:github.com:bob", "role": "actor"},
+    ]
+
+    found = codec.public_refs(event_of({"refs": refs}), pseudonym)
+
+    assert found == (
+        Named(pseudonym("github.com:bob"), "actor"),
+        Named(pseudonym("github.com:ana-dev"), "actor"),
+    )
+
+
 def test_the_refs_of_an_entry_name_people_by_pseudonym() -> None:
     event = event_of(PERSONAL_DATA)
 

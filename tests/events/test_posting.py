@@ -96,6 +96,8 @@ ENVELOPE_RULES = [
     ("time has no zone", {"time": "2026-11-20T12:00:00"}, "attribute_invalid"),
     ("time is no day", {"time": "2026-02-30T12:00:00Z"}, "attribute_invalid"),
     ("time is a number", {"time": 1763640000}, "attribute_invalid"),
+    ("time is of no zone", {"time": "2026-11-20T12:00:00+24:00"}, "attribute_invalid"),
+    ("time is of no zone's minute", {"time": "2026-11-20T12:00:00+01:60"}, "attribute_invalid"),
     ("authtype is absent", {"authtype": ...}, "actor_missing"),
     ("authtype is null", {"authtype": None}, "actor_missing"),
     ("authtype is empty", {"authtype": ""}, "actor_missing"),
@@ -405,6 +407,21 @@ def test_make_event_checks_what_it_makes() -> None:
     assert refused(lambda: make(seq=1)).code == "attribute_invalid"
     assert refused(lambda: make(via="api")).code == "server_attribute"
     assert refused(lambda: make(data={"x": "y" * 65_536})).code == "event_too_large"
+
+
+@pytest.mark.parametrize("given", [{"env:qa": "about"}, "env:qa", None])
+def test_refs_of_the_caller_that_are_no_list_are_refused_and_not_passed_over(given: JSON) -> None:
+    """What somebody said must not disappear because something was to be added to it."""
+
+    def make(name: str, **more: Any) -> Event:
+        return make_event(
+            type="t", source="/s", id="1", time="2026-11-20T12:00:00Z", authtype="system",
+            authid="x", data={name: given}, **more,
+        )  # fmt: skip
+
+    assert refused(lambda: make("refs", refs=[("run:1", "about")])).code == "ref_invalid"
+    blob = BlobName(DIGEST, "a.xml", "application/xml")
+    assert refused(lambda: make("blobs", blobs=[blob])).code == "blob_invalid"
 
 
 _ANY = st.recursive(

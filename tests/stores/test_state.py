@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.errors import RequestError
+from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.stores.state import State
 
 NOON, LATER, EVENING = "2026-11-20T12:00:00.000Z", "2026-11-20T13:00:00.000Z", "2026-11-20T18:00"
@@ -24,6 +24,19 @@ def test_the_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     State(tmp_path / "state.db").close()
 
     assert stat.S_IMODE((tmp_path / "state.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 10, None])
+def test_a_file_that_is_no_database_is_an_error_of_one_line(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "state.db"
+    path.mkdir() if content is None else path.write_bytes(content)
+
+    with pytest.raises(UnavailableError, match=r"state\.db") as refused:
+        State(path)
+
+    assert refused.value.code == "storage"
 
 
 def test_a_link_is_used_once(state: State) -> None:

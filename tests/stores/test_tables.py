@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from counterfoil.errors import UnavailableError
 from counterfoil.projections.catalogue import FOLDS_VERSION
 from counterfoil.projections.mentions import Arrival, Link, Mention
 from counterfoil.projections.runs import RUNS, RunRow
@@ -158,6 +159,39 @@ def test_a_file_of_another_layout_is_emptied(tmp_path: Path) -> None:
 
     assert opened.position("p").size == 0
     assert states(opened, None) == []
+    opened.close()
+
+
+def test_rubble_in_the_place_of_the_file_is_made_again(tmp_path: Path) -> None:
+    """The rows are derived: nothing is lost, and following makes them once more."""
+    path = tmp_path / "views.db"
+    path.write_bytes(b"no database at all" * 100)
+
+    opened = Tables(path)
+
+    assert opened.position("p").size == 0
+    opened.close()
+
+
+def test_a_file_that_cannot_be_opened_is_an_error_of_one_line(tmp_path: Path) -> None:
+    (tmp_path / "views.db").mkdir()
+
+    with pytest.raises(UnavailableError, match=r"views\.db") as refused:
+        Tables(tmp_path / "views.db")
+
+    assert refused.value.code == "storage"
+
+
+def test_rows_that_break_later_are_unavailable_and_no_defect(tmp_path: Path) -> None:
+    path = tmp_path / "views.db"
+    Tables(path).close()
+    opened = Tables(path)
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"x" * (path.stat().st_size - 4096))
+
+    with pytest.raises(UnavailableError, match=r"views\.db"):
+        opened.position("p")
     opened.close()
 
 

@@ -14,6 +14,13 @@ from tests.web_server import Reply, Running, event, running
 FORM = "application/x-www-form-urlencoded"
 
 
+def test_an_address_with_a_slash_too_many_is_not_found_and_leads_nowhere(web: Running) -> None:
+    """A redirect would be made of the scheme and name a proxy asked for, not of the public ones."""
+    for path in ("/v1/runs/", "/healthz/", "/static"):
+        answer = web.get(path)
+        assert (answer.status, answer.headers.get("location")) == (404, None), path
+
+
 def link(web: Running) -> str:
     home = web.home
     address = f"http://{web.host}"

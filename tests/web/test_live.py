@@ -80,6 +80,15 @@ def test_a_reconnect_goes_on_after_the_last_entry_seen(web: Running) -> None:
     assert numbers == list(range(last + 1, last + 452))
 
 
+def test_asking_for_the_head_alone_is_answered_at_once(web: Running) -> None:
+    """An answer without a body that never ends would hold the caller for ever."""
+    answer = web.call("HEAD", "/v1/live")
+
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.body == b""
+
+
 def test_minus_one_asks_for_everything(web: Running) -> None:
     post(web, 1)
     with listening(web, "-1") as stream:

@@ -174,9 +174,10 @@ def test_binding_twice_is_port_in_use() -> None:
     assert refused.value.code == "port_in_use"
 
 
-def test_an_address_of_somebody_else_is_refused() -> None:
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid", "a:b", "\u00e9" * 70, "a" * 300])
+def test_an_address_of_somebody_else_or_of_nobody_is_refused(host: str) -> None:
     with pytest.raises(RequestError) as refused:
-        bind("192.0.2.1", 0)
+        bind(host, 0)
 
     assert refused.value.code == "config_invalid"
 

@@ -25,6 +25,7 @@ def test_a_public_url_is_kept_in_one_form(url: str, public: str) -> None:
     [
         "", "foil.example", "ftp://foil.example", "https://", "https://foil.example/path",
         "https://foil.example?x=1", "https://user@foil.example", "https://foil.example:99999",
+        "http://[x", "http://caf\u00e9.example", "http://foil example", 'http://foil"example',
     ],
 )  # fmt: skip
 def test_what_is_no_public_url_is_refused(url: str) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from counterfoil.errors import RequestError
 from counterfoil.policy.access import decide
@@ -24,11 +24,12 @@ from counterfoil.web.api.route import Call, Param, Raw, Route
 
 HEARTBEAT_S: Final = 15.0
 SIZES_EVERY_S: Final = 0.5
+_EVENTS: Final = "text/event-stream"
 # How many entries are read at once: a listener far behind must not hold the log in memory.
 _PART: Final = 200
 
 
-async def get_live(call: Call) -> StreamingResponse:
+async def get_live(call: Call) -> Response:
     """Answer with entries from `Last-Event-ID` on, or from now on."""
     size = call.home.ledger.status(call.project).size
     last = call.text("last-event-id")
@@ -37,12 +38,12 @@ async def get_live(call: Call) -> StreamingResponse:
         raise RequestError(
             "query_invalid", f"Last-Event-ID {last} is no entry: the log has {size}; start over"
         )
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    if call.request.method == "HEAD":
+        # Nothing would be sent, and the answer would never end.
+        return Response(media_type=_EVENTS, headers=headers)
     stream = _sizes if call.text("as") == "size" else _stream
-    return StreamingResponse(
-        stream(call, start, size),
-        media_type="text/event-stream",
-        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
-    )
+    return StreamingResponse(stream(call, start, size), media_type=_EVENTS, headers=headers)
 
 
 async def _stream(call: Call, start: int, size: int) -> AsyncIterator[bytes]:
@@ -133,6 +134,6 @@ ROUTES: Final = (
                 maximum=16,
             ),
         ),
-        answer=Raw(media_type="text/event-stream", doc="server-sent events"),
+        answer=Raw(media_type=_EVENTS, doc="server-sent events"),
     ),
 )
