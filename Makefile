@@ -48,6 +48,7 @@ check: setup
 
 bench: setup
 	$(BIN)/python bench/append.py --seconds 2
+	-$(BIN)/python bench/pytest_overhead.py --tests 1000 --rounds 3
 	$(BIN)/python bench/project.py
 	$(BIN)/python bench/startup.py
 	$(BIN)/python -m bench.blobs --mib 20
