@@ -48,7 +48,10 @@ check: setup
 
 bench: setup
 	$(BIN)/python bench/append.py --seconds 2
+	-$(BIN)/python bench/pytest_overhead.py --tests 1000 --rounds 3
 	$(BIN)/python bench/project.py
+	$(BIN)/python bench/startup.py
+	$(BIN)/python -m bench.blobs --mib 20
 	$(BIN)/python bench/run_overhead.py --rounds 15
 
 audit: setup

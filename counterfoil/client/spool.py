@@ -5,8 +5,8 @@ first line is a header; every further line is `HASH PAYLOAD`, where the payload 
 canonical JSON, or a mark, and the hash is SHA-256 over the hash of the line before (64 zeros for
 the first) and the payload.  So a torn or altered line is seen, and all lines before it are good.
 
-A line is in the operating system's hands when `append` returns: it outlives the process, and
-within 0.2 s the machine too.  Whether the writer still lives is told by its lock on the file, not
+A line is in the operating system's hands when `append` returns, unless it may wait for the next
+one: it outlives the process, and within 0.2 s the machine too.  Whether the writer still lives is told by its lock on the file, not
 by a process number that another program may have by now.
 """
 
@@ -20,93 +20,42 @@ import re
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Final
 
+from counterfoil.client.spool_read import (
+    FIRST,
+    PAYLOAD_BYTES_MAX,
+    VERSION,
+    Gap,
+    Header,
+    Record,
+    Spool,
+    check_origin,
+    read_spool,
+)
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError, UnavailableError
 
-VERSION: Final = 1
+__all__ = [
+    "SUFFIX",
+    "Gap",
+    "Header",
+    "Record",
+    "Spool",
+    "SpoolWriter",
+    "check_origin",
+    "read_spool",
+]
+
 SUFFIX: Final = ".spool"
-PAYLOAD_BYTES_MAX: Final = 65_536
 SYNC_BYTES: Final = 256 * 1024
 SYNC_INTERVAL_S: Final = 0.2
 RESERVE_BYTES: Final = 64 * 1024
 
-_HASH_LENGTH: Final = 64
-_LINE_BYTES_MAX: Final = _HASH_LENGTH + 1 + PAYLOAD_BYTES_MAX + 1
-_HEADER_BYTES_MAX: Final = 4_096
-_FIRST: Final = "0" * _HASH_LENGTH
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """The first line of a spool file.
-
-    Attributes:
-        producer, boot: who numbers the events in it.
-        project: the log they are for.
-        via: how they came about, "pytest" or "cli".
-        origin: the origin of the log they are for; None where the writer did not know it.
-        created: when the file was begun, RFC 3339.
-    """
-
-    producer: str
-    boot: str
-    project: str
-    via: str
-    origin: str | None
-    created: str
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One event of a spool.
-
-    Attributes:
-        position: its 0-based place among the events of the file; marks are not counted.
-        end_offset: where its line ends, in bytes: read on from here.
-        payload: the event as canonical JSON.
-    """
-
-    position: int
-    end_offset: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Events the writer could not keep: `count` of them, before the event at `position`."""
-
-    position: int
-    count: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spool:
-    """What was read of one spool file.
-
-    Attributes:
-        records: the good events from the offset that was asked for.
-        gaps: what the writer says it could not keep, from there on.
-        end_offset: where the last good line ends, marks included.
-        ended: the writer closed it: nothing follows.
-        torn: what is wrong with the line at `end_offset`, or None.
-        live: the writer still holds it.
-    """
-
-    header: Header
-    records: tuple[Record, ...]
-    gaps: tuple[Gap, ...]
-    end_offset: int
-    ended: bool
-    torn: str | None
-    live: bool
 
 
 class SpoolWriter:
@@ -163,7 +112,8 @@ class SpoolWriter:
         self._slim = slim
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._hash = _FIRST
+        self._hash = FIRST
+        self._held: list[bytes] = []
         self._unsynced_bytes = 0
         self._unmarked = 0
         self._is_full = False
@@ -183,8 +133,13 @@ class SpoolWriter:
         )
         self._thread.start()
 
-    def append(self, event_json: bytes) -> None:
+    def append(self, event_json: bytes, *, may_wait: bool = False) -> None:
         """Append one event: canonical JSON, one line, at most 65,536 bytes.
+
+        Args:
+            event_json: the event.
+            may_wait: write it together with the next one, or within 0.2 s: for what nothing
+                that could kill this process follows.
 
         Cost: a hash and a write; the disk is waited for elsewhere.
         """
@@ -193,26 +148,14 @@ class SpoolWriter:
         with self._lock:
             if self._closing or self._file < 0:
                 return
-            kept: bytes | None = event_json
-            if self._is_full:
-                kept = self._slimmed(event_json)
-            elif not self._write(event_json):
-                # The reserve is for what matters: from here on only that is written.
-                self._is_full = True
-                self._let_reserve_go()
-                kept = self._slimmed(event_json)
-            else:
-                self.records += 1
-                return
-            if kept is not None and self._mark_gap() and self._write(kept):
-                self.records += 1
-            else:
-                self.dropped += 1
-                self._unmarked += 1
+            self._held.append(event_json)
+            if not may_wait:
+                self._write_held()
 
     def flush(self) -> None:
         """Return when everything appended so far is on the disk."""
         with self._lock:
+            self._write_held()
             self._sync()
 
     def close(self, *, end: bool = True) -> None:
@@ -225,10 +168,11 @@ class SpoolWriter:
         with self._lock:
             if self._closing or self._file < 0:
                 return
+            self._write_held()
             self._let_reserve_go()
             self._mark_gap()
             if end:
-                self._write(b'{"mark":"end"}')
+                self._write([b'{"mark":"end"}'])
             self._sync()
             self._closing = True
             os.close(self._file)
@@ -236,35 +180,56 @@ class SpoolWriter:
         self._wake.set()
         self._thread.join(timeout=2)
 
-    def _write(self, payload: bytes) -> bool:
-        digest = hashlib.sha256(self._hash.encode() + payload).hexdigest()
-        line = b"%b %b\n" % (digest.encode(), payload)
+    def _write_held(self) -> None:
+        """Write what was appended, as much of it as the disk takes."""
+        held, self._held = self._held, []
+        if not held:
+            return
+        if not self._is_full:
+            if self._write(held):
+                self.records += len(held)
+                return
+            # The reserve is for what matters: from here on only that is written.
+            self._is_full = True
+            self._let_reserve_go()
+        for event in held:
+            kept = self._slim(event) if self._slim is not None else event
+            if kept is not None and self._mark_gap() and self._write([kept]):
+                self.records += 1
+            else:
+                self.dropped += 1
+                self._unmarked += 1
+
+    def _write(self, payloads: Sequence[bytes]) -> bool:
+        """Write all of `payloads`, or nothing of them."""
+        last, lines = self._hash, []
+        for payload in payloads:
+            last = hashlib.sha256(last.encode() + payload).hexdigest()
+            lines.append(b"%b %b\n" % (last.encode(), payload))
+        data = b"".join(lines)
         try:
-            written = os.pwrite(self._file, line, self._size_bytes)
-            while written < len(line):
-                written += os.pwrite(self._file, line[written:], self._size_bytes + written)
+            written = os.pwrite(self._file, data, self._size_bytes)
+            while written < len(data):
+                written += os.pwrite(self._file, data[written:], self._size_bytes + written)
         except OSError as error:
             self._fail(error)
             # A half line would hide what follows it.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, self._size_bytes)
             return False
-        self._hash = digest
-        self._size_bytes += len(line)
-        self._unsynced_bytes += len(line)
+        self._hash = last
+        self._size_bytes += len(data)
+        self._unsynced_bytes += len(data)
         if self._unsynced_bytes >= SYNC_BYTES:
             self._wake.set()
         return True
-
-    def _slimmed(self, event_json: bytes) -> bytes | None:
-        return self._slim(event_json) if self._slim is not None else event_json
 
     def _mark_gap(self) -> bool:
         """Write how many events are missing here, if any; True if none is left to be marked."""
         if self._unmarked:
             reason = self.failure or "write_failed"
             mark = {"count": self._unmarked, "mark": "gap", "reason": reason}
-            if not self._write(json.dumps(mark, separators=(",", ":")).encode()):
+            if not self._write([json.dumps(mark, separators=(",", ":")).encode()]):
                 return False
             self._unmarked = 0
         return True
@@ -290,6 +255,7 @@ class SpoolWriter:
             self._wake.wait(SYNC_INTERVAL_S)
             self._wake.clear()
             with self._lock:
+                self._write_held()
                 file, wanted = self._file, self._unsynced_bytes > 0
                 self._unsynced_bytes = 0
                 copy = os.dup(file) if wanted and file >= 0 else -1
@@ -309,139 +275,8 @@ class SpoolWriter:
             self._file = -1
         self._let_reserve_go()
         self._lock = threading.Lock()
+        self._held = []
         self._closing = True
-
-
-def read_spool(
-    path: Path, offset: int = 0, *, position: int = 0, limit: int | None = None
-) -> Spool:
-    """Read one spool file, which may be growing.
-
-    Args:
-        path: the file.
-        offset: an `end_offset` to read on from; 0 for the beginning.
-        position: how many events stand before `offset`.
-        limit: read at most so many events.
-
-    Raises:
-        RequestError: `spool_invalid` if it is no spool this version reads or `offset` is within
-            a line, `file_unreadable`.
-
-    Cost: one pass over the rest of the file, or of `limit` events.
-    """
-    try:
-        with path.open("rb") as file:
-            # First the lock, then the bytes: a writer that is gone by now writes no more.
-            live = _is_locked(file.fileno())
-            line = file.readline(_HEADER_BYTES_MAX)
-            header = _read_header(path, line)
-            before = _hash_before(path, file, len(line), offset)
-            start = max(offset, len(line))
-            return _read_lines(
-                file, header, before, start, position=position, limit=limit, live=live
-            )
-    except OSError as error:
-        raise RequestError("file_unreadable", f"{path}: {error.strerror or error}") from error
-
-
-def check_origin(header: Header, origin: str) -> None:
-    """Refuse a spool that says it is for another log than the one of `origin`.
-
-    Raises:
-        RequestError: `spool_foreign`.
-    """
-    if header.origin is not None and header.origin != origin:
-        raise RequestError(
-            "spool_foreign",
-            f"the spool {header.producer}-{header.boot} is for {header.origin[:100]}, this log is"
-            f" {origin[:100]}; push it where it belongs",
-        )
-
-
-def _read_lines(
-    file: BinaryIO,
-    header: Header,
-    before: str,
-    start: int,
-    *,
-    position: int,
-    limit: int | None,
-    live: bool,
-) -> Spool:
-    records: list[Record] = []
-    gaps: list[Gap] = []
-    end, ended, torn = start, False, None
-    file.seek(start)
-    while limit is None or len(records) < limit:
-        line = file.readline(_LINE_BYTES_MAX)
-        if not line:
-            break
-        digest, payload = line[:_HASH_LENGTH], line[_HASH_LENGTH + 1 : -1]
-        if not line.endswith(b"\n"):
-            # A living writer is in the middle of it.
-            if not live or len(line) == _LINE_BYTES_MAX:
-                torn = f"the line at byte {end} is cut"
-            break
-        if digest.decode("latin-1") != hashlib.sha256(before.encode() + payload).hexdigest():
-            torn = f"the line at byte {end} is not what was written"
-            break
-        before, end = digest.decode(), end + len(line)
-        mark = _mark_of(payload)
-        if mark is None:
-            records.append(Record(position, end, payload))
-            position += 1
-        elif mark.get("mark") == "gap":
-            gaps.append(Gap(position, int(mark["count"]), str(mark["reason"])))
-        elif mark.get("mark") == "end":
-            ended = True
-            break
-    return Spool(
-        header=header, records=tuple(records), gaps=tuple(gaps), end_offset=end, ended=ended,
-        torn=torn, live=live,
-    )  # fmt: skip
-
-
-def _mark_of(payload: bytes) -> dict[str, Any] | None:
-    # An event may have an attribute of that name, but never lacks a specversion.
-    if b'"mark":' not in payload[:40] or b'"specversion":' in payload:
-        return None
-    value: dict[str, Any] = json.loads(payload)
-    return value
-
-
-def _read_header(path: Path, line: bytes) -> Header:
-    try:
-        value = json.loads(line)
-        version = value["counterfoil-spool"]
-    except (ValueError, LookupError, TypeError):
-        raise RequestError("spool_invalid", f"{path} is no spool: it has no header") from None
-    if version != VERSION:
-        raise RequestError(
-            "spool_invalid",
-            f"{path} is a spool of version {str(version)[:20]!a}; this program reads {VERSION}:"
-            " push it with the version that wrote it",
-        )
-    texts = [value.get(name) for name in ("producer", "boot", "project", "via", "created")]
-    origin = value.get("origin")
-    if not all(isinstance(one, str) for one in texts) or not isinstance(origin, str | None):
-        raise RequestError("spool_invalid", f"{path} has a header this version cannot read")
-    return Header(
-        producer=texts[0], boot=texts[1], project=texts[2], via=texts[3], origin=origin,
-        created=texts[4],
-    )  # fmt: skip
-
-
-def _hash_before(path: Path, file: BinaryIO, header_size: int, offset: int) -> str:
-    """Return the hash the line at `offset` goes on from."""
-    if offset <= header_size:
-        return _FIRST
-    start = max(header_size, offset - _LINE_BYTES_MAX)
-    file.seek(start)
-    data = file.read(offset - start)
-    if len(data) != offset - start or not data.endswith(b"\n"):
-        raise RequestError("spool_invalid", f"{path} has no line that ends at byte {offset}")
-    line = data[data.rfind(b"\n", 0, -1) + 1 :]
-    return line[:_HASH_LENGTH].decode("latin-1")
 
 
 def _create(path: Path, header: bytes) -> int:
@@ -473,15 +308,6 @@ def _reserve(folder: Path) -> int | None:
     with contextlib.suppress(OSError):
         Path(name).unlink()
     return file
-
-
-def _is_locked(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    fcntl.flock(file, fcntl.LOCK_UN)
-    return False
 
 
 _open_writers: weakref.WeakSet[SpoolWriter] = weakref.WeakSet()

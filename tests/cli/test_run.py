@@ -74,7 +74,7 @@ def test_a_script_without_an_interpreter_line_runs_in_sh(place: Path) -> None:
     assert run(place, "--", "script", "hi", environment={"PATH": str(place)})[:2] == (9, b"hi\n")
 
 
-@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV", "SIGTERM", "SIGPIPE"])
 def test_a_child_that_dies_by_a_signal_gives_128_and_its_number(place: Path, name: str) -> None:
     number = signal.Signals[name]
     code, _, _ = run(place, "--", "sh", "-c", f"ulimit -c 0; kill -{int(number)} $$")
@@ -132,12 +132,23 @@ def read_until(terminal: int, text: bytes) -> bytes:
 
 def test_ctrl_c_reaches_the_command_once_and_it_may_go_on(place: Path) -> None:
     """The terminal sends it to the whole group: passed on, it would arrive twice."""
-    script = "trap 'echo got' INT; echo ready; " + WAITS
-    pid, terminal = at_a_terminal(place, *FOIL, "run", "--", "sh", "-c", script)
+    counts = (
+        "import os, signal, sys\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n"
+        "print('ready', flush=True)\n"
+        "while not os.path.exists('done'):\n"
+        "    if signal.sigtimedwait([signal.SIGINT], 0.02): print('got', flush=True)\n"
+        "sys.exit(5)\n"
+    )
+    pid, terminal = at_a_terminal(place, *FOIL, "run", "--", sys.executable, "-c", counts)
     read_until(terminal, b"ready")
+    # We are held until the command has had it: two that come at once would count as one.
+    os.kill(pid, signal.SIGSTOP)
+    os.waitpid(pid, os.WUNTRACED)
     os.write(terminal, b"\x03")
     seen = read_until(terminal, b"got")
-    time.sleep(0.2)
+    os.kill(pid, signal.SIGCONT)
+    time.sleep(0.5)
     (place / "done").touch()
     seen += read_until(terminal, b"counterfoil: ")
     _, status = os.waitpid(pid, 0)
@@ -176,8 +187,11 @@ def test_a_child_that_is_stopped_alone_stops_us(place: Path) -> None:
     assert started.stdout
     child = int(started.stdout.readline())
     os.kill(child, signal.SIGSTOP)
-    _, status = os.waitpid(started.pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status)
+    try:
+        wait_for(lambda: os.waitpid(started.pid, os.WUNTRACED | os.WNOHANG)[0], "we go on")
+    except AssertionError:
+        os.kill(child, signal.SIGKILL)
+        raise
     started.send_signal(signal.SIGCONT)
     started.communicate(timeout=30)
 

@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -271,3 +272,19 @@ def test_a_disk_that_takes_no_more_keeps_the_slim_part_and_counts_the_rest(tmp_p
     slim = [one for one in read.records if len(one.payload) == 40]
     assert read.records[-1] in slim
     assert len(slim) > 1, "the slim parts fitted where the whole events did not"
+
+
+def test_an_event_that_may_wait_is_written_with_the_next_one_or_soon(tmp_path: Path) -> None:
+    spool = writer(tmp_path)
+    spool.append(event(0), may_wait=True)
+    spool.append(event(1))
+    assert [one.payload for one in read_spool(spool.path).records] == [event(0), event(1)]
+    spool.append(event(2), may_wait=True)
+    give_up = time.monotonic() + 10
+    while len(read_spool(spool.path).records) < 3:
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    spool.append(event(3), may_wait=True)
+    spool.close()
+    assert len(read_spool(spool.path).records) == 4
+    assert spool.records == 4

@@ -1,0 +1,55 @@
+"""How long `counterfoil` takes to answer at all: `--help`, and the verbs pipelines call.
+
+    python bench/startup.py [--rounds N]
+
+The promise is `--help` below 150 ms.  Beside it stands the interpreter that does nothing, which
+is the floor; rounds are interleaved, so that a busy moment of the machine meets all of them.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+PROGRAM = Path(sys.executable).with_name("counterfoil")
+PROMISE_MS = 150.0
+NOWHERE = "http://127.0.0.1:9"
+WAYS: dict[str, list[str]] = {
+    "python, nothing": [sys.executable, "-c", "pass"],
+    "--help": [str(PROGRAM), "--help"],
+    "verify (no such file)": [str(PROGRAM), "verify", "nothing-here"],
+    "record (no server)": [str(PROGRAM), "record", "x.y.z", "--url", NOWHERE],
+    "run (a spool)": [str(PROGRAM), "run", "--", sys.executable, "-c", "pass"],
+}
+
+
+def measure(rounds: int) -> dict[str, list[float]]:
+    """Return milliseconds by way."""
+    found: dict[str, list[float]] = {name: [] for name in WAYS}
+    with tempfile.TemporaryDirectory() as place:
+        # The first rounds compile what an installed package has compiled already.
+        for number in range(rounds + 2):
+            for name, words in WAYS.items():
+                began = time.perf_counter()
+                subprocess.run(words, cwd=place, check=False, capture_output=True)
+                if number >= 2:
+                    found[name].append((time.perf_counter() - began) * 1000)
+    return found
+
+
+def main() -> None:
+    """Run the benchmark."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--rounds", type=int, default=10)
+    found = measure(options.parse_args().rounds)
+    for name, times in found.items():
+        print(f"{name:24} {statistics.median(times):6.0f} ms, at best {min(times):6.0f} ms")
+    kept = statistics.median(found["--help"]) < PROMISE_MS
+    print(f"--help below {PROMISE_MS:.0f} ms: {'kept' if kept else 'not kept on this machine now'}")
+
+
+if __name__ == "__main__":
+    main()
