@@ -62,7 +62,9 @@ def test_nothing_is_left_for_later() -> None:
         f"{path.relative_to(ROOT)}:{number}"
         for path in ALL_PYTHON
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
-        if marks.search(line) or hidden.search(line)
+        if marks.search(line)
+        # The suites that tests of the plugin run are data.
+        or (hidden.search(line) and path.parent.name != "plugin")
     ]
 
     assert left == []
