@@ -15,7 +15,6 @@ is named and left out.
 import argparse
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -74,15 +73,26 @@ def cpu_s(python: Path, folder: Path, words: Sequence[str]) -> float:
     return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
 
 
-def per_test_us(python: Path, folder: Path, words: Sequence[str], tests: int) -> float:
-    """Return the CPU time one more test costs, in microseconds."""
-    few = max(1, tests // 10)
-    times = []
-    for count in (few, tests):
-        body = "import pytest\n" + "\n".join(f"def test_{n:05}(): pass" for n in range(count))
-        (folder / "test_it.py").write_text(body)
-        times.append(cpu_s(python, folder, words))
-    return (times[1] - times[0]) / (tests - few) * 1e6
+class Slope:
+    """The CPU time one more test costs: least of few tests, least of many, and between them."""
+
+    def __init__(self, words: Sequence[str], tests: int) -> None:
+        self._words = words
+        self._counts = (max(1, tests // 10), tests)
+        self._least_s = [float("inf")] * 2
+
+    def measure(self, python: Path, folder: Path) -> None:
+        """Run both sizes once more; what else the machine does only ever adds."""
+        for place, count in enumerate(self._counts):
+            body = "\n".join(f"def test_{n:05}(): pass" for n in range(count))
+            (folder / "test_it.py").write_text(body)
+            self._least_s[place] = min(self._least_s[place], cpu_s(python, folder, self._words))
+
+    @property
+    def per_test_us(self) -> float:
+        """Microseconds a test."""
+        few, many = self._counts
+        return (self._least_s[1] - self._least_s[0]) / (many - few) * 1e6
 
 
 def main() -> int:
@@ -105,14 +115,13 @@ def main() -> int:
             else:
                 there.append(one)
         # Interleaved: whatever else this machine does meets all of them alike.
-        found: dict[str, list[float]] = {name: [] for name in ("pytest", *(r.name for r in there))}
+        alone = Slope((), options.tests)
+        slopes = {one.name: Slope(one.words, options.tests) for one in there}
         for _ in range(options.rounds):
-            found["pytest"].append(per_test_us(python, folder, (), options.tests))
-            for one in there:
-                found[one.name].append(per_test_us(python, folder, one.words, options.tests))
-    alone = statistics.median(found.pop("pytest"))
-    print(f"pytest alone: {alone:.0f} us CPU a test; beyond that, median of {options.rounds}:")
-    costs = {name: statistics.median(times) - alone for name, times in found.items()}
+            for slope in (alone, *slopes.values()):
+                slope.measure(python, folder)
+    print(f"pytest alone: {alone.per_test_us:.0f} us CPU a test; beyond that:")
+    costs = {name: slope.per_test_us - alone.per_test_us for name, slope in slopes.items()}
     for name, cost in sorted(costs.items(), key=lambda item: item[1]):
         print(f"  {name:12} {cost:7.1f} us a test")
     ours = costs.get("counterfoil")

@@ -137,7 +137,28 @@ def forgeries() -> dict[str, dict[str, Any]]:
     def longer(d: dict[str, Any]) -> None:
         d["entries"][0]["path"].append(d["entries"][0]["path"][0])
 
+    def other_signature(d: dict[str, Any]) -> None:
+        note, _, encoded = d["checkpoint"].rstrip("\n").rpartition(" ")
+        raw = bytearray(base64.b64decode(encoded))
+        raw[20] ^= 1
+        d["checkpoint"] = f"{note} {write_base64(bytes(raw))}\n"
+
+    def other_key_id(d: dict[str, Any]) -> None:
+        note, _, encoded = d["checkpoint"].rstrip("\n").rpartition(" ")
+        raw = b"\0\0\0\0" + base64.b64decode(encoded)[4:]
+        d["checkpoint"] = f"{note} {write_base64(raw)}\n"
+        d["vkey"] = d["vkey"].replace(SIGNER.vkey.key_id.hex(), "00000000")
+
+    def other_origin(d: dict[str, Any]) -> None:
+        d["checkpoint"] = d["checkpoint"].replace(f"{ORIGIN}\n", f"{ORIGIN}x\n", 1)
+
     return {
+        "the signature": forged(other_signature),
+        "a key under an id that is not its own": forged(other_key_id),
+        "another origin": forged(other_origin),
+        "another size": forged(
+            lambda d: d.update(checkpoint=d["checkpoint"].replace("\n13\n", "\n14\n"))
+        ),
         "an entry is dropped that the statement rests on": forged(lambda d: d["entries"].pop(1)),
         "the last entry known is dropped": forged(lambda d: d["entries"].pop()),
         "an entry stands twice": forged(lambda d: d["entries"].append(d["entries"][-1])),

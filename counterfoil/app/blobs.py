@@ -84,6 +84,8 @@ class Blobs:
         self._randomness = randomness
         self.quota_bytes = quota_bytes
         self._keeping = threading.Lock()
+        # One sweep at a time: what is touched is told from the beginning of a sweep.
+        self._sweeping = threading.Lock()
         # Guards the two below, and the removal of a key: who pins first, wins.
         self._pinning = threading.Lock()
         self._pins: Counter[str] = Counter()
@@ -223,6 +225,10 @@ class Blobs:
 
         Cost: one pass over the log's table of blobs, if there is anything to ask about.
         """
+        with self._sweeping:
+            return self._sweep()
+
+    def _sweep(self) -> int:
         with self._pinning:
             self._touched = set(self._pins)
         until = format_time(self._clock.now() - timedelta(seconds=ORPHAN_S))

@@ -153,7 +153,7 @@ function table(data, opened, state) {
     gapsAt(at);
   });
   const heads = ["When, UTC", "Who, and how we know", "What, in the writer\u2019s words", "Entry", "Check"];
-  const nameless = opened.some((one) => !one.values.has("authid"));
+  const nameless = said.steps.some((step) => !byIndex.get(step.entry).values.has("authid"));
   return [
     el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, heads.map((head, at) => el("th", at > 2 ? { scope: "col", class: "num" } : { scope: "col" }, head)))), body)),
     nameless ? el("p", { class: "dim small" }, "Names of people are not in this file: eight letters stand for whoever they are, the same for the same person.") : "",

@@ -168,6 +168,31 @@ def test_an_event_recorded_while_the_sweep_asks_the_log_keeps_its_blob(
     assert b"".join(home.blobs.read(kept.digest)) == LOG
 
 
+def test_a_second_sweep_does_not_make_the_first_forget_what_was_held(
+    home: Home, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log was asked, then an event came, then the housekeeping began a sweep of its own."""
+    kept = home.blobs.put(PROJECT, LOG)
+    clock.step(ORPHAN_S)
+    ask = home.log.named_blobs
+    others: list[threading.Thread] = []
+
+    def asked(stored: object) -> set[str]:
+        found = ask(stored)  # type: ignore[arg-type]
+        if not others:
+            name(home, kept.digest)
+            others.append(threading.Thread(target=home.blobs.sweep))
+            others[0].start()
+            others[0].join(0.5)
+        return found
+
+    monkeypatch.setattr(home.log, "named_blobs", asked)
+
+    assert home.blobs.sweep() == 0
+    others[0].join()
+    assert b"".join(home.blobs.read(kept.digest)) == LOG
+
+
 def test_sweeping_and_recording_at_once_never_loses_a_named_blob(
     home: Home, clock: SteppedClock
 ) -> None:

@@ -61,6 +61,28 @@ def story() -> list[dict[str, Any]]:
                   "refs": [{"ref": "commit:acme/shop@9fceb02aa17b", "role": "contains"}]},
         ),
         event(type="com.example.odd", subject="run:<script>alert(1)</script>\u202etxt"),
+        *(each for number, outcome in ((0, "pass"), (2, "fail")) for each in suite(number, outcome)),
+    ]  # fmt: skip
+
+
+def suite(number: int, outcome: str) -> list[dict[str, Any]]:
+    """Return a run named unit with one case that came out like this."""
+    run, context = f"run:acme/shop/{number}", {"version": "0.5.1"}
+    return [
+        event(
+            type="dev.cdevents.testcaserun.finished.0.3.0", subject="test:t::test_vat",
+            data={"context": context, "subject": {"id": f"v{number}",
+                                                  "content": {"outcome": outcome}},
+                  "refs": [{"ref": run, "role": "part-of"},
+                           {"ref": "test:t::test_vat", "role": "about"}]},
+        ),
+        event(
+            type="dev.cdevents.testsuiterun.finished.0.3.0", subject=run,
+            data={"context": context,
+                  "subject": {"id": str(number),
+                              "content": {"outcome": outcome, "testSuite": {"name": "unit"}}},
+                  "refs": [{"ref": f"commit:acme/shop@{number}fceb02aa17b", "role": "input"}]},
+        ),
     ]  # fmt: skip
 
 

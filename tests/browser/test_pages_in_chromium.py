@@ -6,14 +6,11 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import Watched
+from tests.browser.paths import PATHS
 from tests.web_server import Running, event
 
 pytestmark = pytest.mark.browser
 
-PATHS = (
-    "/", "/runs", "/run?ref=run:acme/shop/1", "/releases", "/release?ref=release:shop@1.4.2",
-    "/log", "/entries/1", "/entries/3", "/?as_of=1", "/log?as_of=1970-01-01T00:00:00Z",
-)  # fmt: skip
 LOOKS = [(1360, "light"), (1360, "dark"), (900, "light"), (360, "light")]
 
 

@@ -250,11 +250,12 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1500, hard))
 for number in range(40):
     spool.append(b'{"id":"%02d","keep":"%s"}' % (number, b"x" * 200))
 dropped = spool.dropped
+whole = spool.path.read_bytes().endswith(b"\n")
 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 spool.append(b'{"id":"40","drop":"%s"}' % (b"x" * 200))
 spool.append(b'{"id":"41","keep":"%s"}' % (b"x" * 200))
 spool.close()
-print(json.dumps([dropped, spool.dropped, spool.records]))
+print(json.dumps([dropped, spool.dropped, spool.records, whole]))
 """
 
 
@@ -262,7 +263,8 @@ def test_a_disk_that_takes_no_more_keeps_the_slim_part_and_counts_the_rest(tmp_p
     ended = subprocess.run(
         [sys.executable, "-c", _LIMITED, str(tmp_path)], check=True, capture_output=True, text=True
     )
-    dropped_before, dropped, kept = json.loads(ended.stdout)
+    dropped_before, dropped, kept, whole = json.loads(ended.stdout)
+    assert whole, "no half line stays, whenever the process is killed"
     read = read_spool(tmp_path / "p-b.spool")
     assert (read.ended, read.torn) == (True, None)
     assert len(read.records) == kept

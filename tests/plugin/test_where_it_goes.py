@@ -330,3 +330,19 @@ def test_a_spool_cut_in_half_gives_what_stands_before_the_cut(tmp_path: Path) ->
         assert row["state"] == "lost"
         assert row["reason"].startswith("lost after test 0 of 2")
     assert outcomes(spooled(spool_of(tmp_path / "it"))) == {}
+
+
+def test_a_fault_of_ours_is_said_and_touches_no_test(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        """
+from counterfoil.reporter.events import Run
+def broken(*words): raise ZeroDivisionError("ours")
+Run.case = broken
+"""
+    )
+    ended = run_suite(tmp_path, SUITE, "--counterfoil")
+    assert ended.returncode == 1
+    assert "1 failed, 1 passed" in ended.output
+    assert ended.line.endswith("4 could not be made (ZeroDivisionError: ours)")
+    [finished] = of_type(spooled(spool_of(tmp_path)), "testsuiterun.finished")
+    assert finished["data"]["customData"]["recorder_faults"] == 4

@@ -94,6 +94,9 @@ def test_a_careful_forgery_is_found(name: str) -> None:
     ("name", "code"),
     [
         ("another key of the same name", "key_unknown"),
+        ("the signature", "signature"),
+        ("another size", "signature"),
+        ("a key under an id that is not its own", "note_invalid"),
         ("a true signature over another tree", "proof"),
         ("a path that is too short", "proof"),
         ("the opening of another entry", "commitment"),

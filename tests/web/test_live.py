@@ -119,6 +119,46 @@ def test_a_quiet_stream_is_kept_warm(web: Running, monkeypatch: pytest.MonkeyPat
         assert stream.readline() == b": still here\n"
 
 
+def sizes(stream: http.client.HTTPResponse, count: int) -> list[tuple[int, int]]:
+    """Return the next messages named size as (id, size)."""
+    found: list[tuple[int, int]] = []
+    number = -2
+    while len(found) < count:
+        line = stream.readline()
+        assert line, "the stream ended"
+        if line.startswith(b"id: "):
+            number = int(line[4:])
+        if line.startswith(b"data: "):
+            found.append((number, json.loads(line[6:])["size"]))
+    return found
+
+
+def test_a_page_is_told_the_size_at_once_and_when_it_grows(web: Running) -> None:
+    """At once even if nothing is news: its id is what a reconnect goes on from."""
+    size = web.size()
+    with listening(web, str(size - 1) if size else "", "?as=size") as stream:
+        assert sizes(stream, 1) == [(size - 1, size)]
+        post(web, 1)
+        assert sizes(stream, 1) == [(size, size + 1)]
+
+
+def test_a_burst_is_a_few_messages_to_a_page(web: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However fast the log grows, a page hears of it twice a second, and of the last size."""
+    monkeypatch.setattr(live, "SIZES_EVERY_S", 1.0)
+    with listening(web, query="?as=size") as stream:
+        sizes(stream, 1)
+        batch = [event() for _ in range(500)]
+        kind = {"Content-Type": "application/cloudevents-batch+json"}
+        for first in range(0, 500, 50):
+            body = json.dumps(batch[first : first + 50]).encode()
+            assert web.call("POST", "/v1/events", body, kind).status == 201
+        told: list[int] = []
+        while not told or told[-1] < web.size():
+            told += [size for _, size in sizes(stream, 1)]
+    assert len(told) < 10
+    assert told == sorted(set(told))
+
+
 def test_a_stopping_server_ends_its_streams(tmp_path: Path) -> None:
     """Otherwise stopping would wait for every open page."""
     ended = threading.Event()

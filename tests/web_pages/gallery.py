@@ -17,7 +17,7 @@ from counterfoil.web.pages import changed, entry, files, log, now, releases, run
 from counterfoil.web.pages import tests as test_pages
 from counterfoil.web.pages.parts import Links
 from counterfoil.web.pages.render import html
-from tests.web_pages import sample
+from tests.web_pages import sample, search_sample
 
 # What a sender might put into any text: markup, script, an attribute's end, direction control.
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>\u202egpj.exe\x00{{ 7*7 }}"
@@ -56,6 +56,10 @@ def _full(links: Links, dress: Callable[[Any], Any] = lambda value: value) -> di
         },
         "entry": entry_page(links=links, opened=dress(sample.OPENED)),
         "file": file_page("server.log", "first line\nsecond line\n", links),
+        "search": html("search.html", theme="", frame=sample.frame("/search", as_of),
+                       view=search_sample.view(links)),
+        "search-wrong": html("search.html", theme="", frame=sample.frame("/search", as_of),
+                             view=search_sample.wrong(links)),
         "log": html("log.html", theme="", frame=sample.frame("/log", as_of),
                     view=log.build_log(dress(sample.LINES), sample.HEALTH,
                                        dress(sample.SOURCES),
@@ -144,6 +148,7 @@ def empty() -> dict[str, str]:
             for name, found in (("run", sample.RUN_CHANGED), ("release", sample.TRACE_CHANGED),
                                 ("tests", sample.TESTS_CHANGED))
         },
+        "search": made("search.html", search_sample.view(sample.LINKS, "", search_sample.NOTHING, ())),
         "log": made("log.html", log.build_log((), sample.EMPTY_HEALTH, (), sample.SIGNER.vkey,
                                               before=None, public_url="http://localhost:8000",
                                               links=sample.LINKS, now=sample.NOW)),
@@ -237,6 +242,7 @@ def hostile() -> dict[str, str]:
                 for each in sample.OPENED.blobs)),
             sample.SIGNER.vkey, 4712, as_hex=False, links=sample.LINKS, looks=sample.LOOKS)),
         "file": file_page(evil, evil),
+        "search": made("search.html", search_sample.hostile(sample.LINKS, evil)),
         "log": made("log.html", log.build_log(lines, sample.HEALTH, sample.SOURCES,
                                               sample.SIGNER.vkey, before=3, public_url=evil,
                                               links=sample.LINKS, now=sample.NOW)),

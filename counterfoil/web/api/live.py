@@ -63,10 +63,14 @@ async def _stream(call: Call, start: int, size: int) -> AsyncIterator[bytes]:
 
 
 async def _sizes(call: Call, start: int, size: int) -> AsyncIterator[bytes]:
-    """Yield how far the log has come, whenever that is further than `start`."""
+    """Yield how far the log has come: at once, and whenever it has grown.
+
+    At once also if the listener knows: a client that was told nothing yet has no id to go on
+    from, and would begin at the end when it comes back.
+    """
+    del start
     yield b": the log has %d entries\n\n" % size
-    if size > start:
-        yield _size(size)
+    yield _size(size)
     async for grown in call.home.live.sizes(call.project, size, HEARTBEAT_S):
         if grown is None and not await _still_allowed(call):
             return

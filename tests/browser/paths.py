@@ -1,0 +1,10 @@
+"""Every page there is, now and in the past, over the story of `conftest`."""
+
+PATHS = (
+    "/", "/runs", "/run?ref=run:acme/shop/1", "/test?ref=test:t::test_refund", "/releases",
+    "/release?ref=release:shop@1.4.2", "/log", "/entries/1", "/entries/3",
+    "/changed?ref=run:acme/shop/2", "/changed?ref=release:shop@1.4.2&since=1", "/changed?since=0",
+    "/?as_of=1", "/log?as_of=1970-01-01T00:00:00Z", "/run?ref=run:acme/shop/1&as_of=1",
+    "/sign-in",
+)  # fmt: skip
+MISSING = "/release?ref=release:none@1"

@@ -1,0 +1,89 @@
+"""axe-core finds nothing on any page: light and dark, wide and narrow, now and past."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import Look, Watched
+from tests.browser.paths import MISSING, PATHS
+from tests.web_server import Running
+
+pytestmark = pytest.mark.browser
+
+VENDOR = Path(__file__).resolve().parents[1] / "vendor" / "axe-core"
+MANIFEST = json.loads((VENDOR / "MANIFEST.json").read_text("utf-8"))["files"]
+LOOKS: list[Look] = [(1360, "light"), (1360, "dark"), (360, "light"), (360, "dark")]
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture
+def bare(
+    chromium: Browser, served: Running, session: Any, request: pytest.FixtureRequest
+) -> Iterator[Watched]:
+    """A page that lets axe in: the policy of the pages allows no script of others."""
+    width, scheme = request.param
+    context = chromium.new_context(
+        storage_state=session, viewport={"width": width, "height": 900}, color_scheme=scheme,
+        bypass_csp=True, reduced_motion="reduce",
+    )  # fmt: skip
+    yield Watched(context.new_page(), f"http://{served.host}")
+    context.close()
+
+
+def faults(page: Page) -> list[str]:
+    """Return what axe finds, one line each."""
+    page.add_script_tag(path=VENDOR / "axe.min.js")
+    found = page.evaluate(
+        "(tags) => axe.run(document, {runOnly: {type: 'tag', values: tags}})", TAGS
+    )
+    return [
+        f"{each['id']}: {node['target']} {node['failureSummary']}"
+        for each in found["violations"]
+        for node in each["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("bare", LOOKS, indirect=True, ids=[f"{w} {s}" for w, s in LOOKS])
+def test_axe_finds_nothing(bare: Watched) -> None:
+    found = {}
+    for path in (*PATHS, MISSING):
+        page = bare.open(path)
+        page.wait_for_timeout(150)
+        found[path] = faults(page)
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize("bare", [(1360, "light")], indirect=True, ids=["1360"])
+def test_axe_finds_nothing_in_what_opens(bare: Watched) -> None:
+    """The help, the time form, the question what changed."""
+    page = bare.open("/")
+    for opener in (
+        "#help-button",
+        ".asof summary[data-key='t']",
+        "summary:has-text('What changed')",
+    ):
+        page.click(opener)
+        assert faults(page) == []
+        page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize("bare", [(1360, "light")], indirect=True, ids=["1360"])
+def test_axe_sees_what_is_wrong(bare: Watched) -> None:
+    """Otherwise finding nothing would mean nothing."""
+    page = bare.open("/")
+    page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=x>')")
+    assert any(line.startswith("image-alt") for line in faults(page))
+
+
+@pytest.mark.parametrize("pinned", MANIFEST, ids=[each["name"] for each in MANIFEST])
+def test_axe_is_the_one_that_was_looked_at(pinned: dict[str, Any]) -> None:
+    content = (VENDOR / pinned["name"]).read_bytes()
+    digest = base64.b64encode(hashlib.sha384(content).digest()).decode()
+    assert f"sha384-{digest}" == pinned["sha384"]
+    assert len(content) == pinned["size_bytes"]
