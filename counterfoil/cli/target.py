@@ -43,12 +43,12 @@ class Target(Protocol):
         """Return a part of what a query matches."""
         ...
 
-    def receipt(self, index: int) -> bytes:
-        """Return the receipt of an entry."""
+    def receipt(self, index: int, as_of: str) -> bytes:
+        """Return the receipt of an entry that was recorded by `as_of`."""
         ...
 
-    def receipt_of(self, source: str, event_id: str) -> tuple[int, bytes]:
-        """Return the entry number and receipt of an event."""
+    def receipt_of(self, source: str, event_id: str, as_of: str) -> tuple[int, bytes]:
+        """Return the entry number and receipt of an event that was recorded by `as_of`."""
         ...
 
 
@@ -81,11 +81,13 @@ class _Remote:
         words = {"q": query, "as_of": as_of, "cursor": cursor, "limit": str(limit)}
         return self._client.get("/v1/search", {name: text for name, text in words.items() if text})
 
-    def receipt(self, index: int) -> bytes:
-        return self._client.call("GET", f"/v1/entries/{index}/receipt")
+    def receipt(self, index: int, as_of: str) -> bytes:
+        moment = {"as_of": as_of} if as_of else {}
+        return self._client.call("GET", f"/v1/entries/{index}/receipt", query=moment)
 
-    def receipt_of(self, source: str, event_id: str) -> tuple[int, bytes]:
-        found = self._client.get("/v1/receipts", {"source": source, "id": event_id})
+    def receipt_of(self, source: str, event_id: str, as_of: str) -> tuple[int, bytes]:
+        query = {"source": source, "id": event_id} | ({"as_of": as_of} if as_of else {})
+        found = self._client.get("/v1/receipts", query)
         return int(found["index"]), str(found["receipt"]).encode()
 
 
