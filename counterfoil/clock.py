@@ -74,7 +74,7 @@ def parse_time(text: str) -> datetime.datetime:
     return moment
 
 
-_ENTRY = re.compile(r"\d{1,15}|\d{1,3}(?:,\d{3})+", re.ASCII)
+_ENTRY = re.compile(r"\d{1,64}|\d{1,3}(?:,\d{3})+", re.ASCII)
 _LOOSE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2})(:\d{2})?)?", re.ASCII)
 
 

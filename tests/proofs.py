@@ -155,6 +155,12 @@ def forgeries() -> dict[str, dict[str, Any]]:
     return {
         "the signature": forged(other_signature),
         "a key under an id that is not its own": forged(other_key_id),
+        "a cosignature that is cut off": forged(
+            lambda d: d.update(checkpoint=d["checkpoint"] + "— witness.example AAAAAAAAAAAAAAAA")
+        ),
+        "a line of signature that is none": forged(
+            lambda d: d.update(checkpoint=d["checkpoint"] + "witnessed\n")
+        ),
         "another origin": forged(other_origin),
         "another size": forged(
             lambda d: d.update(checkpoint=d["checkpoint"].replace("\n13\n", "\n14\n"))

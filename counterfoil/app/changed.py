@@ -13,8 +13,8 @@ from counterfoil.projections.changed import (
     RunChange,
     TraceChange,
     Turned,
+    colours_changed,
     run_changed,
-    tests_changed,
     trace_changed,
 )
 from counterfoil.projections.runs import CaseRow, RunRow
@@ -69,7 +69,7 @@ def changed(reader: Reader, project: str, ref: str, since: str, as_of: int) -> C
         before = reader.tests_of(project, [row.ref for row in after], as_of=then)
         return Changed(
             ref=ref, as_of=as_of, since=then, run=None, trace=None,
-            tests=tests_changed(before, after),
+            tests=colours_changed(before, after),
         )  # fmt: skip
     found = trace_changed(reader.trace(project, ref, then), reader.trace(project, ref, as_of), then)
     return Changed(ref=ref, as_of=as_of, since=then, run=None, trace=found, tests=())

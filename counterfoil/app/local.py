@@ -83,16 +83,22 @@ class LocalLedger:
         value: dict[str, Any] = msgspec.to_builtins(found)
         return value
 
-    def receipt(self, index: int) -> bytes:
-        """Return the receipt of an entry."""
+    def receipt(self, index: int, as_of: str) -> bytes:
+        """Return the receipt of an entry that was recorded by `as_of`."""
+        self._home.follower.catch_up(self._project)
+        then = self._home.reader.position(self._project, as_of) if as_of else index
+        if index > then:
+            raise RequestError(
+                "not_found", f"entry {index} was not recorded yet: the last one then was {then}"
+            )
         return self._home.ledger.receipt(self._project, index)
 
-    def receipt_of(self, source: str, event_id: str) -> tuple[int, bytes]:
-        """Return the entry number and receipt of an event."""
+    def receipt_of(self, source: str, event_id: str, as_of: str) -> tuple[int, bytes]:
+        """Return the entry number and receipt of an event that was recorded by `as_of`."""
         index = self._home.log.find(self._project, source, event_id)
         if index is None:
             raise RequestError("not_found", f"no event {event_id!r} of {source!r} is recorded")
-        return index, self.receipt(index)
+        return index, self.receipt(index, as_of)
 
     def __enter__(self) -> Self:
         return self

@@ -43,12 +43,12 @@ class Target(Protocol):
         """Return a part of what a query matches."""
         ...
 
-    def receipt(self, index: int) -> bytes:
-        """Return the receipt of an entry."""
+    def receipt(self, index: int, as_of: str) -> bytes:
+        """Return the receipt of an entry that was recorded by `as_of`."""
         ...
 
-    def receipt_of(self, source: str, event_id: str) -> tuple[int, bytes]:
-        """Return the entry number and receipt of an event."""
+    def receipt_of(self, source: str, event_id: str, as_of: str) -> tuple[int, bytes]:
+        """Return the entry number and receipt of an event that was recorded by `as_of`."""
         ...
 
 

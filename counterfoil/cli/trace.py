@@ -83,9 +83,10 @@ def _when(step: dict[str, Any]) -> str:
               help="The source of the event ID names.")  # fmt: skip
 @click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False),
               help="Write it here instead of standard output.")  # fmt: skip
+@click.option("--as-of", default="", metavar="ENTRY|TIME", help="Only if it was recorded by then.")
 @output.where_options
 def receipt(
-    *, which: str, source: str, file: Path | None, url: str | None, directory: Path | None,
+    *, which: str, source: str, file: Path | None, as_of: str, url: str | None, directory: Path | None,
     project: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Print the receipt (C2SP tlog-proof) of an entry number, or of an event by its id."""
@@ -93,9 +94,9 @@ def receipt(
     with open_target(directory, url, project) as target:
         if number.isascii() and number.isdigit():
             index = _index(number)
-            proof = target.receipt(index)
+            proof = target.receipt(index, as_of)
         else:
-            index, proof = target.receipt_of(source, which)
+            index, proof = target.receipt_of(source, which, as_of)
     if file is not None:
         try:
             file.write_bytes(proof)

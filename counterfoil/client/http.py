@@ -145,13 +145,15 @@ class Client:
         words = {"q": query, "as_of": as_of, "cursor": cursor, "limit": str(limit)}
         return self.get("/v1/search", {name: text for name, text in words.items() if text})
 
-    def receipt(self, index: int) -> bytes:
-        """Return the receipt of an entry."""
-        return self._receipt(self.call("GET", f"/v1/entries/{index}/receipt"))
+    def receipt(self, index: int, as_of: str = "") -> bytes:
+        """Return the receipt of an entry that was recorded by `as_of`."""
+        moment = {"as_of": as_of} if as_of else {}
+        return self._receipt(self.call("GET", f"/v1/entries/{index}/receipt", query=moment))
 
-    def receipt_of(self, source: str, event_id: str) -> tuple[int, bytes]:
-        """Return the entry number and receipt of an event."""
-        answer = self.call("GET", "/v1/receipts", query={"source": source, "id": event_id})
+    def receipt_of(self, source: str, event_id: str, as_of: str = "") -> tuple[int, bytes]:
+        """Return the entry number and receipt of an event that was recorded by `as_of`."""
+        query = {"source": source, "id": event_id} | ({"as_of": as_of} if as_of else {})
+        answer = self.call("GET", "/v1/receipts", query=query)
         found = self._read(answer, _Receipt)
         return found["index"], self._receipt(found["receipt"].encode())
 

@@ -202,7 +202,7 @@ def trace_changed(before: Trace, after: Trace, since: int) -> TraceChange:
     )
 
 
-def tests_changed(before: Mapping[str, TestRow], after: Sequence[TestRow]) -> tuple[Turned, ...]:
+def colours_changed(before: Mapping[str, TestRow], after: Sequence[TestRow]) -> tuple[Turned, ...]:
     """Return the tests whose colour is another one now, red ones first.
 
     Args:

@@ -13,6 +13,7 @@ from counterfoil.prooffile.make import make_page
 from counterfoil.tlog.policy import Policy
 from counterfoil.verifier.proof_verdict import ProofVerdict, check_proof_file
 from tests.browser.conftest import Look, Watched
+from tests.browser.test_axe import faults
 from tests.proofs import (
     HOSTILE,
     SIGNER,
@@ -86,6 +87,7 @@ def test_a_true_file_is_verified_from_disk_and_asks_nobody(offline: Offline) -> 
         assert said in card
     assert "One thing is missing, as known at entry 11." in page.inner_text("main")
     assert "Gap 1." in page.inner_text("table")
+    assert "Names of people are not in this file" not in page.inner_text("main")
     assert "counterfoil verify shop-1.4.2.proof.html --trust POLICY" in page.inner_text("#without")
     assert page.inner_text("#opened") == "opened from disk · no network used"
     assert [url.partition(":")[0] for url in offline.requests] == ["file"]
@@ -151,6 +153,16 @@ def test_a_failing_file_names_expected_and_found_and_shows_none_of_its_contents(
     assert page.inner_text("#heading") == "Does not hold"
 
 
+def test_a_file_without_names_says_so(offline: Offline) -> None:
+    data = members_of(make_proof())
+    for one in data["entries"]:
+        one["shown"] = [shown for shown in one["shown"] if shown["name"] == "body"]
+    page = offline.open(page_of(data, mended=True))
+    assert page.get_attribute("html", "data-verdict") == "verified"
+    assert "Names of people are not in this file" in page.inner_text("main")
+    assert "k3vq7x2m" in page.inner_text("table")
+
+
 def test_a_strangers_file_verifies_itself_and_shows_whose_key_that_was(offline: Offline) -> None:
     page = offline.open(make_page(make_proof(signer=STRANGER)))
     assert page.get_attribute("html", "data-verdict") == "verified"
@@ -204,6 +216,24 @@ def test_it_fits_every_width_in_both_themes(offline: Offline) -> None:
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     assert page.evaluate(BEYOND) == 0
     assert offline.complaints == []
+
+
+@pytest.mark.parametrize("look", [(1000, "light"), (1000, "dark"), (360, "light")])
+def test_axe_finds_nothing(chromium: Browser, tmp_path: Path, look: Look) -> None:
+    """The page's own policy lets no other script in: axe comes in around it."""
+    context = chromium.new_context(
+        viewport={"width": look[0], "height": 900}, color_scheme=look[1], bypass_csp=True
+    )
+    opened = Offline(context, tmp_path)
+    faulty = members_of(make_proof())
+    faulty["subject"] = "release:other@1"
+    for content in (make_page(make_proof()), page_of(faulty, mended=True)):
+        page = opened.open(content)
+        page.evaluate(
+            "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
+        )
+        assert faults(page) == []
+    context.close()
 
 
 def test_an_entry_number_leads_to_the_entry(offline: Offline) -> None:

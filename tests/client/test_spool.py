@@ -250,7 +250,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1500, hard))
 for number in range(40):
     spool.append(b'{"id":"%02d","keep":"%s"}' % (number, b"x" * 200))
 dropped = spool.dropped
-whole = spool.path.read_bytes().endswith(b"\n")
+whole = spool.path.read_bytes()[-1:] == bytes([10])
 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 spool.append(b'{"id":"40","drop":"%s"}' % (b"x" * 200))
 spool.append(b'{"id":"41","keep":"%s"}' % (b"x" * 200))

@@ -7,7 +7,7 @@ import pytest
 
 from counterfoil.projections.search_entry import FoundBy
 from counterfoil.projections.search_set import CHUNK, from_entries
-from counterfoil.stores.search import SearchIndex
+from counterfoil.stores.search import SearchIndex, _Remembered
 from counterfoil.stores.tables import Position, Tables
 
 PROJECT = "default"
@@ -164,20 +164,17 @@ def test_what_was_made_again_is_not_answered_from_memory(tables: Tables) -> None
     assert worded(tables, index, "ran", CHUNK) == 0
 
 
-def test_a_set_read_while_the_rows_went_is_not_kept(tables: Tables) -> None:
+def test_a_set_read_while_the_rows_went_is_not_kept() -> None:
     """It was read from rows that are gone by now; after an erasure they would say too much."""
-    index = SearchIndex()
-    add(tables, index, range(CHUNK))
-    with tables.read() as earlier:
-        assert tables.position_in(earlier, PROJECT).size == CHUNK, "its moment begins here"
-        index.forget(PROJECT)
-        with tables.write(PROJECT) as writing:
-            writing.clear()
-            index.clear(writing.connection, PROJECT)
-        assert index.marked(earlier, PROJECT, "ref", ["env:qa"], CHUNK)[0].bit_count() == CHUNK
-    index.forget(PROJECT)
+    remembered = _Remembered(1_000_000)
+    key = (PROJECT, "mark", "ref", "env:qa")
 
-    assert marked(tables, index, "ref", "env:qa", CHUNK) == 0
+    def load_while_rows_go(_first: int) -> int:
+        remembered.forget(PROJECT)
+        return 0b1
+
+    assert remembered.one(key, CHUNK, load_while_rows_go) == 0b1
+    assert remembered.one(key, CHUNK, lambda _first: 0b10) == 0b10
 
 
 def test_memory_is_bounded(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:

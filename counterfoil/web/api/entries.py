@@ -10,7 +10,7 @@ from starlette.responses import Response
 from counterfoil.app.answers import ActorView
 from counterfoil.errors import RequestError
 from counterfoil.events.entry import Entry
-from counterfoil.web.api.route import INDEX, Call, Param, Raw, Route
+from counterfoil.web.api.route import AS_OF, INDEX, Call, Param, Raw, Route
 
 RECEIPT_MEDIA_TYPE: Final = "text/plain; charset=utf-8"
 
@@ -79,7 +79,12 @@ async def get_entry(call: Call) -> OneEntry:
 async def get_entry_receipt(call: Call) -> Response:
     """Answer with the receipt itself: a file to keep."""
     index = _index(call)
-    receipt = await run_in_threadpool(call.home.ledger.receipt, call.project, index)
+
+    def read() -> bytes:
+        _check_known(call, index)
+        return call.home.ledger.receipt(call.project, index)
+
+    receipt = await run_in_threadpool(read)
     return Response(
         receipt,
         media_type=RECEIPT_MEDIA_TYPE,
@@ -97,9 +102,19 @@ async def get_receipt(call: Call) -> OneReceipt:
         index = call.home.log.find(call.project, source, id_)
         if index is None:
             raise RequestError("not_found", f"no event {id_!r} of {source!r} is recorded")
+        _check_known(call, index)
         return OneReceipt(index, call.home.ledger.receipt(call.project, index).decode())
 
     return await run_in_threadpool(read)
+
+
+def _check_known(call: Call, index: int) -> None:
+    """Refuse an entry that was not there yet at `?as_of=`; what a receipt says never changes."""
+    text = call.text("as_of")
+    if text and index > (then := call.home.reader.position(call.project, text)):
+        raise RequestError(
+            "not_found", f"entry {index} was not recorded yet: the last one then was {then}"
+        )
 
 
 def _index(call: Call) -> int:
@@ -126,7 +141,7 @@ ROUTES: Final = (
         verb="read",
         summary="The receipt of an entry",
         doc="Keep it: it verifies offline, for ever, without this server.",
-        params=(INDEX,),
+        params=(INDEX, AS_OF),
         answer=Raw(media_type=RECEIPT_MEDIA_TYPE, doc="a C2SP tlog-proof"),
         errors=("not_found", "missing"),
     ),
@@ -139,6 +154,7 @@ ROUTES: Final = (
         params=(
             Param(name="source", doc="the event's source", required=True, example="urn:ci"),
             Param(name="id", doc="the event's id", required=True, example="42"),
+            AS_OF,
         ),
         answer=OneReceipt,
         errors=("not_found", "missing"),

@@ -212,8 +212,15 @@ PROJECT: Final = Param(
 )
 AS_OF: Final = Param(
     name="as_of",
-    doc="answer as known at this entry (its number) or at this moment (RFC 3339)",
-    pattern=r"0|[1-9][0-9]{0,15}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]{8,18}(?:[Zz]|[+-][0-9]{2}:[0-9]{2})",
+    doc=(
+        "answer as known at this entry (its number) or at this moment: RFC 3339, or a date with"
+        " or without hours and minutes in UTC; a date alone is the end of that day"
+    ),
+    pattern=(
+        r"0|[1-9][0-9]{0,14}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,4}"
+        r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?"
+        r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]{8,18}(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+    ),
     maximum=40,
     example="0",
 )
