@@ -36,7 +36,7 @@ from counterfoil.web.pages.parts import (
 from counterfoil.web.pages.render import render
 
 RUNS_PER_PAGE: Final = 40
-CASES_PER_PAGE: Final = 100
+CASES_PER_PAGE: Final = 60
 OUTCOMES: Final = ("failed", "error", "skipped", "passed", "cancelled", "running")
 
 Resolve = Callable[[str], ActorView]
