@@ -50,6 +50,7 @@ bench: setup
 	$(BIN)/python bench/append.py --seconds 2
 	-$(BIN)/python bench/pytest_overhead.py --tests 1000 --rounds 3
 	$(BIN)/python bench/project.py
+	$(BIN)/python bench/search.py --events 100000 --queries 200
 	$(BIN)/python bench/startup.py
 	$(BIN)/python -m bench.blobs --mib 20
 	$(BIN)/python bench/run_overhead.py --rounds 15
