@@ -7,11 +7,10 @@ whole note worthless, whatever else it carries.
 Source: C2SP signed-note.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from counterfoil.errors import EvidenceError
-from counterfoil.tlog import signature, strict
+from counterfoil.tlog import signature
 from counterfoil.tlog.cosignature import verify_cosignature
 from counterfoil.tlog.keys import (
     ED25519,
@@ -21,6 +20,7 @@ from counterfoil.tlog.keys import (
     parse_vkey,
     signature_line,
 )
+from counterfoil.tlog.note_text import MAX_SIGNATURES, Note, Signature, parse_note, write_note
 
 __all__ = [
     "MAX_SIGNATURES",
@@ -35,71 +35,6 @@ __all__ = [
     "verify_note",
     "write_note",
 ]
-
-# The format asks for 16; a policy of 32 witnesses with two keys each and a log in the middle of
-# a key rotation stay below this.
-MAX_SIGNATURES = 100
-_KEY_ID_BYTES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """One signature line.
-
-    Args:
-        name: the key name it claims.
-        key_id: the 4-byte key id it claims.
-        signature: the bytes behind the id, at least one; for a cosignature time and signature.
-    """
-
-    name: str
-    key_id: bytes
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A text and signatures over it.
-
-    Args:
-        text: UTF-8 that ends in a newline.
-        signatures: in the order of their lines; from `verify_note` only those that verified.
-    """
-
-    text: bytes
-    signatures: tuple[Signature, ...]
-
-
-def parse_note(data: bytes) -> Note:
-    """Take a note apart without judging its signatures.
-
-    Returns:
-        The text and 1 to `MAX_SIGNATURES` signatures, none of them checked.
-
-    Raises:
-        EvidenceError: `note_invalid`, when the bytes are no note or hold more signatures.
-    """
-    strict.read_lines(data, "note_invalid", "the note")
-    # The text may hold empty lines itself: it ends at the last one.
-    end = data.rfind(b"\n\n") + 1
-    if end == 0:
-        raise EvidenceError("note_invalid", "the note has no empty line before its signatures")
-    lines = data[end + 1 :].decode().split("\n")[:-1]
-    if not 1 <= len(lines) <= MAX_SIGNATURES:
-        raise EvidenceError(
-            "note_invalid", f"the note has {len(lines)} signatures, 1 to {MAX_SIGNATURES} are read"
-        )
-    return Note(data[:end], tuple(_parse_signature(line) for line in lines))
-
-
-def write_note(text: bytes, lines: Iterable[bytes]) -> bytes:
-    r"""Return the note of a text and signature lines, each with its newline.
-
-    >>> write_note(b"hello\n", ["— example.com/foo Uw2QOgA=\n".encode()]).decode()
-    'hello\n\n— example.com/foo Uw2QOgA=\n'
-    """
-    assert text.endswith(b"\n"), "the text of a note ends in a newline"
-    return text + b"\n" + b"".join(lines)
 
 
 def verify_note(data: bytes, keys: Sequence[VerifierKey]) -> Note:
@@ -141,13 +76,3 @@ def _verify(key: VerifierKey, text: bytes, raw: bytes) -> None:
         verify_cosignature(key, text, raw)
     elif not signature.ed25519_verifies(key.public, raw, text):
         raise EvidenceError("signature", f"the signature by {key.name[:64]!a} does not verify")
-
-
-def _parse_signature(line: str) -> Signature:
-    fields = line.split(" ")
-    if len(fields) != 3 or fields[0] != "—" or not strict.is_key_name(fields[1]):
-        raise EvidenceError("note_invalid", f"{line[:64]!a} is not a signature line")
-    raw = strict.read_base64(fields[2], "note_invalid", "the signature")
-    if len(raw) <= _KEY_ID_BYTES:
-        raise EvidenceError("note_invalid", f"the signature by {fields[1][:64]!a} is cut off")
-    return Signature(fields[1], raw[:_KEY_ID_BYTES], raw[_KEY_ID_BYTES:])

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from counterfoil.errors import EvidenceError
 from counterfoil.tlog import strict
-from counterfoil.tlog.checkpoint import parse_checkpoint
-from counterfoil.tlog.note import parse_note
+from counterfoil.tlog.checkpoint_text import parse_checkpoint
+from counterfoil.tlog.note_text import parse_note
 
 _HEADER = "c2sp.org/tlog-proof@v1"
 _MAX_PATH = 63  # a tree of 2^63 leaves

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from counterfoil.app.home import create_home
 from counterfoil.ids import SystemRandomness
@@ -68,6 +68,20 @@ def test_a_server_killed_mid_stream_leaves_no_gap_and_no_copy(
 
     assert page.evaluate(FEED) == list(range(last, -1, -1))
     assert f"entry {last} " in page.inner_text("#asof")
+
+
+def test_a_part_that_comes_late_does_not_leave_the_page_deaf(
+    page: Page, away: ServerProcess
+) -> None:
+    """Seen on a busy machine: htmx had begun before the part that knows streams was there."""
+
+    def late(route: Route) -> None:
+        time.sleep(0.5)
+        route.continue_()
+
+    page.route("**/hx-sse*", late)
+    page.reload()
+    knows(page, max(away.post([event()])))
 
 
 def test_other_pages_come_back_too(page: Page, away: ServerProcess) -> None:

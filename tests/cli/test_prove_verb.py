@@ -73,7 +73,7 @@ def test_without_a_file_it_goes_to_standard_output(recorded: Path, vkey: Path) -
     [
         (("release:never@1",), 1, "[not_found]"),
         (("entry:7",), 1, "[not_found]"),
-        (("shop",), 5, "[ref_invalid]"),
+        (("shop",), 2, "[ref_invalid]"),
         (("release:shop@1.4.2", "--as-of", "9"), 2, "[query_invalid]"),
         (("entry:0", "--json"), 2, "give -o FILE"),
         (("entry:0", "-o", "/nowhere/at/all.html"), 4, "[file_unreadable]"),

@@ -260,6 +260,7 @@ def test_what_is_not_made_for_the_demo_is_not_marked() -> None:
         "now": 2,
         "log": 2,
         "changed tests": 1,
+        "search": 1,
     }
 
 
