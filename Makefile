@@ -36,7 +36,7 @@ test: setup
 ifeq ($(SYSTEM),1)
 	@tools/system_packages.sh $(SYSTEM_PACKAGES)
 endif
-	COUNTERFOIL_SYSTEM=$(SYSTEM) $(BIN)/python -m pytest -n 2 --dist worksteal
+	COUNTERFOIL_SYSTEM=$(SYSTEM) $(BIN)/python -m tools.recorded_suite -n 2 --dist worksteal
 
 check: setup
 	$(BIN)/ruff format --check --quiet .

@@ -1,0 +1,113 @@
+"""Run this project's tests, recorded by its own plug-in in a ledger of its own.
+
+`python -m tools.recorded_suite [PYTEST WORDS]`: makes the ledger `.suite/`, serves it on loopback,
+runs pytest with `--counterfoil` against it, sends what still waited, and holds the page of the run
+and the whole ledger against what pytest itself counted.  The exit code is pytest's; if that is 0
+and the ledger tells another story, it is 1 and the difference is the last line.
+
+`.suite/` stays, for `counterfoil serve --dir .suite`.
+"""
+
+import http.cookiejar
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from counterfoil.app.home import create_home
+from counterfoil.ids import SystemRandomness, short_id
+from tests.served_process import ServerProcess, server_process
+
+ROOT = Path(__file__).resolve().parent.parent
+LEDGER = ROOT / ".suite"
+REPORT = LEDGER / "pytest.xml"
+
+
+def main(words: list[str]) -> int:
+    """Run, record, compare; return the exit code."""
+    shutil.rmtree(LEDGER, ignore_errors=True)
+    create_home(LEDGER, SystemRandomness())
+    run = f"run:counterfoil/suite-{short_id(SystemRandomness())}"
+    with server_process(LEDGER) as server:
+        environment = {
+            **os.environ,
+            "COUNTERFOIL_URL": server.url,
+            "COUNTERFOIL_TOKEN": server.token,
+            "COUNTERFOIL_RUN": run,
+            "COUNTERFOIL_NAME": "counterfoil",
+        }
+        code = _call("-m", "pytest", "--counterfoil=on", f"--junitxml={REPORT}", *words,
+                     environment=environment)  # fmt: skip
+        if code:
+            return code
+        # The plug-in waits three seconds for the server, so that nobody waits for us; here we do.
+        spool = ROOT / ".counterfoil" / "spool"
+        _call(
+            "-m", "counterfoil", "push", "--spool", str(spool), environment=environment, quiet=True
+        )
+        wrong = differences(
+            counts_of_page(_page(server, run)), counts_of_report(REPORT.read_text())
+        )
+    verdict = _call("-m", "counterfoil", "verify", str(LEDGER), quiet=True)
+    if verdict:
+        wrong.append(f"`counterfoil verify {LEDGER.name}` ends with {verdict}")
+    if wrong:
+        print(f"recorded suite: {run}: {'; '.join(wrong)}")
+    return 1 if wrong else 0
+
+
+def _call(*words: str, environment: dict[str, str] | None = None, quiet: bool = False) -> int:
+    out = subprocess.DEVNULL if quiet else None
+    return subprocess.run(
+        [sys.executable, *words], cwd=ROOT, env=environment, stdout=out, check=False
+    ).returncode
+
+
+def _page(server: ServerProcess, run: str) -> str:
+    """Return the page of a run as a person who has signed in gets it."""
+    browser = urllib.request.build_opener(
+        urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+    )
+    link = urllib.parse.urlsplit(server.sign_in_link())
+    browser.open(f"{server.url}/sign-in", data=link.query.encode()).close()
+    with browser.open(f"{server.url}/run?{urllib.parse.urlencode({'ref': run})}") as answer:
+        return str(answer.read(), "utf-8")
+
+
+def counts_of_page(page: str) -> dict[str, int]:
+    """Return the numbers on the page's filters: "all 6,284", "6,280 passed", "4 skipped"."""
+    words = re.findall(r">(?:all ([\d,]+)|([\d,]+) (passed|failed|skipped|errors?))</a>", page)
+    return {
+        outcome.removesuffix("s") or "all": int((whole or count).replace(",", ""))
+        for whole, count, outcome in words
+    }
+
+
+def counts_of_report(report: str) -> dict[str, int]:
+    """Return what pytest counted, by its own JUnit report."""
+    suite = ET.fromstring(report).find("testsuite")  # noqa: S314  pytest has just written it
+    assert suite is not None
+    total, failed, errors, skipped = (
+        int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")
+    )
+    counts = {"failed": failed, "error": errors, "skipped": skipped}
+    counts["passed"] = total - sum(counts.values())
+    return {"all": total, **{name: count for name, count in counts.items() if count}}
+
+
+def differences(shown: dict[str, int], counted: dict[str, int]) -> list[str]:
+    """Return in words where two counts differ."""
+    return [
+        f"its page says {shown.get(name, 0):,} {name}, pytest counted {counted.get(name, 0):,}"
+        for name in sorted(shown.keys() | counted.keys())
+        if shown.get(name, 0) != counted.get(name, 0)
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
