@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from counterfoil.client import evidence_crew
 from counterfoil.client.evidence_files import (
     NAMED_FILE_MAX_BYTES,
     DirectoryLog,
@@ -28,7 +29,7 @@ from counterfoil.tlog.tile import node_from_tiles
 from counterfoil.tlog.tree import TreeHead
 from counterfoil.verifier.anchor import Held
 from counterfoil.verifier.kept import RowNames
-from counterfoil.verifier.ledger import LedgerCheck
+from counterfoil.verifier.ledger import LedgerCheck, Tallies
 from counterfoil.verifier.log import LogVerdict, check_log, exported_tiles
 from counterfoil.verifier.report import Findings, LogSeen
 
@@ -187,7 +188,7 @@ class _Directory:
             self._findings.add("missing", name, f"public/{project} is of no log of the database")
             check = None
         else:
-            check = self._rows(rows, names)
+            check = self._rows(project, rows, names)
         verdict = self._export(project, exported, policy, check)
         signed = verdict.checkpoint if verdict is not None else None
         known = signed.origin if signed is not None else key.name if key is not None else None
@@ -219,8 +220,12 @@ class _Directory:
         held = Held(f"ledger.db entries ({project})", check.size, check.node(), check.root_at)
         return CheckedLog(origin, seen, key, held if check.whole else None)
 
-    def _rows(self, rows: SqliteRows, names: RowNames) -> LedgerCheck | None:
-        check = LedgerCheck(rows, self._findings, names)
+    def _rows(self, project: str, rows: SqliteRows, names: RowNames) -> LedgerCheck | None:
+        def crew(size: int) -> Tallies | None:
+            # Without its keys a ledger has nothing to share out: pieces stay closed.
+            return evidence_crew.begin(self._directory, project, size)
+
+        check = LedgerCheck(rows, self._findings, names, crew)
         try:
             check.run()
         except Damaged:

@@ -27,6 +27,9 @@ _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # UTF-8 of characters beyond the BMP: as member names they are ordered otherwise by UTF-16.
 _BEYOND_BMP = re.compile(rb"[\xf0-\xf4]")
+# In compact JSON: a number with a fraction, an exponent or more digits than every reader keeps.
+# Text in strings may look like one too, which costs time and nothing else.
+_ODD_NUMBER = re.compile(rb'(?:":|[\[,])-?(?:[0-9]+[.eE]|[0-9]{16})')
 
 
 def read(data: bytes, what: str = "the body", *, depth_max: int = DEPTH_MAX) -> JSON:
@@ -74,6 +77,43 @@ def read(data: bytes, what: str = "the body", *, depth_max: int = DEPTH_MAX) -> 
     if _ESCAPED_SURROGATE.search(text) and _has_surrogate(value):
         raise RequestError("json_surrogate", f"{what} holds a lone surrogate in a string")
     return value
+
+
+def read_written(data: bytes, what: str = "the body") -> JSON:
+    """Return what `read` returns, sooner if `data` is an object or array that `write` wrote.
+
+    Raises:
+        RequestError: as `read` does.
+
+    Cost: about 7 us a kilobyte of what `write` wrote, 17 of anything else.
+    """
+    if data[:1] in _COMPOUND:
+        try:
+            value: JSON = msgspec.json.decode(data)
+            # Written again the same: no member twice, none out of order, no odd escape.
+            if msgspec.json.encode(value, order="sorted") == data and _is_usual(data):
+                return value
+        except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+            pass  # `read` says what is wrong
+    return read(data, what)
+
+
+def write_finite(value: JSON) -> bytes:
+    """Return what `write` returns, sooner, for a value without NaN and infinities.
+
+    Args:
+        value: what `read` returned, or is made of text and integers only.
+
+    Raises:
+        RequestError: as `write` does.
+
+    Cost: about 3 us a kilobyte.
+    """
+    try:
+        data = msgspec.json.encode(value, order="sorted")
+    except (UnicodeEncodeError, OverflowError, RecursionError):
+        return write(value)
+    return data if data[:1] in _COMPOUND and _is_usual(data) else write(value)
 
 
 def write(value: JSON) -> bytes:
@@ -196,6 +236,7 @@ def _read_constant(text: str) -> NoReturn:
     raise _Refused("json_number", f"holds {text}, which is no JSON number")
 
 
+_COMPOUND = (b"{", b"[")
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_read_object,
     parse_int=_read_integer,
@@ -203,6 +244,15 @@ _DECODER = json.JSONDecoder(
     parse_constant=_read_constant,
 )
 _LENIENT = json.JSONDecoder(parse_int=str, parse_float=str, strict=False)
+
+
+def _is_usual(data: bytes) -> bool:
+    """Say whether text that msgspec has written, members sorted, is surely as RFC 8785 wants it."""
+    return (
+        data.count(b"[") + data.count(b"{") <= DEPTH_MAX
+        and _ODD_NUMBER.search(data) is None
+        and (data.isascii() or _BEYOND_BMP.search(data) is None)
+    )
 
 
 def _is_plain(value: JSON, room: int) -> bool:

@@ -85,7 +85,7 @@ def split(event: Event) -> Parts:
         if found:
             personal.append(Personal(pointer, value, person))
             body = _without(body, pointer)
-    return Parts(canonical.write(body), tuple(personal), event.blobs)
+    return Parts(canonical.write_finite(body), tuple(personal), event.blobs)
 
 
 def join(entry: Entry, body: bytes | None, personal: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -233,7 +233,7 @@ def _check_envelope(entry: Entry, event: Mapping[str, JSON]) -> None:
 
 def _read_body(entry: Entry, body: bytes) -> dict[str, JSON]:
     try:
-        opened = canonical.read(body, "the body")
+        opened = canonical.read_written(body, "the body")
     except RequestError as error:
         raise EvidenceError("damaged", f"entry {entry.id[:64]!a}: {error}") from error
     if not isinstance(opened, dict):

@@ -7,7 +7,7 @@ follow from the entries, so a changed one is known by the others.
 Source: docs/life-of-an-event.md; the schema in stores/sqlite_statements.py.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from counterfoil.errors import EvidenceError
@@ -23,7 +23,7 @@ from counterfoil.tlog.tree import EMPTY_ROOT, HASH_SIZE, TreeHead, leaf_hash
 from counterfoil.verifier.compare import differences
 from counterfoil.verifier.kept import KeptRows, RowNames
 from counterfoil.verifier.report import Findings
-from counterfoil.verifier.rows import RowsCheck
+from counterfoil.verifier.rows import RowsCheck, Tally
 from counterfoil.verifier.tree import TreeCheck
 
 
@@ -53,6 +53,51 @@ class LogRows(KeptRows, Protocol):
     def strays(self, size: int) -> Iterable[tuple[str, int]]:
         """Yield (table, index) of rows whose index lies outside the log."""
         ...
+
+
+Tallies = Callable[[], Sequence[Tally] | None]
+"""Waits for a crew; returns what it counted, or None when anything at all is not whole."""
+
+Crew = Callable[[int], Tallies | None]
+"""Called with the size of a log, begins to check the rows of all its entries; None: too few."""
+
+
+def trusted(rows: LogRows, first: int, entries: Sequence[bytes | None]) -> list[bytes | None]:
+    """Return the entries of a bundle, None for those that the stored tile contradicts."""
+    tile = rows.tile(0, first // TILE_WIDTH) or b""
+    return [
+        None
+        if data is None or leaf_hash(data) != tile[at * HASH_SIZE : (at + 1) * HASH_SIZE]
+        else data
+        for at, data in enumerate(entries)
+    ]
+
+
+def tally_range(rows: LogRows, names: RowNames, first: int, end: int) -> Tally | None:
+    """Check the rows of the entries from `first` to before `end`, as one of a crew.
+
+    Args:
+        rows: all rows of the log.
+        names: how rows are called.
+        first: a multiple of 256.
+        end: beyond the last entry.
+
+    Returns:
+        What was counted, or None when anything is not whole: what, is for `LedgerCheck` to say.
+    """
+    findings = Findings()
+    check = RowsCheck(rows, findings, names)
+    for start in range(first, end, TILE_WIDTH):
+        stop = min(start + TILE_WIDTH, end)
+        found = rows.entries(start, stop)
+        entries = trusted(rows, start, [found.get(index) for index in range(start, stop)])
+        if None in entries:
+            return None
+        check.bundle(start, entries)
+        if len(findings):
+            return None
+    tally = check.settle()
+    return None if len(findings) else tally
 
 
 class LedgerTree:
@@ -116,15 +161,19 @@ class LedgerCheck:
         rows: where rows come from.
         findings: where findings go.
         names: how rows are called.
+        crew: who checks ranges of rows meanwhile; None to check them one after the other.
     """
 
-    def __init__(self, rows: LogRows, findings: Findings, names: RowNames) -> None:
+    def __init__(
+        self, rows: LogRows, findings: Findings, names: RowNames, crew: Crew | None = None
+    ) -> None:
         self.size = 0
         self.root: bytes | None = None
         self.tiles = 0
         self.whole = False
         self.kept = RowsCheck(rows, findings, names)
         self._rows = rows
+        self._crew = crew
         self._findings = findings
         self._names = names
 
@@ -136,13 +185,35 @@ class LedgerCheck:
             self._findings.add("missing", name, "the row is not there")
         size, self.size = self._size(head)
         expected = head[1] if head is not None and size == self.size else None
-        check = TreeCheck(
-            LedgerTree(self._rows, self._findings, self._names), self.size, expected, self._findings
-        )
-        self.whole = check.run(self._bundle)
-        self.root, self.tiles = check.root, check.tiles
+        if not self._shared(expected):
+            check = self._tree(expected, self._findings)
+            self.whole = check.run(self._bundle)
+            self.root, self.tiles = check.root, check.tiles
         self.kept.finish()
         self._find_strays()
+
+    def _shared(self, expected: bytes | None) -> bool:
+        """Check with the crew; say whether all is whole.  If not, nothing is reported yet.
+
+        What is wrong and whose cell is to blame takes all entries in order, and a log that is
+        damaged may take its time.
+        """
+        tallies = self._crew(self.size) if self._crew is not None else None
+        if tallies is None:
+            return False
+        scratch = Findings()
+        check = self._tree(expected, scratch)
+        whole = check.run()
+        found = tallies()
+        if not whole or len(scratch) or found is None:
+            return False
+        self.kept.take(found, self.size)
+        self.whole, self.root, self.tiles = whole, check.root, check.tiles
+        return True
+
+    def _tree(self, expected: bytes | None, findings: Findings) -> TreeCheck:
+        tree = LedgerTree(self._rows, findings, self._names)
+        return TreeCheck(tree, self.size, expected, findings)
 
     def node(self) -> Node:
         """Return the node function of the stored tiles; it raises EvidenceError."""
@@ -195,14 +266,7 @@ class LedgerCheck:
 
     def _bundle(self, first: int, entries: Sequence[bytes | None]) -> None:
         """Check what stands beside entries, but for those that the stored tile contradicts."""
-        tile = self._rows.tile(0, first // TILE_WIDTH) or b""
-        trusted = [
-            None
-            if data is None or leaf_hash(data) != tile[at * HASH_SIZE : (at + 1) * HASH_SIZE]
-            else data
-            for at, data in enumerate(entries)
-        ]
-        self.kept.bundle(first, trusted)
+        self.kept.bundle(first, trusted(self._rows, first, entries))
 
     def _size(self, head: tuple[int, bytes] | None) -> tuple[int, int]:
         """Return the stored size, and the size that two of head, entries and tiles agree on."""

@@ -35,6 +35,23 @@ from counterfoil.verifier.suspects import Observation, Suspects
 IDEM_LABEL = b"counterfoil.idem.v1\0"
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How much was checked in a range of entries, and found to be whole.
+
+    Args:
+        pieces: sealed pieces opened.
+        blobs: blobs opened.
+        idem: idempotency digests compared.
+        listed: idempotency rows found.
+    """
+
+    pieces: int
+    blobs: int
+    idem: int
+    listed: int
+
+
 @dataclass(slots=True)
 class _Opened:
     """One entry while it is checked."""
@@ -105,8 +122,28 @@ class RowsCheck:
             )  # fmt: skip
             self._check(opened, readable=keys is not None)
 
+    def take(self, tallies: Iterable[Tally], size: int) -> None:
+        """Count ranges that were checked elsewhere and are whole: together, `size` entries."""
+        for one in tallies:
+            self.pieces += one.pieces
+            self.blobs += one.blobs
+            self.idem += one.idem
+            self._listed += one.listed
+        self._size = size
+
+    def settle(self) -> Tally | None:
+        """End a range: report what needed all of it, and count it if every row was there."""
+        self._finish_keys()
+        if self._unlisted:
+            return None
+        return Tally(self.pieces, self.blobs, self.idem, self._listed)
+
     def finish(self) -> None:
         """Report what needed all entries: keys of people, and idempotency rows of no entry."""
+        self._finish_keys()
+        self._find_stray_idem()
+
+    def _finish_keys(self) -> None:
         self._suspects.finish()
         for pseudonym, (first, last) in sorted(self._absent.items()):
             self._findings.add(
@@ -118,7 +155,6 @@ class RowsCheck:
                 "damaged", f"erasable.db people row {pseudonym} column account",
                 "not the account that the sealed pieces name", first, last,
             )  # fmt: skip
-        self._find_stray_idem()
 
     def _check(self, one: _Opened, *, readable: bool) -> None:
         pieces = self._match_pieces(one)
@@ -252,7 +288,7 @@ class RowsCheck:
 
     def _keep_value(self, one: _Opened, piece: PieceRow, plain: bytes) -> None:
         try:
-            value = canonical.read(plain, "the piece")
+            value = canonical.read_written(plain, "the piece")
         except RequestError as error:
             name = self._names.piece(one.index, piece.position, "data")
             self._findings.add("damaged", name, error.message, one.index)
@@ -413,7 +449,7 @@ class RowsCheck:
         if event is None or one.event_key is None or not one.complete:
             return
         self.idem += 1
-        digest = hashlib.sha256(canonical.write(dict(event))).digest()
+        digest = hashlib.sha256(canonical.write_finite(dict(event))).digest()
         expected = hmac.digest(one.event_key, IDEM_LABEL + digest, hashlib.sha256)
         cells = frozenset(
             {self._names.row("idem", one.index, "digest"), self._names.event_key(one.index)}

@@ -1,10 +1,11 @@
 """JSON in strictly, RFC 8785 out: published vectors, refusals by name, and the two writers agree."""
 
 import hashlib
+import json
 import math
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,62 @@ def test_reading_gives_back_what_was_written(value: JSON) -> None:
 def test_the_short_way_writes_what_the_careful_way_does(value: JSON) -> None:
     """`write` takes msgspec's text where it may; the rules one by one are the oracle."""
     assert canonical.write(value) == canonical.write_carefully(value)
+
+
+@settings(derandomize=True, max_examples=300, deadline=None)
+@given(VALUES)
+def test_a_finite_value_is_written_the_same_sooner(value: JSON) -> None:
+    assert canonical.write_finite(value) == canonical.write_carefully(value)
+
+
+@settings(derandomize=True, max_examples=300, deadline=None)
+@given(VALUES, st.booleans())
+def test_what_was_written_is_read_the_same_sooner(value: JSON, spaced: bool) -> None:
+    data = json.dumps(value, ensure_ascii=False).encode() if spaced else canonical.write(value)
+
+    found = canonical.read_written(data)
+
+    assert canonical.write_carefully(found) == canonical.write_carefully(canonical.read(data))
+    assert repr(found) == repr(canonical.read(data))
+
+
+ODD = {
+    "a member twice": b'{"a":1,"a":1}',
+    "members out of order": b'{"b":1,"a":2}',
+    "a fraction without need": b'{"a":1.0}',
+    "an integer with an exponent": b'{"a":[1e2]}',
+    "a large integer": b'{"a":9007199254740993}',
+    "a large integer in an array": b"[1,-9007199254740993]",
+    "a number beyond all": b'{"a":1e999}',
+    "minus zero": b"[-0]",
+    "minus zero with a point": b"[-0.0]",
+    "a small number": b'{"a":1e-7}',
+    "a lone surrogate": b'{"a":"\\ud800"}',
+    "an escape that need not be": b'{"a":"\\u0041"}',
+    "a slash escaped": b'{"a":"\\/"}',
+    "white space": b'{"a": 1}',
+    "a newline behind": b'{"a":1}\n',
+    "NaN": b"[NaN]",
+    "not UTF-8": b'{"a":"\xff"}',
+    "far characters as names": '{"\U0001f600":1,"\ufb33":2}'.encode(),
+    "far characters in the order of UTF-16": '{"\ufb33":2,"\U0001f600":1}'.encode(),
+    "cut off": b'{"a":[1,2',
+    "a scalar": b"1.50",
+    "nothing": b"",
+    "deep": b"[" * 70 + b"]" * 70,
+    "very deep": b"[" * 9_000 + b"]" * 9_000,
+}
+
+
+@pytest.mark.parametrize("data", ODD.values(), ids=ODD.keys())
+def test_the_sooner_way_reads_and_refuses_what_the_plain_one_does(data: bytes) -> None:
+    def outcome(read: Callable[[bytes], JSON]) -> tuple[str, str]:
+        try:
+            return "read", repr(read(data))
+        except RequestError as error:
+            return error.code, error.message
+
+    assert outcome(canonical.read_written) == outcome(canonical.read)
 
 
 def test_durations_and_ratios_are_written_the_same_both_ways() -> None:

@@ -1,0 +1,84 @@
+"""Several processes look at ranges of one ledger: half the time on two cores.
+
+They only ever say "whole": which cell of what is damaged takes all entries in order, so anything
+else, a process that died included, makes the caller check one entry after the other.
+
+Each opens the databases for itself, after the caller has fixed how many entries there are.  Rows
+of entries are written once, so a later view of them is no other view.
+"""
+
+import concurrent.futures
+import multiprocessing
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from counterfoil.client.evidence_rows import ERASABLE, LEDGER, SqliteRows
+from counterfoil.client.evidence_sqlite import EvidenceDatabase
+from counterfoil.errors import CounterfoilError
+from counterfoil.verifier.kept import RowNames
+from counterfoil.verifier.ledger import Tallies, tally_range
+from counterfoil.verifier.report import Findings
+from counterfoil.verifier.rows import Tally
+
+ENTRIES_MIN = 20_000
+"""Below, starting processes takes longer than they save."""
+RANGE_ENTRIES = 16 * 256
+PROCESSES_MAX = 8
+
+_rows: SqliteRows | None = None
+
+
+def begin(directory: Path, project: str, size: int) -> Tallies | None:
+    """Begin to check the rows beside the entries of one log.
+
+    Args:
+        directory: the ledger.
+        project: whose log.
+        size: how many entries it has.
+
+    Returns:
+        What waits for the answer; None where one process does better.
+    """
+    processes = min(os.cpu_count() or 1, PROCESSES_MAX)
+    if size < ENTRIES_MIN or processes < 2:
+        return None
+    pool = concurrent.futures.ProcessPoolExecutor(
+        processes,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_open,
+        initargs=(directory, project),
+    )
+    waiting = [
+        pool.submit(_tally, first, min(first + RANGE_ENTRIES, size))
+        for first in range(0, size, RANGE_ENTRIES)
+    ]
+
+    def wait() -> Sequence[Tally] | None:
+        found: list[Tally] = []
+        try:
+            for one in waiting:
+                tally = one.result()
+                if tally is None:
+                    return None
+                found.append(tally)
+        except (CounterfoilError, OSError, concurrent.futures.BrokenExecutor):
+            return None
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+        return found
+
+    return wait
+
+
+def _open(directory: Path, project: str) -> None:
+    """Open the databases of this process, which end with it."""
+    global _rows  # noqa: PLW0603  one process, one ledger, for as long as it lives
+    ledger = EvidenceDatabase(directory / LEDGER.name, LEDGER, Findings())
+    keys = EvidenceDatabase(directory / ERASABLE.name, ERASABLE, Findings())
+    _rows = SqliteRows(project, ledger, keys, directory / "blobs", RowNames(""))
+
+
+def _tally(first: int, end: int) -> Tally | None:
+    assert _rows is not None, "the initializer has run"
+    return tally_range(_rows, RowNames(""), first, end)
