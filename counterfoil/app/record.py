@@ -315,7 +315,7 @@ class Recorder:
             retention=retention,
             commit=codec.commit_map(parts, opening, opened.commitments()),
         )
-        digest = hashlib.sha256(canonical.write_finite(event.to_json())).digest()
+        digest = hashlib.sha256(canonical.write(event.to_json())).digest()
         return _Prepared(
             event, entry, event_key, salt, digest, tuple(sealed), opened.stored, opening
         )

@@ -4,6 +4,7 @@ This is the second reader of the schema, apart from the stores, so that the serv
 needed to check the server.
 """
 
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -46,6 +47,7 @@ BLOB_MAX_BYTES = (100 << 20) + (1 << 16)
 _BY_INDEX = ("entries", "bodies", "blobs", "idem")
 _ALL = (*_BY_INDEX, "tiles")
 _MAX_STRAYS = 100
+_KEYS_AT_ONCE = 256
 
 
 def projects(ledger: EvidenceDatabase) -> dict[str, str | None]:
@@ -149,6 +151,13 @@ class SqliteRows:
         for number, place, name, owner, data in self._range(
             "bodies", "idx, position, name, owner, data", start, end, "idx, position"
         ):
+            if (
+                isinstance(number, int) and isinstance(place, int) and isinstance(name, str)
+                and isinstance(owner, str) and isinstance(data, bytes)
+            ):  # fmt: skip
+                # As they should be, so their names need not be made.
+                found.setdefault(number, []).append(PieceRow(place, name, owner, data))
+                continue
             index = self._index(number, "bodies")
             position = self._ledger.value(place, int, self._names.row("bodies", index), index)
 
@@ -177,16 +186,22 @@ class SqliteRows:
             found.setdefault(index, []).append(row)
         return found
 
-    def idem(self, source: str, event_id: str) -> IdemRow | None:
-        """Look an idempotency key up."""
-        found = None
-        for index, digest in self._ledger.rows(
-            "SELECT idx, digest FROM idem WHERE project = ? AND source = ? AND id = ?",
-            (self._project, source, event_id),
-        ):
-            number = self._ledger.value(index, int, self._names.row("idem", index, "idx"), None)
-            cell = self._names.row("idem", number, "digest")
-            found = IdemRow(number, self._ledger.value(digest, bytes, cell, number))
+    def idem(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], IdemRow]:
+        """Look idempotency keys up, (source, id) each; those that are not there are absent."""
+        found: dict[tuple[str, str], IdemRow] = {}
+        for first in range(0, len(keys), _KEYS_AT_ONCE):
+            part = keys[first : first + _KEYS_AT_ONCE]
+            for place, index, digest in self._ledger.rows(
+                f"WITH asked(place, source, id) AS (VALUES {', '.join(['(?, ?, ?)'] * len(part))}) "  # noqa: S608  question marks
+                "SELECT place, idx, digest FROM asked JOIN idem USING (source, id) "
+                "WHERE project = ?",
+                [*itertools.chain.from_iterable(
+                    (place, *key) for place, key in enumerate(part)), self._project],
+            ):  # fmt: skip
+                number = self._ledger.value(index, int, self._names.row("idem", index, "idx"), None)
+                cell = self._names.row("idem", number, "digest")
+                key = part[self._ledger.value(place, int, cell, None)]
+                found[key] = IdemRow(number, self._ledger.value(digest, bytes, cell, number))
         return found
 
     def idem_keys(self) -> Iterator[tuple[str, str, int]]:

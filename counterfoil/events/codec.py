@@ -85,7 +85,7 @@ def split(event: Event) -> Parts:
         if found:
             personal.append(Personal(pointer, value, person))
             body = _without(body, pointer)
-    return Parts(canonical.write_finite(body), tuple(personal), event.blobs)
+    return Parts(canonical.write(body), tuple(personal), event.blobs)
 
 
 def join(entry: Entry, body: bytes | None, personal: Mapping[str, JSON]) -> dict[str, JSON]:

@@ -121,7 +121,7 @@ def _write(entry: Entry) -> bytes:
         members["boot"] = entry.boot
     if entry.seq is not None:
         members["seq"] = entry.seq
-    return canonical.write_finite(members)
+    return canonical.write(members)
 
 
 def _what_is_wrong(entry: Entry) -> str | None:

@@ -3,6 +3,7 @@
 Source: the schema in stores/sqlite_statements.py.
 """
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,8 +70,8 @@ class KeptRows(Protocol):
         """Return the blob names of a range of entries, by position."""
         ...
 
-    def idem(self, source: str, event_id: str) -> IdemRow | None:
-        """Look an idempotency key up."""
+    def idem(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], IdemRow]:
+        """Look idempotency keys up, (source, id) each; those that are not there are absent."""
         ...
 
     def idem_keys(self) -> Iterator[tuple[str, str, int]]:
@@ -129,6 +130,7 @@ class RowNames:
         return f"erasable.db event_keys row {index}{self._suffix} column key"
 
 
+@functools.lru_cache(maxsize=4096)
 def person_key(pseudonym: str) -> str:
     """Name a person's key."""
     return f"erasable.db people row {pseudonym} column key"

@@ -12,7 +12,7 @@ Source: docs/adr/0003-entry-format-1.md, docs/adr/0005; the schema in stores/sql
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from counterfoil.errors import EvidenceError, RequestError
@@ -23,6 +23,7 @@ from counterfoil.verifier.kept import (
     STORED_NAME,
     BlobKeyRow,
     BlobRow,
+    IdemRow,
     KeptRows,
     PieceRow,
     RowNames,
@@ -62,6 +63,7 @@ class _Opened:
     event_key: bytes | None
     pieces: Sequence[PieceRow]
     blobs: Sequence[BlobRow]
+    idem: IdemRow | None
     tried: list[Observation]
     shared: set[str]
     body: bytes | None
@@ -103,24 +105,31 @@ class RowsCheck:
         pieces = self._rows.pieces(first, end)
         blobs = self._rows.blobs(first, end)
         keys = self._rows.event_keys(first, end)
+        readable = dict(self._readable(first, entries))
+        idem = self._rows.idem([(entry.source, entry.id) for entry in readable.values()])
+        for index, entry in readable.items():
+            opened = _Opened(
+                index, entry, salts.get(index, b""),
+                keys.get(index) if keys is not None else None, pieces.get(index, ()),
+                blobs.get(index, ()), idem.get((entry.source, entry.id)), [], set(), None, {},
+                complete=True,
+            )  # fmt: skip
+            self._check(opened, readable=keys is not None)
+
+    def _readable(self, first: int, entries: Sequence[bytes | None]) -> Iterator[tuple[int, Entry]]:
         for index, data in enumerate(entries, first):
+            # Of an entry that is none, the idempotency row cannot be looked up either: it is not
+            # a stray for that.
+            self._unlisted[index] = ""
             if data is None:
-                # Its idempotency row cannot be looked up either: it is not a stray for that.
-                self._unlisted[index] = ""
                 continue
             try:
-                entry = read_entry(data)
+                yield index, read_entry(data)
             except EvidenceError as error:
                 name = self._names.row("entries", index, "entry")
                 self._findings.add("damaged", name, error.message, index)
-                self._unlisted[index] = ""
                 continue
-            event_key = keys.get(index) if keys is not None else None
-            opened = _Opened(
-                index, entry, salts.get(index, b""), event_key, pieces.get(index, ()),
-                blobs.get(index, ()), [], set(), None, {}, complete=True,
-            )  # fmt: skip
-            self._check(opened, readable=keys is not None)
+            del self._unlisted[index]
 
     def take(self, tallies: Iterable[Tally], size: int) -> None:
         """Count ranges that were checked elsewhere and are whole: together, `size` entries."""
@@ -228,8 +237,6 @@ class RowsCheck:
 
     def _open(self, one: _Opened, piece: PieceRow) -> None:
         """Open one piece, compare it with its commitment, and keep the value if it agrees."""
-        data = self._names.piece(one.index, piece.position, "data")
-        salt = self._names.row("entries", one.index, "salt")
         key, cell = self._owner_key(one, piece)
         if key is None:
             one.complete = False
@@ -241,8 +248,15 @@ class RowsCheck:
                 plain = commitments.unseal(key, one.salt, piece.name, piece.data)
             except EvidenceError:
                 plain = None
+
+        def keys() -> frozenset[str]:
+            return frozenset({self._names.row("entries", one.index, "salt"), cell()})
+
+        def cells() -> frozenset[str]:
+            return keys() | {self._names.piece(one.index, piece.position, "data")}
+
         if plain is not None and _committed(one, key, piece.name, plain):
-            one.tried.append(Observation(ok=True, cells=frozenset({data, salt, cell}), message=""))
+            one.tried.append(Observation(ok=True, cells=cells, message=""))
             if piece.name == "body":
                 one.body = plain
             else:
@@ -252,17 +266,19 @@ class RowsCheck:
         message = f"{piece.name[:64]!a} does not open to what the entry committed to"
         if plain is not None and piece.owner != "plain":
             # It opens, so key and salt are right: somebody who has the keys sealed other content.
-            one.tried.append(Observation(ok=True, cells=frozenset({salt, cell}), message=""))
+            one.tried.append(Observation(ok=True, cells=keys, message=""))
+            data = self._names.piece(one.index, piece.position, "data")
             self._findings.add("damaged", data, message, one.index)
             return
-        one.tried.append(
-            Observation(ok=False, cells=frozenset({data, salt, cell}), message=message)
-        )
+        one.tried.append(Observation(ok=False, cells=cells, message=message))
 
-    def _owner_key(self, one: _Opened, piece: PieceRow) -> tuple[bytes | None, str]:
+    def _owner_key(self, one: _Opened, piece: PieceRow) -> tuple[bytes | None, Callable[[], str]]:
         """Return the key that opens a piece and its name; None, reported, when there is none."""
         technical = one.entry.retention == "technical"
-        event_cell = self._names.event_key(one.index)
+
+        def event_cell() -> str:
+            return self._names.event_key(one.index)
+
         if piece.name == "body":
             right = piece.owner == ("plain" if technical else "event")
         else:
@@ -271,20 +287,20 @@ class RowsCheck:
             name = self._names.piece(one.index, piece.position, "owner")
             message = f"{piece.owner[:64]!a} is no owner of {piece.name[:64]!a} in this entry"
             self._findings.add("damaged", name, message, one.index)
-            return None, ""
+            return None, event_cell
         if not piece.owner.startswith("actor:"):
             return one.event_key, event_cell
         person = self._rows.person(piece.owner)
         if person is None:
             first, _ = self._absent.get(piece.owner, (one.index, one.index))
             self._absent[piece.owner] = (first, one.index)
-            return None, ""
+            return None, event_cell
         cell = person_key(piece.owner)
         if len(person.key) != commitments.KEY_BYTES:
             self._findings.add("damaged", cell, f"a key of {len(person.key)} bytes", one.index)
-            return None, ""
+            return None, event_cell
         one.shared.add(cell)
-        return person.key, cell
+        return person.key, lambda: cell
 
     def _keep_value(self, one: _Opened, piece: PieceRow, plain: bytes) -> None:
         try:
@@ -354,11 +370,13 @@ class RowsCheck:
             one.complete = one.complete and sound
             return
         self.blobs += 1
-        salt = self._names.row("entries", one.index, "salt")
-        cells = frozenset({salt, self._names.event_key(one.index)})
-        if digest is None:
-            # The body that names the digest did not open: the blob's own cells are not cleared.
-            cells |= {cell}
+
+        def cells() -> frozenset[str]:
+            salt = self._names.row("entries", one.index, "salt")
+            keys = frozenset({salt, self._names.event_key(one.index)})
+            # Unless the body opened that names the digest, the blob's own cells are not cleared.
+            return keys | {cell} if digest is None else keys
+
         made = base64.b64encode(making.commitment()).decode()
         ok = hmac.compare_digest(made, one.entry.commit[name])
         message = f"{name} is not what the entry committed to"
@@ -437,23 +455,25 @@ class RowsCheck:
         return None
 
     def _check_idem(self, one: _Opened, event: Mapping[str, JSON] | None) -> None:
-        row = self._rows.idem(one.entry.source, one.entry.id)
+        row = one.idem
         if row is None:
             self._unlisted[one.index] = one.entry.id
             return
         self._listed += 1
-        name = self._names.row("idem", one.index, "idx")
         if row.index != one.index:
+            name = self._names.row("idem", one.index, "idx")
             message = f"the key of entry {one.index} leads to entry {row.index}"
             self._findings.add("damaged", name, message, one.index)
         if event is None or one.event_key is None or not one.complete:
             return
         self.idem += 1
-        digest = hashlib.sha256(canonical.write_finite(dict(event))).digest()
+        digest = hashlib.sha256(canonical.write(dict(event))).digest()
         expected = hmac.digest(one.event_key, IDEM_LABEL + digest, hashlib.sha256)
-        cells = frozenset(
-            {self._names.row("idem", one.index, "digest"), self._names.event_key(one.index)}
-        )
+
+        def cells() -> frozenset[str]:
+            row = self._names.row("idem", one.index, "digest")
+            return frozenset({row, self._names.event_key(one.index)})
+
         message = "the idempotency digest is not that of the event"
         one.tried.append(Observation(ok=expected == row.digest, cells=cells, message=message))
 

@@ -6,7 +6,7 @@ does open clears cells of suspicion.  What is left is named; where two cells sta
 are.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from counterfoil.verifier.report import Findings
@@ -20,12 +20,12 @@ class Observation:
 
     Args:
         ok: whether it worked.
-        cells: names of cells.
+        cells: returns the names of the cells: most are never asked for.
         message: what did not work.
     """
 
     ok: bool
-    cells: frozenset[str]
+    cells: Callable[[], frozenset[str]]
     message: str
 
 
@@ -57,20 +57,22 @@ class Suspects:
         Args:
             index: the entry.
             observations: all that was tried for it.
-            shared: those of the cells that other entries depend on too: keys of people.
+            shared: those of the cells that other entries depend on too: keys of people; each is
+                in the cells of an observation.
         """
         tried = list(observations)
-        cleared = frozenset[str]().union(*(one.cells for one in tried if one.ok))
-        self._proven |= cleared & shared
         failed = [one for one in tried if not one.ok]
         if not failed:
+            self._proven |= shared
             return
-        common = frozenset.intersection(*(one.cells for one in failed)) - cleared
+        cleared = frozenset[str]().union(*(one.cells() for one in tried if one.ok))
+        self._proven |= cleared & shared
+        common = frozenset.intersection(*(one.cells() for one in failed)) - cleared
         if common:
             self._blame(index, common, failed[0].message, shared)
             return
         for one in failed:
-            self._blame(index, one.cells - cleared or one.cells, one.message, shared)
+            self._blame(index, one.cells() - cleared or one.cells(), one.message, shared)
 
     def finish(self) -> None:
         """Report what waited for word about keys of people."""

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.client import evidence_crew
 from counterfoil.client.evidence import verify_path
 from counterfoil.client.evidence_rows import ERASABLE, LEDGER
+from counterfoil.events.canonical import JSON
+from counterfoil.verifier.ledger import Tallies
 from counterfoil.verifier.report import Report
+from counterfoil.verifier.rows import Tally
 from tests.ledgers import Built, build_ledger
 
 EVENTS = 16
@@ -111,6 +115,41 @@ def test_every_changed_cell_is_found_with_its_table_and_its_entry(
     assert missed == []
     assert count > (200 if name == "ledger.db" else 60)
     assert verify(directory).ok
+
+
+def crew_of_one(directory: Path, project: str, size: int) -> Tallies:
+    """Do what a crew does, in this process: one range."""
+
+    def wait() -> list[Tally] | None:
+        evidence_crew._open(directory, project)
+        tally = evidence_crew._tally(0, size)
+        return None if tally is None else [tally]
+
+    return wait
+
+
+@pytest.mark.parametrize("name", ["ledger.db", "erasable.db"])
+def test_a_crew_that_looks_at_a_changed_cell_changes_no_verdict(
+    directory: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crew only ever says "whole", so it must never say it when a cell is not."""
+    kind = {"ledger.db": LEDGER, "erasable.db": ERASABLE}[name].columns
+    differing = []
+    assert _with_crew(directory, monkeypatch) == verify(directory).to_json()
+    for cell in list(cells(directory, name)):
+        set_cell(directory, cell, kind, undo=False)
+        alone, shared = verify(directory).to_json(), _with_crew(directory, monkeypatch)
+        set_cell(directory, cell, kind, undo=True)
+        if alone != shared:
+            differing.append(str(cell))
+
+    assert differing == []
+
+
+def _with_crew(directory: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, JSON]:
+    with monkeypatch.context() as patch:
+        patch.setattr(evidence_crew, "begin", crew_of_one)
+        return verify(directory).to_json()
 
 
 def _is_named(cell: Cell, report: Report) -> bool:
