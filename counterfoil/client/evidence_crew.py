@@ -7,8 +7,6 @@ Each opens the databases for itself, after the caller has fixed how many entries
 of entries are written once, so a later view of them is no other view.
 """
 
-import concurrent.futures
-import multiprocessing
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +41,9 @@ def begin(directory: Path, project: str, size: int) -> Tallies | None:
     processes = min(os.cpu_count() or 1, PROCESSES_MAX)
     if size < ENTRIES_MIN or processes < 2:
         return None
+    import concurrent.futures  # noqa: PLC0415  20 ms that small ledgers and receipts need not wait
+    import multiprocessing  # noqa: PLC0415  the same
+
     pool = concurrent.futures.ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context("spawn"),

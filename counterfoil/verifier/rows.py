@@ -16,20 +16,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from counterfoil.errors import EvidenceError, RequestError
-from counterfoil.events import canonical, codec, commitments, sealing
+from counterfoil.events import canonical, codec, commitments
 from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import Entry, read_entry
+from counterfoil.verifier.blobs import BlobsCheck
 from counterfoil.verifier.kept import (
-    STORED_NAME,
-    BlobKeyRow,
-    BlobRow,
-    IdemRow,
     KeptRows,
     PieceRow,
     RowNames,
-    blob_path,
     person_key,
 )
+from counterfoil.verifier.opened import Opened
 from counterfoil.verifier.report import Findings
 from counterfoil.verifier.suspects import Observation, Suspects
 
@@ -53,24 +50,6 @@ class Tally:
     listed: int
 
 
-@dataclass(slots=True)
-class _Opened:
-    """One entry while it is checked."""
-
-    index: int
-    entry: Entry
-    salt: bytes
-    event_key: bytes | None
-    pieces: Sequence[PieceRow]
-    blobs: Sequence[BlobRow]
-    idem: IdemRow | None
-    tried: list[Observation]
-    shared: set[str]
-    body: bytes | None
-    personal: dict[str, JSON]
-    complete: bool
-
-
 class RowsCheck:
     """Checks what is stored beside the entries of one log.
 
@@ -85,18 +64,22 @@ class RowsCheck:
 
     def __init__(self, rows: KeptRows, findings: Findings, names: RowNames) -> None:
         self.pieces = 0
-        self.blobs = 0
         self.idem = 0
         self._rows = rows
         self._findings = findings
         self._names = names
         self._suspects = Suspects(findings)
+        self._blobs = BlobsCheck(rows, findings, names)
         self._absent: dict[str, tuple[int, int]] = {}
         self._accounts: dict[str, tuple[int, int]] = {}
         self._unlisted: dict[int, str] = {}
         self._listed = 0
         self._size = 0
-        self._hashed = ""
+
+    @property
+    def blobs(self) -> int:
+        """Return how many blobs were opened."""
+        return self._blobs.count
 
     def bundle(self, first: int, entries: Sequence[bytes | None]) -> None:
         """Check the rows of some entries; None stands for an entry that is not the tree's."""
@@ -108,7 +91,7 @@ class RowsCheck:
         readable = dict(self._readable(first, entries))
         idem = self._rows.idem([(entry.source, entry.id) for entry in readable.values()])
         for index, entry in readable.items():
-            opened = _Opened(
+            opened = Opened(
                 index, entry, salts.get(index, b""),
                 keys.get(index) if keys is not None else None, pieces.get(index, ()),
                 blobs.get(index, ()), idem.get((entry.source, entry.id)), [], set(), None, {},
@@ -135,7 +118,7 @@ class RowsCheck:
         """Count ranges that were checked elsewhere and are whole: together, `size` entries."""
         for one in tallies:
             self.pieces += one.pieces
-            self.blobs += one.blobs
+            self._blobs.count += one.blobs
             self.idem += one.idem
             self._listed += one.listed
         self._size = size
@@ -145,7 +128,7 @@ class RowsCheck:
         self._finish_keys()
         if self._unlisted:
             return None
-        return Tally(self.pieces, self.blobs, self.idem, self._listed)
+        return Tally(self.pieces, self._blobs.count, self.idem, self._listed)
 
     def finish(self) -> None:
         """Report what needed all entries: keys of people, and idempotency rows of no entry."""
@@ -165,7 +148,7 @@ class RowsCheck:
                 "not the account that the sealed pieces name", first, last,
             )  # fmt: skip
 
-    def _check(self, one: _Opened, *, readable: bool) -> None:
+    def _check(self, one: Opened, *, readable: bool) -> None:
         pieces = self._match_pieces(one)
         if not readable:
             one.complete = False
@@ -180,11 +163,11 @@ class RowsCheck:
             for piece in pieces:
                 self._open(one, piece)
         event = self._event(one)
-        self._check_blobs(one, event, readable=readable)
+        self._blobs.check(one, event, readable=readable)
         self._check_idem(one, event)
         self._suspects.judge(one.index, one.tried, one.shared)
 
-    def _event(self, one: _Opened) -> dict[str, JSON] | None:
+    def _event(self, one: Opened) -> dict[str, JSON] | None:
         """Return the event as far as it opened; None without its body."""
         if one.body is None:
             return None
@@ -196,7 +179,7 @@ class RowsCheck:
             self._findings.add("damaged", name, f"committed to, but {error.message}", one.index)
             return None
 
-    def _report_event_key(self, one: _Opened) -> None:
+    def _report_event_key(self, one: Opened) -> None:
         name = self._names.event_key(one.index)
         if one.event_key is None:
             message = "the key is gone and the log holds no erasure"
@@ -206,7 +189,7 @@ class RowsCheck:
             self._findings.add("damaged", name, message, one.index)
         one.event_key = None
 
-    def _match_pieces(self, one: _Opened) -> list[PieceRow]:
+    def _match_pieces(self, one: Opened) -> list[PieceRow]:
         """Return the pieces the entry commits to; report rows too many, too few or misnamed."""
         wanted = {name for name in one.entry.commit if not name.startswith("blob/")}
         matched: list[PieceRow] = []
@@ -235,7 +218,7 @@ class RowsCheck:
             self._findings.add("damaged", name, f"positions {positions} have a gap", one.index)
         return matched
 
-    def _open(self, one: _Opened, piece: PieceRow) -> None:
+    def _open(self, one: Opened, piece: PieceRow) -> None:
         """Open one piece, compare it with its commitment, and keep the value if it agrees."""
         key, cell = self._owner_key(one, piece)
         if key is None:
@@ -272,7 +255,7 @@ class RowsCheck:
             return
         one.tried.append(Observation(ok=False, cells=cells, message=message))
 
-    def _owner_key(self, one: _Opened, piece: PieceRow) -> tuple[bytes | None, Callable[[], str]]:
+    def _owner_key(self, one: Opened, piece: PieceRow) -> tuple[bytes | None, Callable[[], str]]:
         """Return the key that opens a piece and its name; None, reported, when there is none."""
         technical = one.entry.retention == "technical"
 
@@ -302,7 +285,7 @@ class RowsCheck:
         one.shared.add(cell)
         return person.key, lambda: cell
 
-    def _keep_value(self, one: _Opened, piece: PieceRow, plain: bytes) -> None:
+    def _keep_value(self, one: Opened, piece: PieceRow, plain: bytes) -> None:
         try:
             value = canonical.read_written(plain, "the piece")
         except RequestError as error:
@@ -321,140 +304,7 @@ class RowsCheck:
             first, _ = self._accounts.get(piece.owner, (one.index, one.index))
             self._accounts[piece.owner] = (first, one.index)
 
-    def _check_blobs(
-        self, one: _Opened, event: Mapping[str, JSON] | None, *, readable: bool
-    ) -> None:
-        committed = {name for name in one.entry.commit if name.startswith("blob/")}
-        digests = _blob_digests(event) if event is not None else None
-        count = len(digests) if digests is not None else None
-        seen = set()
-        for row in one.blobs:
-            if row.position in seen or row.position < 0 or (
-                count is not None and row.position >= count
-            ):  # fmt: skip
-                name = self._names.blob(one.index, row.position)
-                self._findings.add("damaged", name, "the event names no blob there", one.index)
-                continue
-            seen.add(row.position)
-            committed.discard(f"blob/{row.position}")
-            digest = digests[row.position] if digests is not None else None
-            self._check_blob(one, row, digest, readable=readable)
-        for position in sorted(set(range(count or 0)) - seen):
-            committed.discard(f"blob/{position}")
-            name = self._names.blob(one.index, position)
-            self._findings.add("missing", name, "the event names a blob there", one.index)
-        for left in sorted(committed):
-            name = self._names.blob(one.index, left.removeprefix("blob/"))
-            self._findings.add("missing", name, "the entry commits to a blob there", one.index)
-
-    def _check_blob(
-        self, one: _Opened, row: BlobRow, digest: str | None, *, readable: bool
-    ) -> None:
-        name = f"blob/{row.position}"
-        cell = self._names.blob(one.index, row.position, "stored")
-        if (name in one.entry.commit) != bool(row.stored):
-            message = "a blob is named that the entry does not commit to, or the other way round"
-            self._findings.add("damaged", cell, message, one.index)
-            return
-        if not row.stored:
-            return
-        if not STORED_NAME.fullmatch(row.stored):
-            self._findings.add("damaged", cell, "no blob name (sha256:HEX)", one.index)
-            return
-        making = None
-        if one.event_key is not None and len(one.salt) == commitments.SALT_BYTES:
-            opening = commitments.derive_opening(one.event_key, one.salt, name)
-            making = commitments.Committing(opening)
-        sound = readable and self._read_blob(one, row, digest, cell, making)
-        if not sound or making is None:
-            one.complete = one.complete and sound
-            return
-        self.blobs += 1
-
-        def cells() -> frozenset[str]:
-            salt = self._names.row("entries", one.index, "salt")
-            keys = frozenset({salt, self._names.event_key(one.index)})
-            # Unless the body opened that names the digest, the blob's own cells are not cleared.
-            return keys | {cell} if digest is None else keys
-
-        made = base64.b64encode(making.commitment()).decode()
-        ok = hmac.compare_digest(made, one.entry.commit[name])
-        message = f"{name} is not what the entry committed to"
-        one.tried.append(Observation(ok=ok, cells=cells, message=message))
-
-    def _read_blob(
-        self,
-        one: _Opened,
-        row: BlobRow,
-        digest: str | None,
-        cell: str,
-        making: commitments.Committing | None,
-    ) -> bool:
-        """Add the plain bytes of a blob to `making`; False, reported, when they cannot be had."""
-        path = blob_path(row.stored)
-        try:
-            present = self._rows.has_blob(row.stored)
-            key = self._blob_key(one, row, digest, cell, present=present)
-            if key is None:
-                return False
-            if not present:
-                message = "the blob is gone and the log holds no erasure"
-                self._findings.add("unlogged_absence", path, message, one.index)
-                return False
-            if not self._is_named_by_hash(row.stored):
-                message = "the bytes do not hash to their name"
-                self._findings.add("damaged", path, message, one.index)
-                return False
-        except EvidenceError as error:
-            self._findings.add("damaged", path, error.message, one.index)
-            return False
-        plain = hashlib.sha256()
-        try:
-            for piece in sealing.unseal(key.key, self._rows.blob_file(row.stored)):
-                plain.update(piece)
-                if making is not None:
-                    making.add(piece)
-        except EvidenceError as error:
-            name = f"erasable.db blob_keys row {key.digest} column key"
-            self._findings.add("damaged", name, error.message, one.index)
-            return False
-        if digest is not None and f"sha256:{plain.hexdigest()}" != digest:
-            self._findings.add("damaged", path, f"opens to other bytes than {digest}", one.index)
-            return False
-        return True
-
-    def _is_named_by_hash(self, stored: str) -> bool:
-        if stored != self._hashed:
-            found = hashlib.sha256()
-            for piece in self._rows.blob_file(stored):
-                found.update(piece)
-            if f"sha256:{found.hexdigest()}" != stored:
-                return False
-            # The next event often names the same blob: its file need not be read for this again.
-            self._hashed = stored
-        return True
-
-    def _blob_key(
-        self, one: _Opened, row: BlobRow, digest: str | None, cell: str, *, present: bool
-    ) -> BlobKeyRow | None:
-        """Return the key of a blob; None, reported, when rows disagree about it."""
-        by_stored = self._rows.blob_key_by_stored(row.stored)
-        by_digest = self._rows.blob_key(digest) if digest is not None else by_stored
-        if by_digest is not None and by_digest.stored == row.stored:
-            return by_digest
-        if by_stored is not None:
-            name = f"erasable.db blob_keys row {by_stored.digest} column digest"
-            self._findings.add("damaged", name, f"the event names {digest}", one.index)
-        elif by_digest is None:
-            name = f"erasable.db blob_keys row {digest or row.stored}"
-            message = "the key is gone and the log holds no erasure"
-            self._findings.add("unlogged_absence", name, message, one.index)
-        else:
-            name = f"erasable.db blob_keys row {digest} column stored" if present else cell
-            self._findings.add("damaged", name, "names another blob than its key does", one.index)
-        return None
-
-    def _check_idem(self, one: _Opened, event: Mapping[str, JSON] | None) -> None:
+    def _check_idem(self, one: Opened, event: Mapping[str, JSON] | None) -> None:
         row = one.idem
         if row is None:
             self._unlisted[one.index] = one.entry.id
@@ -503,7 +353,7 @@ class RowsCheck:
         return left
 
 
-def _committed(one: _Opened, key: bytes, name: str, content: bytes) -> bool:
+def _committed(one: Opened, key: bytes, name: str, content: bytes) -> bool:
     opening = commitments.derive_opening(key, one.salt, name)
     made = base64.b64encode(commitments.commit(opening, content)).decode()
     return hmac.compare_digest(made, one.entry.commit[name])
@@ -513,12 +363,3 @@ def _actors(entry: Entry) -> set[str]:
     """Return the pseudonyms an entry names."""
     named: Iterable[str] = (one.ref for one in entry.refs)
     return {ref for ref in (*named, entry.subject or "") if ref.startswith("actor:")}
-
-
-def _blob_digests(event: Mapping[str, JSON]) -> list[str]:
-    """Return the digests in `data.blobs`, in order."""
-    data = event.get("data")
-    blobs = data.get("blobs") if isinstance(data, dict) else None
-    if not isinstance(blobs, list):
-        return []
-    return [str(blob.get("digest")) if isinstance(blob, dict) else "" for blob in blobs]
