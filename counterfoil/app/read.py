@@ -62,6 +62,9 @@ BUCKETS_MAX = 180
 SOURCE_HOURS = 24
 SETTLE_S = 2.0
 ENVIRONMENTS_MAX = 1_000
+_RED_FIRST: tuple[dict[str, Scalar], ...] = (
+    {"outcome": "failed", "final": 1}, {"outcome": "error", "final": 1},
+)  # fmt: skip
 
 
 class ReadLedger(Protocol):
@@ -163,17 +166,19 @@ class Reader:
     def cases(
         self, project: str, run_ref: str, as_of: int | None = None, cursor: str | None = None,
         limit: int = LIMIT, outcome: str | None = None, *,
-        earlier: bool | None = None,
+        earlier: bool | None = None, red_first: bool = False,
     ) -> Page[CaseRow]:  # fmt: skip
         """Return the cases of a run in the order they were told, every attempt its own.
 
-        With `earlier` only those attempts that another one followed, or only the last ones.
+        With `earlier` only those attempts that another one followed, or only the last ones.  With
+        `red_first` the cases that failed in the end come first, then those in error.
         """
         final = None if earlier is None else int(not earlier)
         self._settle(project, as_of)
         return self._rows.page(
             CASES, project, as_of=as_of, cursor=cursor, limit=limit, ascending=True,
             where={"run": run_ref, **_given(outcome=outcome, final=final)},
+            lead=_RED_FIRST if red_first else (),
         )  # fmt: skip
 
     def last_green(self, project: str, run: RunRow, as_of: int | None = None) -> RunRow | None:

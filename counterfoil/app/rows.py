@@ -21,6 +21,7 @@ from counterfoil.projections.mentions import Arrival, Link, SequenceGap
 from counterfoil.stores.tables import KEYS_PER_QUERY, Tables, as_of_clause
 
 LIMIT_MAX = 1_000
+_GROUP_SIZE = 2**48
 GAPS_MAX = 1_000
 
 RowT = TypeVar("RowT", bound=Row)
@@ -60,6 +61,7 @@ class Rows:
         self, projection: Projection[RowT], project: str, *, as_of: int | None,
         cursor: str | None, limit: int, order: str = "first", ascending: bool = False,
         where: dict[str, Scalar] | None = None, below: int | None = None,
+        lead: Sequence[dict[str, Scalar]] = (),
     ) -> Page[RowT]:  # fmt: skip
         """Return a part of the rows of a noun.
 
@@ -73,6 +75,8 @@ class Rows:
             ascending: smallest first.
             where: index column -> value it must have.
             below: only rows whose `order` is less than this.
+            lead: what comes before all else, whatever its `order`: rows with these column values,
+                the first of these groups first.
 
         Raises:
             RequestError: `query_invalid`: the cursor is none of ours.
@@ -82,6 +86,13 @@ class Rows:
         wanted = [table.c.project == project, as_of_clause(table, as_of)]
         wanted += [table.c[name] == value for name, value in (where or {}).items()]
         place = table.c[order]
+        if lead:
+            groups = [
+                (sa.and_(*(table.c[name] == value for name, value in group.items())), rank)
+                for rank, group in enumerate(lead)
+            ]
+            # One number for both, so that a cursor stays one place; no log has 2^48 entries.
+            place = sa.case(*groups, else_=len(lead)) * _GROUP_SIZE + place
         if below is not None:
             wanted.append(place < below)
         beyond = []

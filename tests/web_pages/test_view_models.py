@@ -11,6 +11,7 @@ from counterfoil.projections.base import At
 from counterfoil.projections.trace import LANES
 from counterfoil.web.pages import entry, log, now, releases, runs, timeline, words
 from counterfoil.web.pages.parts import (
+    RECEIVED_NOTE,
     Counts,
     Links,
     bars,
@@ -19,6 +20,7 @@ from counterfoil.web.pages.parts import (
     line,
     mark,
     pill,
+    received_note,
     ref_chip,
     who,
 )
@@ -94,6 +96,27 @@ def test_a_run_without_retries_speaks_of_cases_alone() -> None:
     assert "attempt" not in view.say
 
 
+@pytest.mark.parametrize(
+    ("counted", "outcome", "said"),
+    [
+        ({"passed": 3, "failed": 1, "error": 2}, None, "First what failed, then what could not be "
+         "carried out, then the rest in the order they were recorded."),
+        ({"passed": 3, "error": 2}, None, "First what could not be carried out, then the rest in "
+         "the order they were recorded."),
+        ({"passed": 3}, None, "In the order they were recorded."),
+        ({"passed": 3, "failed": 1}, "failed", "In the order they were recorded."),
+    ],
+    ids=["all three", "errors alone", "nothing red", "narrowed"],
+)  # fmt: skip
+def test_the_order_of_the_cases_is_said_in_words(
+    counted: dict[str, int], outcome: str | None, said: str
+) -> None:
+    view = runs.build_run(
+        sample.FINISHED, Counts(counted), sample.CASES, outcome, resolve, LINKS, NOW
+    )
+    assert view.order_words == said
+
+
 def test_in_the_past_ago_and_so_far_end_at_the_moment_shown() -> None:
     """Looked at in March, November's build does not "run for 120 days so far"."""
     march = parse_time("2027-03-20T14:03:25Z")
@@ -119,7 +142,12 @@ def test_in_the_past_ago_and_so_far_end_at_the_moment_shown() -> None:
 def test_a_time_of_receipt_is_not_shown_as_the_senders() -> None:
     said = "time of receipt, the sender gave none"
     row = dataclasses.replace(sample.LINES[0], time_claimed=False)
-    assert line(row, LINKS, NOW).late == said
+    shown = line(row, LINKS, NOW)
+    assert shown.late == ""
+    assert shown.received
+    assert shown.mark.spoken.endswith(said)
+    assert received_note([line(sample.LINES[1], LINKS, NOW), shown]) == RECEIVED_NOTE
+    assert received_note([line(sample.LINES[1], LINKS, NOW)]) == ""
 
     opened = dataclasses.replace(sample.OPENED, time_claimed=False)
     made = entry.build_entry(opened, sample.SIGNER.vkey, 4712, as_hex=False, links=LINKS)

@@ -24,6 +24,7 @@ from counterfoil.web.pages.parts import (
     line,
     mark,
     pill,
+    received_note,
     ref_chip,
 )
 from counterfoil.web.pages.render import render
@@ -98,6 +99,7 @@ class ChangedView:
     shows_gaps: bool
     lines: tuple[Line, ...]
     lines_words: str
+    received: str
     empty: Empty | None
     since_ref: str
     since: str
@@ -126,6 +128,7 @@ def build_changed(
         kind, ("Log and proofs", "/log")
     )
     shown = sorted(lines.values(), key=lambda row: -row.index)
+    listed = tuple(line(row, links, now) for row in shown[:LINES_MAX])
     return ChangedView(
         title=f"What changed in {name}" if name else "What changed",
         crumb=crumb,
@@ -146,7 +149,8 @@ def build_changed(
         gaps=_gaps(found.trace, links),
         gap_words=_gap_words(found.trace),
         shows_gaps=found.trace is not None,
-        lines=tuple(line(row, links, now) for row in shown[:LINES_MAX]),
+        lines=listed,
+        received=received_note(listed),
         lines_words=f"{words.number(min(len(shown), LINES_MAX))} of "
         f"{words.count(len(shown), 'entry', 'entries')}, the latest first",
         empty=_empty(found),

@@ -15,7 +15,7 @@ from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.frame import frame_of, links_of, moment_of, now_of
 from counterfoil.web.pages.now import HealthLine, SourceLine, health_lines, source_line
-from counterfoil.web.pages.parts import Empty, Line, Links, line
+from counterfoil.web.pages.parts import Empty, Line, Links, line, received_note
 from counterfoil.web.pages.render import render
 
 LINES_PER_PAGE: Final = 60
@@ -36,6 +36,7 @@ class LogView:
     say: str
     days: tuple[Day, ...]
     lines_words: str
+    received: str
     empty: Empty
     older: str | None
     newest: str | None
@@ -68,10 +69,12 @@ def build_log(
     """
     lowest = lines[-1].index if lines else 0
     base = f"{public_url}/log/{links.project}"
+    days = days_of(lines, links, now)
     return LogView(
         say=f"{words.count(health.size, 'entry', 'entries')} in one append-only log. "
         "Each has its place, its bytes and a receipt that anybody can check without this server.",
-        days=days_of(lines, links, now),
+        days=days,
+        received=received_note(each for day in days for each in day.lines),
         lines_words=f"{words.number(lowest)} to {words.number(lines[0].index)}, the latest first"
         if lines
         else "none",

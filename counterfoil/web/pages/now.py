@@ -33,6 +33,7 @@ from counterfoil.web.pages.parts import (
     bars,
     line,
     mark,
+    received_note,
     ref_chip,
 )
 from counterfoil.web.pages.render import render
@@ -123,6 +124,7 @@ class NowView:
     running_empty: Empty
     lines: tuple[Line, ...]
     lines_words: str
+    received: str
     lines_empty: Empty
     health: tuple[HealthLine, ...]
     intact: bool
@@ -153,6 +155,7 @@ def build_now(board: Board, resolve: Resolve, links: Links, now: datetime.dateti
     shown = board.lines[0] if board.lines else None
     at = now if links.as_of is None or shown is None else words.moment(shown.recordedtime) or now
     health = health_lines(board.health, now)
+    lines = tuple(line(row, links, now) for row in board.lines)
     return NowView(
         say=f"{words.long_day(at)}. {_red_sentence(board)}",
         figures=_figures(board, links, now),
@@ -168,7 +171,8 @@ def build_now(board: Board, resolve: Resolve, links: Links, now: datetime.dateti
         ),
         running_empty=Empty("Nothing is running, as far as recorded.", "A run shows here from its "
                             "first event to its last."),
-        lines=tuple(line(row, links, now) for row in board.lines),
+        lines=lines,
+        received=received_note(lines),
         lines_words=f"{words.count(board.today, 'entry', 'entries')} "
         + ("today" if links.as_of is None else "that day"),
         lines_empty=Empty("Nothing is recorded yet.", "Send a first event:",

@@ -6,8 +6,8 @@ green only for what a witness has signed, and nothing unknown is ever shown as p
 
 import datetime
 import urllib.parse
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from counterfoil.app.answers import ActorView, Gap, LogLine
@@ -19,6 +19,7 @@ GAP_MARKS_MAX: Final = 3
 # Kinds of refs that have a page of their own, at /KIND?ref=.
 PAGED_KINDS: Final = frozenset({"run", "test", "release"})
 NOT_CLAIMED: Final = "time of receipt, the sender gave none"
+RECEIVED_NOTE: Final = "Dotted times are times of receipt: the sender gave none."
 # How an address says "before the first entry": entry numbers begin at 0.
 BEFORE_ALL: Final = "1970-01-01T00:00:00Z"
 
@@ -200,6 +201,7 @@ class Line:
     outcome: Pill | None
     demo: bool
     late: str
+    received: bool
     mark: Mark
 
 
@@ -213,7 +215,14 @@ def late(time: str, recordedtime: str, now: datetime.datetime) -> str:
 
 
 def line(row: LogLine, links: Links, now: datetime.datetime) -> Line:
-    """Make a log line; happened and recorded both, when they differ by over a minute."""
+    """Make a log line; happened and recorded both, when they differ by over a minute.
+
+    Where the sender gave no time, the line says so to whoever points at its time or hears it;
+    `RECEIVED_NOTE` says it once for all of them.
+    """
+    made = mark(row.index, links, state="erased" if row.erased else "recorded")
+    if not row.time_claimed:
+        made = replace(made, spoken=f"{made.spoken}; {NOT_CLAIMED}")
     return Line(
         index=row.index,
         time=row.time if words.moment(row.time) else row.recordedtime,
@@ -222,9 +231,15 @@ def line(row: LogLine, links: Links, now: datetime.datetime) -> Line:
         sentence=row.sentence,
         outcome=pill(row.outcome) if row.outcome and row.outcome not in row.sentence else None,
         demo=row.demo,
-        late=late(row.time, row.recordedtime, now) if row.time_claimed else NOT_CLAIMED,
-        mark=mark(row.index, links, state="erased" if row.erased else "recorded"),
+        late=late(row.time, row.recordedtime, now) if row.time_claimed else "",
+        received=not row.time_claimed,
+        mark=made,
     )
+
+
+def received_note(lines: Iterable[Line]) -> str:
+    """Return what is said once under lines of which any has no time of its sender, else ""."""
+    return RECEIVED_NOTE if any(each.received for each in lines) else ""
 
 
 @dataclass(frozen=True, slots=True)

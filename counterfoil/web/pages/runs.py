@@ -119,6 +119,7 @@ class RunView:
     choices: tuple[Choice, ...]
     cases: tuple[CaseLine, ...]
     case_words: str
+    order_words: str
     empty: Empty
     older: str | None
     warnings: tuple[Oddity, ...]
@@ -286,6 +287,7 @@ def build_run(
         choices=_choices(row, counts, (outcome, attempts), links),
         cases=tuple(case_line(each, links) for each in cases.rows),
         case_words=_case_words(counts, cases, outcome),
+        order_words=_order_words(counts, outcome, attempts),
         empty=_no_cases(counts, outcome),
         older=links.to("/run", ref=row.ref, outcome=outcome, attempts=attempts, cursor=cases.cursor)
         if cases.cursor
@@ -358,6 +360,18 @@ def _case_words(counts: Counts, cases: Page[CaseRow], outcome: str | None) -> st
         return f"{shown} of {words.count(cases.total, 'attempt')}"
     part = "" if shown == total else f", {shown} of them shown"
     return f"{words.count(counts.total, 'case')}, {words.count(cases.total, 'attempt')}{part}"
+
+
+def _order_words(counts: Counts, outcome: str | None, attempts: str | None) -> str:
+    """Say how the cases are sorted (see `Reader.cases`)."""
+    if outcome or attempts or not counts.red:
+        return "In the order they were recorded."
+    first = [
+        words
+        for name, words in (("failed", "what failed"), ("error", "what could not be carried out"))
+        if counts.by_outcome.get(name)
+    ]
+    return f"First {', then '.join(first)}, then the rest in the order they were recorded."
 
 
 def _choices(
@@ -439,6 +453,7 @@ def run_page(request: Request, context: Context) -> Response:
         limit=CASES_PER_PAGE,
         outcome=outcome,
         earlier={"earlier": True, "last": False}.get(attempts or ""),
+        red_first=True,
     )
     early = reader.case_counts(context.project, [ref], as_of=context.as_of, earlier=True)
     counted = reader.case_counts(context.project, [ref], as_of=context.as_of)

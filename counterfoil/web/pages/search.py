@@ -22,7 +22,7 @@ from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.frame import frame_of, links_of, now_of
 from counterfoil.web.pages.log import Day, days_of
-from counterfoil.web.pages.parts import Empty, Links
+from counterfoil.web.pages.parts import Empty, Links, received_note
 from counterfoil.web.pages.render import render
 from counterfoil.web.pages.search_drawing import Drawing, draw
 
@@ -86,6 +86,7 @@ class SearchView:
     facets: tuple[FacetView, ...]
     total: str
     days: tuple[Day, ...]
+    received: str
     empty: Empty | None
     older: str
     first: str
@@ -121,6 +122,7 @@ def build_search(
     """
     unknown = {one.position: one.suggestion for one in found.unknown} if found else {}
     asked = {word.key for word in read}
+    days = days_of(found.items, links, now) if found else ()
     return SearchView(
         text=text[:LENGTH_MAX],
         length_max=LENGTH_MAX,
@@ -130,7 +132,8 @@ def build_search(
         drawing=draw(found.histogram, read, links) if found else None,
         facets=tuple(_facet(one, links) for one in found.facets if one.values) if found else (),
         total=words.count(found.total, "entry", "entries") if found else "Not searched yet",
-        days=days_of(found.items, links, now) if found else (),
+        days=days,
+        received=received_note(each for day in days for each in day.lines),
         empty=_empty(read, found, links),
         older=links.to("/search", q=text, cursor=found.next) if found and found.next else "",
         first=links.to("/search", q=text) if cursor else "",
