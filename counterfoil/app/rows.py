@@ -85,7 +85,7 @@ class Rows:
         limit = max(1, min(limit, LIMIT_MAX))
         wanted = [table.c.project == project, as_of_clause(table, as_of)]
         wanted += [table.c[name] == value for name, value in (where or {}).items()]
-        place = table.c[order]
+        place: sa.ColumnElement[Any] = table.c[order]
         if lead:
             groups = [
                 (sa.and_(*(table.c[name] == value for name, value in group.items())), rank)

@@ -96,13 +96,16 @@ def test_a_run_without_retries_speaks_of_cases_alone() -> None:
     assert "attempt" not in view.say
 
 
+FAILED_FIRST = "First what failed"
+REST_ALONE = "then the rest in the order they were recorded."
+REST = f"what could not be carried out, {REST_ALONE}"
+
+
 @pytest.mark.parametrize(
     ("counted", "outcome", "said"),
     [
-        ({"passed": 3, "failed": 1, "error": 2}, None, "First what failed, then what could not be "
-         "carried out, then the rest in the order they were recorded."),
-        ({"passed": 3, "error": 2}, None, "First what could not be carried out, then the rest in "
-         "the order they were recorded."),
+        ({"passed": 3, "failed": 1, "error": 2}, None, f"{FAILED_FIRST}, then {REST}"),
+        ({"passed": 3, "error": 2}, None, f"First what could not be carried out, {REST_ALONE}"),
         ({"passed": 3}, None, "In the order they were recorded."),
         ({"passed": 3, "failed": 1}, "failed", "In the order they were recorded."),
     ],

@@ -18,6 +18,7 @@ from counterfoil.web.pages.entry import entry_page
 from counterfoil.web.pages.files import file_image, file_page
 from counterfoil.web.pages.log import log_page
 from counterfoil.web.pages.now import now_page
+from counterfoil.web.pages.raw import raw_part
 from counterfoil.web.pages.releases import release_page, releases_page
 from counterfoil.web.pages.render import render
 from counterfoil.web.pages.runs import run_page, runs_page
@@ -47,6 +48,7 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/search", search_page),
     PageRoute("/log", log_page),
     PageRoute("/entries/{index}", entry_page),
+    PageRoute("/entries/{index}/raw", raw_part),
     PageRoute("/entries/{index}/files/{position}", file_page),
     PageRoute("/entries/{index}/files/{position}/image", file_image),
     PageRoute("/theme", theme_page),

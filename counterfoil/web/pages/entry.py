@@ -189,7 +189,9 @@ def build_entry(
         bytes_words=f"{words.number(len(opened.bytes))} bytes · canonical JSON",
         hex_text=_hex(opened.bytes) if as_hex else "",
         hex_href=links.to(f"/entries/{opened.index}", bytes=None if as_hex else "hex"),
-        **_event_texts(opened),
+        event_text=event_text(opened)[0],
+        event_words=event_text(opened)[1],
+        erased_words=_erased_words(opened),
         files=attachments(opened, looks, links),
         mark=mark(opened.index, links, state="erased" if "body" in opened.erased else "recorded"),
         before_href=links.entry(opened.index - 1) if opened.index else "",
@@ -233,18 +235,22 @@ def _erased_banner(opened: Opened) -> Banner | None:
     )
 
 
-def _event_texts(opened: Opened) -> dict[str, str]:
+def event_text(opened: Opened) -> tuple[str, str]:
+    """Return the event as JSON, cut where it is very long, and what that text is, in words."""
     whole = json.dumps(opened.event, ensure_ascii=False, indent=2, sort_keys=True)
     cut = len(whole) > EVENT_MAX
+    if cut:
+        return f"{whole[:EVENT_MAX]}\n…", f"the first {words.number(EVENT_MAX)} characters"
+    return whole, "as posted, as far as it can be opened"
+
+
+def _erased_words(opened: Opened) -> str:
     named, erased = len(opened.entry.commit), len(opened.erased)
-    return {
-        "event_text": whole[:EVENT_MAX] + ("\n…" if cut else ""),
-        "event_words": f"the first {words.number(EVENT_MAX)} characters" if cut
-        else "as posted, as far as it can be opened",
-        "erased_words": f"Personal fields and the body stand in the entry as commitments. "
+    return (
+        f"Personal fields and the body stand in the entry as commitments. "
         f"{words.number(named - erased)} of {words.number(named)} can still be opened; "
-        + (f"{words.number(erased)} erased." if erased else "none was erased."),
-    }  # fmt: skip
+        + (f"{words.number(erased)} erased." if erased else "none was erased.")
+    )
 
 
 def _steps(

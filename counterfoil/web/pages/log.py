@@ -1,8 +1,9 @@
 """Log and proofs: every entry as one sentence, how far the log has come, how to check it."""
 
 import datetime
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from starlette.requests import Request
@@ -97,13 +98,16 @@ def build_log(
     )
 
 
-def days_of(lines: Sequence[LogLine], links: Links, now: datetime.datetime) -> tuple[Day, ...]:
-    """Put lines under the days they were recorded on, in the order they come."""
+def days_of(
+    lines: Sequence[LogLine], links: Links, now: datetime.datetime,
+    hits: re.Pattern[str] | None = None,
+) -> tuple[Day, ...]:  # fmt: skip
+    """Put lines under the days they were recorded on, in the order they come; mark `hits`."""
     days: dict[str, list[Line]] = {}
     for row in lines:
         at = words.moment(row.recordedtime)
         name = f"{at.strftime('%A')} {words.day(at)} {at.year}" if at else "unknown day"
-        days.setdefault(name, []).append(line(row, links, now))
+        days.setdefault(name, []).append(replace(line(row, links, now), hits=hits))
     return tuple(Day(name, tuple(made)) for name, made in days.items())
 
 

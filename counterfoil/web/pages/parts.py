@@ -5,6 +5,7 @@ green only for what a witness has signed, and nothing unknown is ever shown as p
 """
 
 import datetime
+import re
 import urllib.parse
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -203,6 +204,7 @@ class Line:
     late: str
     received: bool
     mark: Mark
+    hits: re.Pattern[str] | None = None
 
 
 def late(time: str, recordedtime: str, now: datetime.datetime) -> str:

@@ -21,6 +21,7 @@ from counterfoil.projections.search import KEYS, LENGTH_MAX, TEXT, Word, joined,
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.frame import frame_of, links_of, now_of
+from counterfoil.web.pages.hits import hits_of
 from counterfoil.web.pages.log import Day, days_of
 from counterfoil.web.pages.parts import Empty, Links, received_note
 from counterfoil.web.pages.render import render
@@ -122,7 +123,7 @@ def build_search(
     """
     unknown = {one.position: one.suggestion for one in found.unknown} if found else {}
     asked = {word.key for word in read}
-    days = days_of(found.items, links, now) if found else ()
+    days = days_of(found.items, links, now, hits_of(read)) if found else ()
     return SearchView(
         text=text[:LENGTH_MAX],
         length_max=LENGTH_MAX,

@@ -51,6 +51,29 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """What static/range.js needs to choose a stretch of time.
+
+    Attributes:
+        start: RFC 3339, of edge 0.
+        bucket_s: seconds from one edge to the next.
+        count: the last edge; every stretch is as long as every other.
+        first, last: edges of the stretch that is searched.
+        since, until: the search says so in words.
+        rest: the search without these words.
+    """
+
+    start: str
+    bucket_s: int
+    count: int
+    first: int
+    last: int
+    since: bool
+    until: bool
+    rest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drawing:
     """The drawing and its twin; `inside` is (x, width) of the time that is searched."""
 
@@ -62,6 +85,7 @@ class Drawing:
     rows: tuple[Tick, ...]
     times: tuple[Tick, ...]
     inside: tuple[float, float] | None
+    range: Range
     spoken: str
     bucket: str
 
@@ -86,7 +110,8 @@ def draw(histogram: Histogram, read: Sequence[Word], links: Links) -> Drawing | 
         for place, (bucket, end) in enumerate(zip(buckets, ends, strict=True))
         if bucket.count
     )
-    timed = any(word.key in {"since", "until"} for word in read)
+    keys = {word.key for word in read}
+    timed = bool(keys & {"since", "until"})
     within = [place for place, bucket in enumerate(buckets) if bucket.inside]
     total = sum(bucket.count for bucket in buckets)
     return Drawing(
@@ -103,6 +128,16 @@ def draw(histogram: Histogram, read: Sequence[Word], links: Links) -> Drawing | 
         inside=(round(LEFT + within[0] * step, 1), round(len(within) * step, 1))
         if timed and within
         else None,
+        range=Range(
+            start=buckets[0].start,
+            bucket_s=histogram.bucket_s,
+            count=len(buckets),
+            first=within[0] if timed and within else 0,
+            last=within[-1] + 1 if timed and within else len(buckets),
+            since="since" in keys,
+            until="until" in keys,
+            rest=rest,
+        ),
         spoken=f"{words.count(total, 'entry', 'entries')} over time, also in the table below",
         bucket=words.duration(histogram.bucket_s),
     )

@@ -7,6 +7,7 @@ Source: design rules of docs/adr/0011; the character classes are Unicode's Cc, C
 """
 
 import datetime
+import re
 import unicodedata
 from collections.abc import Iterator
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from counterfoil.clock import parse_time
+from counterfoil.web.pages.hits import fold
 
 TEXT_LIMIT: Final = 300
 _HIDDEN: Final = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co"}
@@ -55,12 +57,14 @@ def plain_visible(text: str, limit: int = TEXT_LIMIT) -> str:
 
 
 def visible(
-    text: str, limit: int = TEXT_LIMIT, *, lines: bool = False, paths: bool = False
-) -> Markup:
+    text: str, limit: int = TEXT_LIMIT, *, lines: bool = False, paths: bool = False,
+    hits: re.Pattern[str] | None = None,
+) -> Markup:  # fmt: skip
     r"""Return outside text as markup: escaped, bounded, hidden characters as visible boxes.
 
     With `lines`, line ends stay line ends: for `pre`, where they act on nothing else.  With
-    `paths`, a narrow column may break the text after a slash.
+    `paths`, a narrow column may break the text after a slash.  What `hits` (see `pages.hits`) finds
+    in folded text is marked.
 
     >>> str(visible("a<b\x00"))
     '<bdi class="outside">a&lt;b<span class="box">U+0000</span></bdi>'
@@ -72,10 +76,21 @@ def visible(
         if box
         else escape(run).replace("/", Markup("/<wbr>"))
         if paths
-        else escape(run)
+        else _marked(run, hits)
         for run, box in pieces(text, limit)
     )
     return Markup('<bdi class="outside">{}</bdi>').format(inner)
+
+
+def _marked(run: str, hits: re.Pattern[str] | None) -> Markup:
+    if hits is None:
+        return escape(run)
+    made, end = Markup(""), 0
+    for hit in hits.finditer(fold(run)):
+        made += escape(run[end : hit.start()])
+        made += Markup("<mark>{}</mark>").format(run[hit.start() : hit.end()])
+        end = hit.end()
+    return made + escape(run[end:])
 
 
 def number(value: int) -> str:

@@ -28,7 +28,7 @@ let connection = null;
 
 /** @param {Element} region */
 const inUse = (region) => region.matches(":hover") || region.contains(document.activeElement)
-  || region.querySelector("details.go[open]") !== null;
+  || region.querySelector("details.go[open], .raw-panel") !== null;
 
 /** @param {Element | null} list */
 const topOf = (list) => Number(list?.querySelector("[data-entry]")?.getAttribute("data-entry") ?? -1);
