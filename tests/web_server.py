@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from counterfoil.app.home import Home, create_home, open_home
-from counterfoil.clock import SystemClock
+from counterfoil.clock import Clock, SystemClock
 from counterfoil.ids import SystemRandomness
 from counterfoil.web.security import Pace
 from counterfoil.web.server import bind, make_server
@@ -102,9 +102,11 @@ def event(**members: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def running(directory: Path, *, public_url: str = "", settings: str = "") -> Iterator[Running]:
+def running(
+    directory: Path, *, public_url: str = "", settings: str = "", clock: Clock | None = None
+) -> Iterator[Running]:
     """Serve a fresh ledger with the projects `default` and `other` until the block ends."""
-    clock, randomness = SystemClock(), SystemRandomness()
+    clock, randomness = clock or SystemClock(), SystemRandomness()
     create_home(directory, randomness)
     create_home(directory, randomness, project="other")
     if settings:

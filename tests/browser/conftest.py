@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from counterfoil.app import signin
-from counterfoil.clock import SystemClock
+from counterfoil.clock import Clock, SystemClock
 from counterfoil.ids import SystemRandomness
 from tests.tools import needs_tool
 from tests.web_server import Running, event, running
@@ -89,9 +89,13 @@ def suite(number: int, outcome: str) -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def session(chromium: Browser, served: Running) -> Any:
     """Sign in as a person does: by the link, and its button."""
+    return signed_in(chromium, served)
+
+
+def signed_in(chromium: Browser, served: Running, clock: Clock | None = None) -> Any:
+    """Return the state of a browser in which somebody has signed in."""
     base = f"http://{served.host}"
-    home = served.home
-    link = signin.make_link(home.state, SystemClock(), SystemRandomness(), base)
+    link = signin.make_link(served.home.state, clock or SystemClock(), SystemRandomness(), base)
     context = chromium.new_context()
     page = context.new_page()
     page.goto(link)

@@ -1,5 +1,6 @@
 """What a page weighs on the wire with real data, and what stands on paper."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser.paper import sheets
 from tests.served_process import ServerProcess, server_process
 
 pytestmark = pytest.mark.browser
@@ -87,5 +89,67 @@ def test_paper_has_the_facts_and_not_the_furniture(
     full = page.locator(".ref .full:visible").count()
     assert short == 0
     assert full == page.locator(".ref").count()
-    assert page.pdf().startswith(b"%PDF-")
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "subject"),
+    [
+        ("/release?ref=release:counterfoil@0.1.0", "counterfoil@0.1.0"),
+        ("/entries/1613?as_of=1700", "entry 1,613"),
+        ("/run?ref=run:captured/jest", "captured/jest"),
+        ("/log", "Log and proofs"),
+        ("/search?q=outcome:failed", "outcome:failed"),
+    ],
+    ids=["release", "entry in the past", "run", "log", "search"],
+)
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "none"])
+def test_every_sheet_says_of_what_as_of_when_and_which_of_how_many(
+    chromium: Browser, demo: ServerProcess, state: Any, path: str, subject: str, *, scripts: bool
+) -> None:
+    context = chromium.new_context(storage_state=state, java_script_enabled=scripts)
+    page = context.new_page()
+    page.goto(demo.url + path)
+    found = re.search(r"entry [\d,]+", page.inner_text("#asof-words"))
+    assert found is not None
+    printed = sheets(page.pdf())
+    context.close()
+    for number, sheet in enumerate(printed, start=1):
+        assert f"Counterfoil,default:{subject}".replace(" ", "") in sheet
+        known = found[0].replace(" ", "")
+        assert re.search(rf"asknownat{known}·\w{{3}}\d+Nov2026,\d\d:\d\d:\d\d", sheet)
+        assert f"page{number}of{len(printed)}" in sheet
+
+
+def test_what_is_folded_is_unfolded_on_paper(
+    chromium: Browser, demo: ServerProcess, state: Any
+) -> None:
+    """The hashes of a proof and the table of a drawing; menus and forms stay away."""
+    context = chromium.new_context(storage_state=state)
+    page = context.new_page()
+    page.goto(demo.url + "/entries/1613")
+    hashes = page.locator("details.hashes .value").all_text_contents()
+    entry = "".join(sheets(page.pdf()))
+    page.goto(demo.url + "/search?q=outcome:failed")
+    table = page.locator("#when-table tbody tr td:first-child").first.text_content() or ""
+    search = "".join(sheets(page.pdf()))
+    context.close()
+    assert len(hashes) >= 8
+    assert all(each.strip() in entry for each in hashes)
+    assert table.replace(" ", "") in search
+    assert "Showitasknownthen" not in entry + search
+    assert "Searchthistime" not in search
+
+
+def test_digests_are_whole_on_paper(chromium: Browser, demo: ServerProcess, state: Any) -> None:
+    context = chromium.new_context(storage_state=state)
+    page = context.new_page()
+    for path in ("/", "/log", "/release?ref=release:counterfoil@0.1.0", "/search?q=type:commit.*"):
+        page.goto(demo.url + path)
+        for each in page.locator("main .full").all_text_contents():
+            assert "…" not in each
+        said = "".join(sheets(page.pdf()))
+        whole = {"".join(each.split()) for each in page.locator("main .full").all_text_contents()}
+        assert whole, path
+        assert {each for each in whole if each not in said} == set(), path
     context.close()

@@ -40,6 +40,7 @@ class Ruler:
 class AsOf:
     """The as-of bar.
 
+    `printed` is `words` for paper, which outlives "today".
     `index` is the newest entry the page knows, -1 in an empty log; `newest` the last there is.
     `changed` leads to what came since; `since` is the entry its form proposes.
     """
@@ -48,6 +49,7 @@ class AsOf:
     newest: int
     past: bool
     words: str
+    printed: str
     hidden: str
     ruler: Ruler | None
     earlier_href: str
@@ -82,9 +84,10 @@ def as_of_bar(
     as_of = links.as_of
     shown = newest if as_of is None else min(as_of, newest)
     if shown < 0:
-        said = "the start, no entry yet"
+        said = printed = "the start, no entry yet"
     else:
         said = f"entry {words.number(shown)} · {words.when(shown_time or '', now)}"
+        printed = f"entry {words.number(shown)} · {words.full_time(shown_time or '')}"
     later = newest - shown
     kept = {"ref": about} if about else {}
     return AsOf(
@@ -92,6 +95,7 @@ def as_of_bar(
         newest=newest,
         past=as_of is not None,
         words=said,
+        printed=printed,
         hidden=f"{words.count(later, 'later entry is', 'later entries are')} hidden"
         if later
         else "no later entry is hidden",

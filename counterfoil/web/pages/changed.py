@@ -29,8 +29,8 @@ from counterfoil.web.pages.parts import (
 )
 from counterfoil.web.pages.render import render
 
-SHOWN_MAX: Final = 50
-LINES_MAX: Final = 30
+SHOWN_MAX: Final = 40
+LINES_MAX: Final = 25
 _RED: Final = frozenset({"failed", "error"})
 
 Resolve = Callable[[str], ActorView]

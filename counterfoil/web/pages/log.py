@@ -19,7 +19,7 @@ from counterfoil.web.pages.now import HealthLine, SourceLine, health_lines, sour
 from counterfoil.web.pages.parts import Empty, Line, Links, line, received_note
 from counterfoil.web.pages.render import render
 
-LINES_PER_PAGE: Final = 60
+LINES_PER_PAGE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)

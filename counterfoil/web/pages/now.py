@@ -31,6 +31,7 @@ from counterfoil.web.pages.parts import (
     Links,
     Mark,
     bars,
+    full_ref,
     line,
     mark,
     received_note,
@@ -105,6 +106,7 @@ class Placed:
 
     environment: str
     what: str
+    full: str
     href: str | None
     since: str
     demo: bool
@@ -267,7 +269,7 @@ def health_lines(health: Health, now: datetime.datetime) -> tuple[HealthLine, ..
                    words.number(health.checkpoint_size),
                    "tree size, root" if signed
                    else f"{words.number(health.size - health.checkpoint_size)} entries wait, root",
-                   health.root.hex()[:12]),
+                   health.root.hex()),
         HealthLine("pending", "none", "Witnessed", "none",
                    "no witness is set up: nobody outside holds this tree", ""),
         HealthLine("unknown" if exported is None else "pass" if exported == health.size
@@ -311,6 +313,7 @@ def _placed(
         Placed(
             environment=row.name,
             what=ref_chip(one.what, links).short,
+            full=full_ref(one.what, ref_chip(one.what, links).short),
             href=links.ref(one.what),
             since=words.when(one.at.time, now),
             demo=one.at.demo,

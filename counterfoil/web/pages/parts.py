@@ -205,6 +205,7 @@ class Line:
     received: bool
     mark: Mark
     hits: re.Pattern[str] | None = None
+    full: str = ""
 
 
 def late(time: str, recordedtime: str, now: datetime.datetime) -> str:
@@ -236,7 +237,20 @@ def line(row: LogLine, links: Links, now: datetime.datetime) -> Line:
         late=late(row.time, row.recordedtime, now) if row.time_claimed else "",
         received=not row.time_claimed,
         mark=made,
+        full=full_ref(row.subject, row.sentence),
     )
+
+
+def full_ref(ref: str | None, sentence: str) -> str:
+    """Return a ref for paper where a sentence shortens its digest or commit, else "".
+
+    >>> full_ref("commit:acme/shop@9fceb02aa17b", "pushed commit 9fceb02")
+    'commit:acme/shop@9fceb02aa17b'
+    >>> full_ref("run:acme/shop/1", "finished run acme/shop/1")
+    ''
+    """
+    kind, _, ident = (ref or "").partition(":")
+    return ref if ref and kind in {"commit", "artifact"} and ident not in sentence else ""
 
 
 def received_note(lines: Iterable[Line]) -> str:

@@ -74,6 +74,8 @@ function place(page) {
     link.querySelector(".count")?.remove();
     if (count) link.append(count);
   }
+  // What every sheet of paper says at its edge.
+  document.documentElement.dataset.known = page.documentElement.dataset.known;
   document.dispatchEvent(new CustomEvent("counterfoil:refreshed"));
 }
 
