@@ -162,36 +162,6 @@ def test_a_case_counts_once_by_its_last_attempt(home: Home) -> None:
     assert reader.case_counts(PROJECT, [RUN], as_of=size - 1)[RUN] == {"passed": 25}
 
 
-def test_what_failed_comes_first_then_errors_then_the_rest_and_paging_loses_nothing(
-    home: Home,
-) -> None:
-    """An attempt that another one followed is not what failed in the end."""
-    cases = [
-        ("t0", "failure", 1, False), ("t0", "success", 2, True), ("t1", "error", 1, True),
-        ("t2", "success", 1, True), ("t3", "failure", 1, True), ("t4", "error", 1, True),
-        ("t5", "failure", 1, True), ("t6", "success", 1, True),
-    ]  # fmt: skip
-    steps = [
-        told("ci", "testcaserun.finished", f"test:{name}", (RUN, "part-of"), outcome=outcome,
-             custom={"attempt": attempt, "final": final})
-        for name, outcome, attempt, final in cases
-    ]  # fmt: skip
-    record(home, [event_of(one, place) for place, one in enumerate(steps)])
-    wanted = ["t3 1", "t5 1", "t1 1", "t4 1", "t0 1", "t0 2", "t2 1", "t6 1"]
-
-    for limit in (1, 2, 3, 8):
-        shown: list[str] = []
-        cursor = None
-        while True:
-            page = home.reader.cases(PROJECT, RUN, cursor=cursor, limit=limit, red_first=True)
-            assert page.total == len(wanted)
-            shown += [f"{row.test.partition(':')[2]} {row.attempt}" for row in page.rows]
-            cursor = page.cursor
-            if cursor is None:
-                break
-        assert shown == wanted
-
-
 def test_lists_can_be_narrowed(home: Home) -> None:
     record(home, [*story(), *suite(10)])
     reader = home.reader

@@ -270,6 +270,7 @@ class GapLine:
     marks: tuple[Mark, ...]
     more: str
     demo: bool
+    href: str
 
 
 def gap_lines(gaps: Sequence[Gap], links: Links) -> tuple[GapLine, ...]:
@@ -286,6 +287,7 @@ def gap_lines(gaps: Sequence[Gap], links: Links) -> tuple[GapLine, ...]:
             if len(gap.entries) > GAP_MARKS_MAX
             else "",
             demo=gap.demo,
+            href=f"#gap-{number}",
         )
         for number, gap in enumerate(gaps, start=1)
     )

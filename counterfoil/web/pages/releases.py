@@ -26,6 +26,7 @@ from counterfoil.web.pages.parts import (
     Pill,
     RefChip,
     Who,
+    full_ref,
     gap_lines,
     gaps_pill,
     late,
@@ -34,6 +35,17 @@ from counterfoil.web.pages.parts import (
     pill,
     ref_chip,
     who,
+)
+from counterfoil.web.pages.release_part import (
+    GAPS_PER_PAGE,
+    NEWEST,
+    Part,
+    cursor_of,
+    first_gap,
+    gap_of,
+    gap_words,
+    part_of,
+    step_words,
 )
 from counterfoil.web.pages.render import render
 from counterfoil.web.pages.runs import wanted
@@ -90,6 +102,7 @@ class StepLine:
     demo: bool
     mark: Mark
     gaps: tuple[GapLine, ...]
+    full: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +130,13 @@ class ReleaseView:
     figures: tuple[Figure, ...]
     gaps: tuple[GapLine, ...]
     gap_words: str
+    gaps_before: str
+    gaps_after: str
     drawing: Drawing | None
     steps: tuple[StepLine, ...]
     step_words: str
+    newest: str
+    earlier: str
     cut: bool
     problems: tuple[Oddity, ...]
     href: str
@@ -199,6 +216,7 @@ def build_release(
     links: Links,
     now: datetime.datetime,
     moment: datetime.datetime | None = None,
+    shown: Part = NEWEST,
 ) -> ReleaseView:
     """Build the trace of one release.
 
@@ -210,13 +228,22 @@ def build_release(
         links: addresses.
         now: the present moment, which times are said against.
         moment: the moment the page is about, the present if it is None.
+        shown: which steps and gaps are written out; the drawing and the counts are of them all.
     """
-    gaps = gap_lines(trace.gaps, links)
+    steps, start = part_of(trace.steps, shown.cursor)
+    first = first_gap(shown, len(trace.gaps))
+    asked = {"ref": row.ref, "cursor": shown.cursor or None}
+    gaps = tuple(
+        line
+        if first < line.number <= first + GAPS_PER_PAGE
+        else replace(line, href=links.to("/release", **asked, gap=line.number) + line.href)
+        for line in gap_lines(trace.gaps, links)
+    )
     by_entry: dict[int, list[GapLine]] = {}
-    shown = {step.entry for step in trace.steps}
+    known = {step.entry for step in trace.steps}
     hangs: dict[int, int] = {}
     for gap, line in zip(trace.gaps, gaps, strict=True):
-        entry = next((index for index in reversed(gap.entries) if index in shown), None)
+        entry = next((index for index in reversed(gap.entries) if index in known), None)
         if entry is not None:
             hangs[line.number] = entry
             by_entry.setdefault(entry, []).append(line)
@@ -227,15 +254,23 @@ def build_release(
         say=sentence(row, trace, now),
         demo=row.demo or any(step.demo for step in trace.steps),
         figures=_figures(row, trace, links),
-        gaps=gaps,
-        gap_words=words.count(len(gaps), "gap") if gaps else "no gap found",
+        gaps=gaps[first : first + GAPS_PER_PAGE],
+        gap_words=gap_words(len(gaps), first),
+        gaps_before=links.to("/release", **asked, gap=first + 1 - GAPS_PER_PAGE) if first else "",
+        gaps_after=links.to("/release", **asked, gap=first + 1 + GAPS_PER_PAGE)
+        if first + GAPS_PER_PAGE < len(gaps)
+        else "",
         drawing=draw(trace.steps, gaps, hangs, LANES, links, moment or now),
         steps=tuple(
             _step_line(step, lines.get(step.entry), by_entry.get(step.entry, []), resolve, links,
                        now)
-            for step in reversed(trace.steps)
+            for step in reversed(steps)
         ),
-        step_words=words.count(len({step.entry for step in trace.steps}), "entry", "entries"),
+        step_words=step_words(trace, steps, start),
+        newest=links.to("/release", ref=row.ref) if shown.cursor else "",
+        earlier=links.to("/release", ref=row.ref, cursor=cursor_of(trace.steps, start))
+        if start
+        else "",
         cut=trace.cut,
         problems=oddities(row.problems, links),
         href=links.to("/release", ref=row.ref),
@@ -358,6 +393,7 @@ def _step_line(
         demo=step.demo,
         mark=mark(step.entry, links),
         gaps=tuple(gaps),
+        full=full_ref(step.ref, step.sentence),
     )
 
 
@@ -392,8 +428,11 @@ def release_page(request: Request, context: Context) -> Response:
     if row is None:
         return unknown_page(request, context, ref, "/releases")
     trace = reader.trace(context.project, ref, as_of=context.as_of)
-    lines = reader.lines(context.project, [step.entry for step in trace.steps])
+    shown = Part(request.query_params.get("cursor", ""), gap_of(request))
+    steps, _ = part_of(trace.steps, shown.cursor)
+    lines = reader.lines(context.project, [step.entry for step in steps])
     view = build_release(
-        row, trace, lines, reader.resolve, links_of(context), now_of(context), moment_of(context)
-    )
+        row, trace, lines, reader.resolve, links_of(context), now_of(context), moment_of(context),
+        shown,
+    )  # fmt: skip
     return render(request, "release.html", frame=frame, view=view)

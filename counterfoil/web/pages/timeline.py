@@ -27,7 +27,8 @@ FOLD_WIDTH: Final = 30.0
 CHARACTER: Final = 7.3
 ROWS_MAX: Final = 5
 LABEL_MAX: Final = 40
-POINTS_MAX: Final = 80
+POINTS_MAX: Final = 40
+MISSING_MAX: Final = 6
 LEAD: Final = 13.0
 BROKEN: Final = 56.0
 # On these lanes a thread joins the points, so labels stand in the row above it.
@@ -104,6 +105,7 @@ class Drawing:
     now_x: float
     now_text: str
     left_out: int
+    gaps_left_out: int
 
 
 class Axis:
@@ -220,15 +222,17 @@ def draw(
     axis = Axis([*moments, now] if near else moments)
     places = {step.entry: axis.x(at) for at, step in timed}
     made: list[Lane] = []
-    y, left_out = TOP, 0
+    y, left_out, gaps_left_out = TOP, 0, 0
     for name in lanes:
         mine = [(at, step) for at, step in timed if step.lane == name]
+        lacking = [gap for gap in gaps if gap.lane == name]
         left_out += max(0, len(mine) - POINTS_MAX)
+        gaps_left_out += max(0, len(lacking) - MISSING_MAX)
         lane = _lane(
             name,
             y,
             mine[-POINTS_MAX:],
-            [gap for gap in gaps if gap.lane == name],
+            lacking[:MISSING_MAX],
             {number: places[entry] for number, entry in first_entries.items() if entry in places},
             axis,
             links,
@@ -245,6 +249,7 @@ def draw(
         now_x=axis.x(now) if near else AXIS_RIGHT,
         now_text=words.when(now.isoformat(), now),
         left_out=left_out,
+        gaps_left_out=gaps_left_out,
     )
 
 
@@ -396,4 +401,4 @@ def _missing(rows: _Rows, gap: GapLine, at: float | None, top: float) -> Missing
 
 def _broken(gap: GapLine, said: str, x: float, text_x: float, anchor: str, y: float) -> Missing:
     label = Text(round(text_x, 1), y + 4, said, anchor, "gap-text")
-    return Missing(round(x, 1), y, 40, label, f"#gap-{gap.number}")
+    return Missing(round(x, 1), y, 40, label, gap.href)
