@@ -57,12 +57,12 @@ def test_every_step_is_on_one_page_and_no_step_on_two() -> None:
 def test_a_page_leads_to_the_steps_before_and_says_where_it_is() -> None:
     first = view(Part())
     assert first.step_words == (
-        "3,334 entries; steps 9,981 to 10,000 of 10,000 shown, the latest first"
+        "3,334 entries; steps 9,983 to 10,000 of 10,000 shown, the latest first"
     )
     assert first.newest == ""
-    assert first.earlier.endswith(f"&cursor={cursor_of(STEPS, 9_980)}")
-    last = view(Part(cursor_of(STEPS, 20)))
-    assert [line.sentence for line in last.steps] == [s.sentence for s in reversed(STEPS[:20])]
+    assert first.earlier.endswith(f"&cursor={cursor_of(STEPS, 9_982)}")
+    last = view(Part(cursor_of(STEPS, 18)))
+    assert [line.sentence for line in last.steps] == [s.sentence for s in reversed(STEPS[:18])]
     assert (last.earlier, last.newest) == ("", LINKS.to("/release", ref=sample.RELEASE.ref))
 
 

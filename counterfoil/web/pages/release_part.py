@@ -13,8 +13,8 @@ from counterfoil.app.answers import Step, Trace
 from counterfoil.errors import RequestError
 from counterfoil.web.pages import words
 
-STEPS_PER_PAGE: Final = 20
-GAPS_PER_PAGE: Final = 12
+STEPS_PER_PAGE: Final = 18
+GAPS_PER_PAGE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
