@@ -1,14 +1,18 @@
 """What changed since: finds the two sides, `projections.changed` compares them.
 
-A run is compared with the last green run of the same name, or with one that is named.  Anything
-else is its chain at two moments.  Without a thing, it is which tests turned.
+A run is compared with the last green run of the same name, or with one that is named; a release
+with the one before, or with one that is named.  Anything else, or a release and a moment, is a
+chain at two moments.  Without a thing, it is which tests turned.
 """
 
 import dataclasses
 from typing import Final
 
+from counterfoil.app.between import Between, between
 from counterfoil.app.read import Reader
 from counterfoil.errors import RequestError
+from counterfoil.projections.base import Row
+from counterfoil.projections.chain import Trace
 from counterfoil.projections.changed import (
     RunChange,
     TraceChange,
@@ -17,6 +21,8 @@ from counterfoil.projections.changed import (
     run_changed,
     trace_changed,
 )
+from counterfoil.projections.release_changed import ReleaseChange, release_changed
+from counterfoil.projections.releases import RELEASES, ReleaseRow
 from counterfoil.projections.runs import CaseRow, RunRow
 
 CASES_MAX: Final = 20_000
@@ -33,7 +39,10 @@ class Changed:
         as_of: number of the last entry known at the later side, -1 for none.
         since: number of the last entry known at the earlier side; None for two runs.
         run: the comparison of two runs; None where there is no earlier green one.
+        release: the comparison of two releases; None where there is none before.
         trace: the comparison of a chain at two moments.
+        between: the commits and changes between the two runs or releases, where both name a
+            commit of one repository and it is not the same.
         tests: tests of the whole log that turned; the last 500 at most.
     """
 
@@ -43,6 +52,8 @@ class Changed:
     run: RunChange | None
     trace: TraceChange | None
     tests: tuple[Turned, ...]
+    release: ReleaseChange | None = None
+    between: Between | None = None
 
 
 def changed(reader: Reader, project: str, ref: str, since: str, as_of: int) -> Changed:
@@ -53,7 +64,8 @@ def changed(reader: Reader, project: str, ref: str, since: str, as_of: int) -> C
         project: of which log.
         ref: a run, anything else with a chain, or "" for the tests of the whole log.
         since: a moment (entry number or time); for a run also another run's ref, or "" for the
-            last green run of the same name.
+            last green run of the same name; for a release also another release's ref, or "" for
+            the one of the same name before it.
         as_of: entry number of the later side.
 
     Raises:
@@ -62,6 +74,8 @@ def changed(reader: Reader, project: str, ref: str, since: str, as_of: int) -> C
     """
     if ref.startswith("run:"):
         return _run(reader, project, ref, since, as_of)
+    if ref.startswith("release:") and (not since or since.startswith("release:")):
+        return _release(reader, project, ref, since, as_of)
     then = _then(reader, project, since, as_of)
     if not ref:
         page = reader.tests(project, as_of=as_of, limit=TESTS_MAX)
@@ -99,7 +113,71 @@ def _run(reader: Reader, project: str, ref: str, since: str, as_of: int) -> Chan
         old, more_old = _cases(reader, project, before.ref, as_of)
         new, more_new = _cases(reader, project, after.ref, as_of)
         compared = run_changed(before, old, after, new, cut=more_old or more_new)
-    return Changed(ref=ref, as_of=as_of, since=then, run=compared, trace=None, tests=())
+    return Changed(
+        ref=ref, as_of=as_of, since=then, run=compared, trace=None, tests=(),
+        between=_between(reader, project, before, after, (before.commit, after.commit), as_of)
+        if before is not None
+        else None,
+    )  # fmt: skip
+
+
+def _release(reader: Reader, project: str, ref: str, since: str, as_of: int) -> Changed:
+    after = _known_release(reader, project, ref, as_of)
+    before = (
+        _known_release(reader, project, since, as_of)
+        if since
+        else _release_before(reader, project, after, as_of)
+    )
+    compared, lies_between = None, None
+    if before is not None:
+        chains = [reader.trace(project, row.ref, as_of) for row in (before, after)]
+        compared = release_changed(before, chains[0], after, chains[1])
+        commits = (_built_from(before, chains[0]), _built_from(after, chains[1]))
+        lies_between = _between(reader, project, before, after, commits, as_of)
+    return Changed(
+        ref=ref, as_of=as_of, since=None, run=None, trace=None, tests=(), release=compared,
+        between=lies_between,
+    )  # fmt: skip
+
+
+def _known_release(reader: Reader, project: str, ref: str, as_of: int) -> ReleaseRow:
+    row = reader.release(project, ref, as_of)
+    if row is None:
+        raise RequestError("not_found", f"no release {ref} is known here at this moment")
+    return row
+
+
+def _release_before(
+    reader: Reader, project: str, after: ReleaseRow, as_of: int
+) -> ReleaseRow | None:
+    if not after.entries:
+        return None
+    page = reader.rows.page(
+        RELEASES, project, as_of=as_of, cursor=None, limit=1, below=after.entries[0],
+        where={"name": after.name},
+    )  # fmt: skip
+    return page.rows[0] if page.rows else None
+
+
+def _built_from(row: ReleaseRow, chain: Trace) -> str | None:
+    """Return the commit a release says it is made of, or the latest one of its chain."""
+    named = [piece.ref for piece in row.contents if piece.ref.startswith("commit:")]
+    pushed = [step.ref for step in chain.steps if step.lane == "Commits"]
+    known = named or pushed
+    return known[-1] if known else None
+
+
+def _between(
+    reader: Reader, project: str, before: Row, after: Row, commits: tuple[str | None, str | None],
+    as_of: int,
+) -> Between | None:  # fmt: skip
+    old, new = commits
+    if old is None or new is None or old == new:
+        return None
+    if old.rpartition("@")[0] != new.rpartition("@")[0]:
+        return None
+    entries = (min(before.entries, default=0), max(after.entries, default=as_of))
+    return between(reader.rows, project, old, new, entries=entries, as_of=as_of)
 
 
 def _known(reader: Reader, project: str, ref: str, as_of: int) -> RunRow:

@@ -116,6 +116,11 @@ class Reader:
             tables, follower.index, keys, clock, resolve=self.resolve, lines=self.lines
         )
 
+    @property
+    def rows(self) -> Rows:
+        """The rows themselves, for questions that have a module of their own."""
+        return self._rows
+
     # --- moments
 
     def position(self, project: str, moment: str) -> int:

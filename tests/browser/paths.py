@@ -5,6 +5,7 @@ PATHS = (
     "/release?ref=release:shop@1.4.2", "/log", "/entries/1", "/entries/3",
     "/changed?ref=run:acme/shop/2", "/changed?ref=release:shop@1.4.2&since=1", "/changed?since=0",
     "/?as_of=1", "/log?as_of=1970-01-01T00:00:00Z", "/run?ref=run:acme/shop/1&as_of=1",
-    "/search", "/search?q=outcome:failed", "/sign-in",
+    "/changed?ref=release:shop@1.4.2", "/search", "/search?q=outcome:failed", "/sign-in",
+    "/sign-in?token=" + "0" * 64
 )  # fmt: skip
 MISSING = "/release?ref=release:none@1"

@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 
 from counterfoil.app.answers import ActorView, BlobView, EntryView, Page
+from counterfoil.app.between import Between, ChangeBetween, CommitBetween
 from counterfoil.app.blobs import Look
 from counterfoil.events.event import BlobName
 from counterfoil.projections.base import At, Piece
 from counterfoil.projections.changed import Differs, GapChange, RunChange, TraceChange, Turned
+from counterfoil.projections.release_changed import Lacks, ReleaseChange
 from counterfoil.projections.releases import Delivery
 from counterfoil.web.pages import changed, entry, files, log, now, releases, runs
 from counterfoil.web.pages import tests as test_pages
@@ -47,9 +49,11 @@ def _full(links: Links, dress: Callable[[Any], Any] = lambda value: value) -> di
                      view=test_pages.build_test(dress(sample.TEST), *at)),
         **{
             name: html("changed.html", theme="", frame=sample.frame("/runs", as_of, about=found.ref),
-                       view=changed.build_changed(found, "", lines, links, sample.NOW))
+                       view=changed.build_changed(found, "", lines, *at))
             for name, found, lines in (
                 ("changed run", sample.RUN_CHANGED, {}),
+                ("changed run between", sample.COMMITS_BETWEEN, {}),
+                ("changed by release", sample.RELEASE_CHANGED, {}),
                 ("changed release", sample.TRACE_CHANGED, sample.BY_ENTRY),
                 ("changed tests", sample.TESTS_CHANGED, {n.index: n for n in sample.LINES}),
             )
@@ -144,7 +148,7 @@ def empty() -> dict[str, str]:
         **{
             f"changed {name}": made("changed.html", changed.build_changed(
                 dataclasses.replace(found, run=None, trace=found.trace and EMPTY_CHANGE, tests=()),
-                "", {}, sample.LINKS, sample.NOW))
+                "", {}, sample.resolve, sample.LINKS, sample.NOW))
             for name, found in (("run", sample.RUN_CHANGED), ("release", sample.TRACE_CHANGED),
                                 ("tests", sample.TESTS_CHANGED))
         },
@@ -218,6 +222,15 @@ def hostile() -> dict[str, str]:
                       added=(turned,), gone=(turned,), same=0, cut=False,
                       differs=(Differs(what=evil, before=f"commit:{evil}", after=evil),)),
     )  # fmt: skip
+    evil_between = Between(
+        before=f"commit:{evil}", after=f"commit:{evil}", by=evil, cut=True,
+        commits=(CommitBetween(ref=f"commit:{evil}", message=evil, author=evil, entry=3),),
+        changes=(ChangeBetween(ref=f"change:{evil}", title=evil, state=evil, entry=4),),
+    )  # fmt: skip
+    evil_release = ReleaseChange(
+        before=f"release:{evil}", after=f"release:{evil}", added=(f"run:{evil}",),
+        gone=(f"artifact:{evil}",), same=1, gaps=(Lacks(rule=evil, before=1, after=2),), cut=True,
+    )  # fmt: skip
     both = GapChange(before=trace.gaps[0], after=trace.gaps[0])
     evil_gaps = TraceChange(steps=trace.steps, opened=(both,), closed=(both,), reworded=(both,),
                             still=0)  # fmt: skip
@@ -227,10 +240,13 @@ def hostile() -> dict[str, str]:
         "run": made("run.html", runs.build_run(run, counted, cases, evil, *at)),
         "test": made("test.html", test_pages.build_test(evil_test, *at)),
         "changed run": made("changed.html", changed.build_changed(
-            evil_change, evil, {}, sample.LINKS, sample.NOW)),
+            evil_change, evil, {}, *at)),
+        "changed by release": made("changed.html", changed.build_changed(
+            dataclasses.replace(evil_change, ref=f"release:{evil}", run=None, between=evil_between,
+                                release=evil_release), evil, {}, *at)),
         "changed release": made("changed.html", changed.build_changed(
             dataclasses.replace(evil_change, ref=f"release:{evil}", run=None, trace=evil_gaps),
-            evil, {each.index: each for each in lines}, sample.LINKS, sample.NOW)),
+            evil, {each.index: each for each in lines}, *at)),
         "releases": made("releases.html", releases.build_releases(Page((release,), evil, 1), *at)),
         "release": made("release.html", releases.build_release(release, trace, {}, *at)),
         "entry": made("entry.html", entry.build_entry(opened, sample.SIGNER.vkey, 4712,

@@ -1,6 +1,7 @@
 """One story, as `app.read` would answer it: acme, Friday 20 November 2026, 14:03 UTC."""
 
 import base64
+import dataclasses
 import hashlib
 
 from counterfoil.app.answers import (
@@ -21,6 +22,7 @@ from counterfoil.app.answers import (
     TestRow,
     Trace,
 )
+from counterfoil.app.between import Between, ChangeBetween, CommitBetween
 from counterfoil.app.blobs import Look
 from counterfoil.app.changed import Changed
 from counterfoil.clock import parse_time
@@ -30,6 +32,7 @@ from counterfoil.events.refs import Named
 from counterfoil.projections.base import Approval, At, Piece
 from counterfoil.projections.changed import Differs, GapChange, RunChange, TraceChange, Turned
 from counterfoil.projections.environments import Deployed
+from counterfoil.projections.release_changed import Lacks, ReleaseChange
 from counterfoil.projections.releases import Delivery
 from counterfoil.projections.tests import TestRun
 from counterfoil.tlog.checkpoint import sign_checkpoint
@@ -172,6 +175,30 @@ RUN_CHANGED = Changed(
         differs=(Differs(what="commit", before="commit:acme/shop@7be01c2",
                          after="commit:acme/shop@9fceb02aa17b3355"),
                  Differs(what="environment", before=None, after="env:qa")),
+    ),
+)  # fmt: skip
+COMMITS_BETWEEN = dataclasses.replace(
+    RUN_CHANGED,
+    between=Between(
+        before="commit:acme/shop@7be01c2", after="commit:acme/shop@9fceb02aa17b3355", by="parents",
+        commits=(
+            CommitBetween(ref="commit:acme/shop@9fceb02aa17b3355", message="Round VAT per line",
+                          author="actor:cart", entry=4517),
+            CommitBetween(ref="commit:acme/shop@c41d9aa0", message=None, author=None, entry=4471),
+        ),
+        changes=(ChangeBetween(ref="change:acme/shop#318", title="VAT", state="merged",
+                               entry=4521),),
+        cut=False,
+    ),
+)  # fmt: skip
+RELEASE_CHANGED = dataclasses.replace(
+    COMMITS_BETWEEN, ref="release:shop@1.4.2", run=None,
+    release=ReleaseChange(
+        before="release:shop@1.4.1", after="release:shop@1.4.2",
+        added=("change:acme/shop#318", "commit:acme/shop@9fceb02aa17b3355"),
+        gone=("run:acme/shop/1871",), same=3, cut=False,
+        gaps=(Lacks(rule="commit_unreviewed", before=0, after=1),
+              Lacks(rule="approval_unsigned", before=1, after=0)),
     ),
 )  # fmt: skip
 

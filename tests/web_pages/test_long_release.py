@@ -94,7 +94,7 @@ def test_every_gap_is_on_one_page_and_can_be_linked_to_from_any() -> None:
         shown = Part(gap=int(found[1]))
     assert numbers == list(range(1, 101))
     assert page.gap_words == "100 gaps, 97 to 100 shown"
-    step = next(line for line in view(Part()).steps if line.gaps)
+    step = next(line for line in view(Part(cursor_of(STEPS, 9_985))).steps if line.gaps)
     assert re.search(r"&gap=\d+#gap-\d+$", step.gaps[0].href)
 
 

@@ -28,14 +28,15 @@ ROUTES: Final = (
         summary="What changed since",
         doc=(
             "A run against the last green run of the same name: tests that turned, came, went;"
-            " commit and environment.  Anything else: its chain at two moments.  Without `ref`:"
+            " commit and environment.  A release against the one of its name before it.  Both with"
+            " the commits and changes between.  Anything else: its chain at two moments.  Without `ref`:"
             " the tests that turned."
         ),
         params=(
             Param(name="ref", doc="a run, a release, or anything with a chain", maximum=1024),
             Param(
                 name="since",
-                doc="an entry number or a time; for a run also another run, or nothing",
+                doc="an entry number or a time; for a run or release also another one, or nothing",
                 maximum=1024,
                 example="0",
             ),

@@ -13,6 +13,13 @@ from counterfoil.app.changed import Changed, changed
 from counterfoil.projections.changed import GapChange, RunChange, TraceChange, Turned
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
+from counterfoil.web.pages.changed_parts import (
+    BetweenView,
+    ReleaseView,
+    between_view,
+    release_sentence,
+    release_view,
+)
 from counterfoil.web.pages.frame import frame_of, links_of, now_of
 from counterfoil.web.pages.parts import (
     Empty,
@@ -104,12 +111,15 @@ class ChangedView:
     since_ref: str
     since: str
     json_href: str
+    between: BetweenView | None
+    release: ReleaseView | None
 
 
 def build_changed(
     found: Changed,
     since: str,
     lines: dict[int, LogLine],
+    resolve: Resolve,
     links: Links,
     now: datetime.datetime,
 ) -> ChangedView:
@@ -119,6 +129,7 @@ def build_changed(
         found: what changed.
         since: what was asked for, as it was asked.
         lines: log lines of the steps of a chain, or the last ones of the log, by number.
+        resolve: pseudonym to actor.
         links: addresses.
         now: the present moment.
     """
@@ -156,6 +167,8 @@ def build_changed(
         empty=_empty(found),
         since_ref=found.ref,
         since=since,
+        between=between_view(found.between, resolve, links) if found.between else None,
+        release=release_view(found.release, links) if found.release else None,
         json_href=links.to("/v1/changed", ref=found.ref or None, since=since or None),
     )  # fmt: skip
 
@@ -165,6 +178,10 @@ def _sentence(found: Changed) -> str:
         return _run_sentence(found.run)
     if found.ref.startswith("run:"):
         return "There is no earlier green run of this name to compare with."
+    if found.release is not None:
+        return release_sentence(found.release)
+    if found.ref.startswith("release:") and found.trace is None:
+        return "There is no earlier release of this name to compare with."
     then = -1 if found.since is None else found.since
     after = f"since entry {words.number(then)}" if then >= 0 else "since the start"
     if found.trace is not None:
@@ -283,6 +300,11 @@ def _empty(found: Changed) -> Empty | None:
             "No earlier run of this name passed.",
             "Name a run to compare with, or wait for the first green one.",
         )
+    if found.ref.startswith("release:") and found.trace is None and found.release is None:
+        return Empty(
+            "No earlier release of this name is recorded.",
+            "Name a release to compare with, or a moment whose chain is meant.",
+        )
     if found.run is not None and not (
         found.run.turned or found.run.added or found.run.gone or found.run.differs
     ):
@@ -314,6 +336,11 @@ def changed_page(request: Request, context: Context) -> Response:
     else:
         wanted = []
     view = build_changed(
-        found, since, reader.lines(project, wanted), links_of(context), now_of(context)
+        found,
+        since,
+        reader.lines(project, wanted),
+        reader.resolve,
+        links_of(context),
+        now_of(context),
     )
     return render(request, "changed.html", frame=frame, view=view)

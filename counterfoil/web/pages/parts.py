@@ -119,6 +119,9 @@ _STATES: Final = {
     "skipped": ("none", "waived"),
     "cancelled": ("none", "waived"),
     "removed": ("none", "waived"),
+    "merged": ("none", "commit"),
+    "open": ("none", "pending"),
+    "abandoned": ("none", "waived"),
 }
 
 

@@ -142,6 +142,7 @@ class ReleaseView:
     href: str
     json_href: str
     prove_href: str
+    changed_href: str
     entries: int
 
 
@@ -276,6 +277,7 @@ def build_release(
         href=links.to("/release", ref=row.ref),
         json_href=links.to("/v1/trace", ref=row.ref),
         prove_href=links.to("/v1/prove", ref=row.ref),
+        changed_href=links.to("/changed", ref=row.ref),
         entries=len({step.entry for step in trace.steps}),
     )  # fmt: skip
 
