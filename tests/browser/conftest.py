@@ -1,5 +1,6 @@
 """Debian's chromium, a session on a real server, and a way to see what a page complains about."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -10,10 +11,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from counterfoil.app import signin
 from counterfoil.clock import Clock, SystemClock
 from counterfoil.ids import SystemRandomness
+from tests.browser.paths import FILES
 from tests.tools import needs_tool
 from tests.web_server import Running, event, running
 
 Look = tuple[int, Literal["light", "dark"]]
+EVIDENCE = b"12:00:01 the heap grows\n" * 40
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -37,6 +40,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         for posted in story():
             reply = server.call("POST", "/v1/events", posted)
             assert reply.status == 201, reply.body
+        digest = f"sha256:{hashlib.sha256(EVIDENCE).hexdigest()}"
+        assert server.call("PUT", f"/v1/blobs/{digest}", EVIDENCE).status == 201
+        named = {"digest": digest, "name": "server.log", "mediatype": "text/plain"}
+        missing = {"digest": f"sha256:{'0' * 64}", "name": "never.png", "mediatype": "image/png"}
+        reply = server.call("POST", "/v1/events", event(data={"blobs": [named, missing]}))
+        assert f"/entries/{reply.json()['entries'][0]['index']}" == FILES
         yield server
 
 

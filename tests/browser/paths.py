@@ -1,11 +1,14 @@
 """Every page there is, now and in the past, over the story of `conftest`."""
 
+# The entry of `conftest` with an evidence file that is here and one that is not.
+FILES = "/entries/8"
 PATHS = (
     "/", "/runs", "/run?ref=run:acme/shop/1", "/test?ref=test:t::test_refund", "/releases",
     "/release?ref=release:shop@1.4.2", "/log", "/entries/1", "/entries/3",
     "/changed?ref=run:acme/shop/2", "/changed?ref=release:shop@1.4.2&since=1", "/changed?since=0",
     "/?as_of=1", "/log?as_of=1970-01-01T00:00:00Z", "/run?ref=run:acme/shop/1&as_of=1",
     "/changed?ref=release:shop@1.4.2", "/search", "/search?q=outcome:failed", "/sign-in",
-    "/sign-in?token=" + "0" * 64
+    FILES, f"{FILES}/files/0",
 )  # fmt: skip
 MISSING = "/release?ref=release:none@1"
+DEAD_LINK = f"/sign-in?token={'0' * 64}"

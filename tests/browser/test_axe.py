@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from counterfoil.app import signin
+from counterfoil.clock import SystemClock
+from counterfoil.ids import SystemRandomness
 from tests.browser.conftest import Look, Watched
-from tests.browser.paths import MISSING, PATHS
+from tests.browser.paths import DEAD_LINK, MISSING, PATHS
 from tests.web_server import Running
 
 pytestmark = pytest.mark.browser
@@ -36,6 +39,11 @@ def bare(
     context.close()
 
 
+def sign_in(served: Running) -> str:
+    """Return the path of a link that works; looking at it does not use it."""
+    return signin.make_link(served.home.state, SystemClock(), SystemRandomness(), "")
+
+
 def faults(page: Page) -> list[str]:
     """Return what axe finds, one line each."""
     page.add_script_tag(path=VENDOR / "axe.min.js")
@@ -50,9 +58,9 @@ def faults(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("bare", LOOKS, indirect=True, ids=[f"{w} {s}" for w, s in LOOKS])
-def test_axe_finds_nothing(bare: Watched) -> None:
+def test_axe_finds_nothing(bare: Watched, served: Running) -> None:
     found = {}
-    for path in (*PATHS, MISSING):
+    for path in (*PATHS, MISSING, DEAD_LINK, sign_in(served)):
         page = bare.open(path)
         page.wait_for_timeout(150)
         found[path] = faults(page)

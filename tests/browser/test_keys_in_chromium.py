@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Watched
+from tests.browser.paths import PATHS
 from tests.web_server import Running
 
 pytestmark = pytest.mark.browser
@@ -152,3 +153,57 @@ def test_the_skip_link_is_the_first_stop(watched: Watched) -> None:
     page = watched.open("/")
     page.keyboard.press("Tab")
     assert page.evaluate(FOCUS) == "#main"
+
+
+def test_brackets_step_one_entry_earlier_and_later(watched: Watched) -> None:
+    page = watched.open("/log")
+    last = shown(page)
+    page.keyboard.press("[")
+    page.wait_for_url(f"**/log?as_of={last - 1}")
+    page.keyboard.press("[")
+    page.wait_for_url(f"**/log?as_of={last - 2}")
+    page.keyboard.press("]")
+    page.wait_for_url(f"**/log?as_of={last - 1}")
+
+
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [("n", "/"), ("r", "/releases"), ("t", "/runs"), ("s", "/search"), ("l", "/log")],
+)
+def test_g_and_a_letter_go_to_every_page_of_the_list(watched: Watched, key: str, path: str) -> None:
+    page = watched.open("/entries/1")
+    page.keyboard.press("g")
+    page.keyboard.press(key)
+    page.wait_for_url(watched.base + path)
+
+
+def test_no_key_acts_while_typing_and_none_when_switched_off(watched: Watched) -> None:
+    page = watched.open("/runs")
+    page.focus("#find")
+    page.keyboard.type("gl/?[]tjk")
+    assert page.input_value("#find") == "gl/?[]tjk"
+    page.evaluate("localStorage.setItem('counterfoil-keys', 'off')")
+    page = watched.open("/runs")
+    for key in ("j", "k", "/", "?", "[", "t"):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement === document.body"), key
+    assert page.url == watched.base + "/runs"
+    page.evaluate("localStorage.removeItem('counterfoil-keys')")
+
+
+# Elements whose focus shows in another way than by an outline of their own.
+OUTLINES = """Array.from(document.querySelectorAll(
+    "a[href], button, input:not([type=hidden]), summary, [tabindex='0']"
+)).filter((one) => one.checkVisibility() && !one.closest(".thumb")).map((one) => {
+  one.focus({ focusVisible: true });
+  const style = getComputedStyle(one);
+  return document.activeElement === one && (style.outlineStyle === "none" || style.outlineWidth === "0px")
+    ? one.outerHTML.slice(0, 120) : "";
+}).filter(Boolean)"""
+
+
+def test_whatever_has_the_focus_shows_it(watched: Watched) -> None:
+    without = {}
+    for path in PATHS:
+        without[path] = watched.open(path).evaluate(OUTLINES)
+    assert {path: lines for path, lines in without.items() if lines} == {}

@@ -13,6 +13,8 @@ from counterfoil.app.answers import Step, Trace
 from counterfoil.errors import RequestError
 from counterfoil.web.pages import words
 
+# So many are written out whole; beyond that, in parts.
+WHOLE_MAX: Final = 24
 STEPS_PER_PAGE: Final = 18
 GAPS_PER_PAGE: Final = 8
 
@@ -38,6 +40,8 @@ def part_of(steps: Sequence[Step], cursor: str) -> tuple[Sequence[Step], int]:
         RequestError: `query_invalid`: the cursor is none of ours.
     """
     end = len(steps)
+    if not cursor and end <= WHOLE_MAX:
+        return steps, 0
     if cursor:
         index, _, nth = cursor.partition(".")
         if not (cursor.isascii() and len(cursor) < 24 and index.isdecimal() and nth.isdecimal()):

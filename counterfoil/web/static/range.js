@@ -124,7 +124,8 @@ function upgrade() {
   show({ first: number("first"), last: number("last") });
 }
 
-if (svg) {
+// One bar alone has no stretch to choose.
+if (svg && number("count") > 1) {
   upgrade();
   document.getElementById("range-go").addEventListener("click", go);
   // Coming back by the Back button: what was being chosen is chosen no more.
