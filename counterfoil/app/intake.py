@@ -4,7 +4,8 @@ The same for HTTP, the command line and the demo.  Bytes in memory that nothing 
 are refused and not kept; streamed ones go after a day, as every blob that no event names.  Bytes
 are kept before they are recorded, so an event that names them never names what is not there.
 
-Sending the same bytes again gives the same entries.  Where a payload states no time, the time of
+Sending the same bytes again gives the same entries, also where another release read them
+(`app.again`).  Where a payload states no time, the time of
 receipt stands in for it; a repeat takes the one that was recorded the first time, also when the
 two came at once.
 """
@@ -16,6 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
+from counterfoil.app.again import delivered, reported
 from counterfoil.app.home import Home
 from counterfoil.app.record import EVENTS_PER_APPEND, Answer
 from counterfoil.clock import format_time
@@ -117,6 +119,7 @@ class Report:
         )
         self._totals = totals
         last = junit.run_event(totals, self._context(format_time(home.clock.now())))
+        self._last = last
         self.run = last.subject or ""
         self.counts = _custom(last, "counts", dict[str, int])
         self.warnings = tuple(one.message for one in _custom(last, "warnings", list[_Warning]))
@@ -129,22 +132,41 @@ class Report:
         Raises:
             RequestError: the fact `recorded` says how many records stand by then.
         """
-        recorder = self._home.recorder
+        # The run is recorded last: where it stands, all of the report does.
+        is_whole = reported(self._home, self._project, [self._last]) != [None]
         events = self._events()
-        recorded, again = 0, True
+        recorded = 0
         while part := list(itertools.islice(events, EVENTS_PER_APPEND)):
+            if is_whole:
+                # What only today's reader sees in it was not recorded then, and is not now.
+                known = reported(self._home, self._project, part)
+                part = [
+                    event for event, index in zip(part, known, strict=True) if index is not None
+                ]
             try:
-                answers = recorder.record(self._project, part, self._credential, self._via)
+                answers = self._record_part(part)
             except RequestError as error:
-                if error.code == "id_conflict" and again and not recorded:
-                    # The same bytes may have come twice at once, and the others were first:
-                    # their time stands.
-                    events, again = self._events(), False
-                    continue
                 error.facts["recorded"] = recorded
                 raise
             recorded += len(answers)
             yield answers
+
+    def _record_part(self, part: list[Event]) -> list[Answer]:
+        """Record a part; what another release made of these bytes stands as it is."""
+        recorder = self._home.recorder
+        try:
+            return recorder.record(self._project, part, self._credential, self._via)
+        except RequestError as error:
+            known = reported(self._home, self._project, part)
+            if error.code != "id_conflict" or not any(index is not None for index in known):
+                raise
+        answers: list[Answer] = []
+        for event, index in zip(part, known, strict=True):
+            if index is None:
+                answers += recorder.record(self._project, [event], self._credential, self._via)
+            else:
+                answers += recorder.recall(self._project, [index], self._credential)
+        return answers
 
     def _events(self) -> Iterator[Event]:
         now = format_time(self._home.clock.now())
@@ -267,7 +289,9 @@ def _cdevents(
             credential=authid, blob=blob,
         )  # fmt: skip
 
-    return _record(home, project, read, (blob, body), credential, "webhook")[1]
+    # In the binary form, attributes stand in headers.
+    is_all = not any(name.startswith("ce-") for name in headers)
+    return _record(home, project, read, (blob, body), credential, "webhook", is_all=is_all)[1]
 
 
 def _name(content: bytes, name: str, mediatype: str) -> BlobName:
@@ -277,18 +301,28 @@ def _name(content: bytes, name: str, mediatype: str) -> BlobName:
 
 def _record(
     home: Home, project: str, read: Callable[[str], Sequence[Event]],
-    evidence: tuple[BlobName, bytes], credential: Credential, via: str,
+    evidence: tuple[BlobName, bytes], credential: Credential, via: str, *, is_all: bool = True,
 ) -> tuple[Sequence[Event], list[Answer]]:  # fmt: skip
-    """Read a payload, keep its bytes, record its events."""
+    """Read a payload, keep its bytes, record its events.
+
+    `is_all` says that everything the sender said is in those bytes, none of it in headers.
+    """
     events = _as_before(home, project, read)
     blob, content = evidence
+    before = delivered(home, project, events, blob.digest) if is_all else []
+    if before and before != [home.log.find(project, one.source, one.id) for one in events]:
+        return events, home.recorder.recall(project, before, credential)
     home.recorder.put_blob(content, blob.name, blob.mediatype, project)
     try:
         return events, home.recorder.record(project, events, credential, via)
     except RequestError as error:
+        # Another release read them otherwise, or the same bytes came twice at once and the others
+        # were first.  What was made of them then stands.
+        before = delivered(home, project, events, blob.digest) if is_all else []
         if error.code != "id_conflict":
             raise
-    # The same bytes may have come twice at once, and the others were first: their time stands.
+    if before:
+        return events, home.recorder.recall(project, before, credential)
     events = _as_before(home, project, read)
     return events, home.recorder.record(project, events, credential, via)
 

@@ -211,6 +211,25 @@ class Recorder:
         appended.add_done_callback(answer)
         return answered
 
+    def recall(self, project: str, indices: Sequence[int], credential: Credential) -> list[Answer]:
+        """Answer with entries that stand, as duplicates, to who has shown what they came from.
+
+        No openings: what they would open was not shown, only the bytes it was read from.
+
+        Raises:
+            RequestError: `not_allowed`, as if they were recorded now.
+        """
+        answers = []
+        for index in indices:
+            [written] = self._log.entries(project, index, index + 1)
+            entry = read_entry(written)
+            decision = decide(credential, "record", project, entry.source)
+            if not decision.allowed:
+                raise RequestError("not_allowed", "; ".join(decision.reasons))
+            receipt = self._ledger.receipt(project, index)
+            answers.append(Answer(entry.id, index, "duplicate", receipt, {}))
+        return answers
+
     def put_blob(
         self, content: bytes, name: str, mediatype: str, project: str = "default"
     ) -> BlobName:

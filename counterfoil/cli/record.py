@@ -138,6 +138,7 @@ def report(
         output.show_json({"reports": results})
     else:
         _show_reports(results)
+    _warn_refused(results)
     return _report_exit(results, fail_on)
 
 
@@ -167,10 +168,6 @@ def _report_one(
 def _show_reports(results: Iterable[dict[str, Any]]) -> None:
     for result in results:
         if "error" in result:
-            error = result["error"]
-            click.echo(
-                output.plain(f"{result['file']}: {error['detail']} [{error['code']}]"), err=True
-            )
             continue
         counts = ", ".join(
             f"{number} {word}" for word, number in result["counts"].items() if number
@@ -185,6 +182,15 @@ def _show_reports(results: Iterable[dict[str, Any]]) -> None:
         ))  # fmt: skip
         for warning in result["warnings"]:
             click.echo(output.plain(f"  note: {warning}"))
+
+
+def _warn_refused(results: Iterable[dict[str, Any]]) -> None:
+    """Say one line a refused file on stderr, whatever stdout is for."""
+    for result in results:
+        if "error" in result:
+            error = result["error"]
+            said = output.plain(f"{result['file']}: {error['detail']} [{error['code']}]")
+            click.echo(f"counterfoil: {said}", err=True)
 
 
 def _report_exit(results: list[dict[str, Any]], fail_on: str | None) -> int:

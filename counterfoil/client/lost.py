@@ -48,12 +48,14 @@ def lost_events(payloads: Iterable[bytes]) -> list[bytes]:
 def _read(payload: bytes) -> dict[str, Any] | None:
     try:
         event = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(event, dict):
         return None
     needed = [event.get(name) for name in ("type", "source", "id", "time")]
-    return event if all(isinstance(one, str) for one in needed) else None
+    told = [*needed, event.get("subject", ""), event.get("boot", "")]
+    # Printable: no half of a surrogate pair, which nothing could be written with.
+    return event if all(isinstance(one, str) and one.isprintable() for one in told) else None
 
 
 def _take(runs: dict[str, _Run], event: dict[str, Any]) -> None:
@@ -67,7 +69,7 @@ def _take(runs: dict[str, _Run], event: dict[str, Any]) -> None:
             runs.pop(subject, None)
     elif kind.startswith(_PLANNED) and subject in runs:
         planned = _dig(event, "planned")
-        if isinstance(planned, int):
+        if type(planned) is int and 0 <= planned < 2**53:
             runs[subject].planned = planned
     elif predicate.startswith("testcaserun."):
         _take_case(runs, event, predicate.partition(".")[2])
@@ -76,10 +78,10 @@ def _take(runs: dict[str, _Run], event: dict[str, Any]) -> None:
 def _take_case(runs: dict[str, _Run], event: dict[str, Any], rest: str) -> None:
     refs = _dig(event, "refs")
     named = [one for one in refs if isinstance(one, dict)] if isinstance(refs, list) else []
-    run = next((runs[one["ref"]] for one in named if one.get("ref") in runs), None)
-    subject = event.get("subject")
-    names = [subject, *(one.get("ref") for one in named)]
-    test = next((one for one in names if isinstance(one, str) and one.startswith("test:")), None)
+    names = [event.get("subject"), *(one.get("ref") for one in named)]
+    said = [one for one in names if isinstance(one, str) and one.isprintable()]
+    run = next((runs[one] for one in said if one in runs), None)
+    test = next((one for one in said if one.startswith("test:")), None)
     if run is None or test is None:
         return
     if rest.startswith("started."):

@@ -43,10 +43,6 @@ _BLAMES_EVENTS = frozenset(
     }
 )  # fmt: skip
 
-# What reading a line raises that no producer wrote: anybody who may write the file can give any
-# line a good hash.
-_NONSENSE = (ValueError, LookupError, TypeError)
-
 Deliver = Callable[[Sequence[bytes], Header], Sequence[Mapping[str, Any]]]
 
 
@@ -131,10 +127,6 @@ def push(
                 # Removed by its own writer just now, who had its answer from the server.
                 if path.exists():
                     result.stuck[path.name] = error
-            except _NONSENSE as error:
-                result.stuck[path.name] = RequestError(
-                    "spool_invalid", f"{path} holds what no producer writes: {error!r:.200}"
-                )
             except (UnavailableError, EvidenceError) as error:
                 result.stopped = error
                 break
@@ -146,7 +138,7 @@ def waiting(folder: Path) -> int:
     """Return how many records in `folder` nobody has answered for."""
     count = 0
     for path in folder.glob("*" + SUFFIX):
-        with contextlib.suppress(RequestError, *_NONSENSE):
+        with contextlib.suppress(RequestError):
             sent = _read_sent(path)
             count += len(read_spool(path, sent.offset, position=sent.records).records)
     return count
@@ -231,7 +223,7 @@ def _refuse(path: Path, record: Record, error: RequestError, result: PushResult)
     problem = {"code": error.code, "detail": error.message, **error.facts}
     try:
         event = json.loads(record.payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         event = record.payload.decode("utf-8", "replace")
     _write(path.parent / REFUSED / name, {"problem": problem, "event": event})
     result.refused.append(Refused(name, error.code, error.message))
@@ -258,9 +250,13 @@ def _is_cut_off(path: Path, spool: Spool) -> bool:
 def _read_sent(path: Path) -> _Sent:
     try:
         value = json.loads(path.with_suffix(SENT_SUFFIX).read_bytes())
-        return _Sent(int(value["offset"]), int(value["records"]), value["index_last"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return _Sent()  # from the beginning: what was sent is answered as a duplicate
+    except (OSError, ValueError, RecursionError):
+        value = None
+    match value:
+        case {"offset": int(offset), "records": int(records), "index_last": int() | None as last}:
+            return _Sent(offset, records, last)
+        case _:
+            return _Sent()  # from the beginning: what was sent is answered as a duplicate
 
 
 def _write(path: Path, value: object) -> None:
@@ -274,7 +270,7 @@ def _write(path: Path, value: object) -> None:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(file, "wb") as written:
-            written.write(json.dumps(value, ensure_ascii=False, indent=1).encode())
+            written.write(json.dumps(value, indent=1).encode())
             written.flush()
             os.fsync(written.fileno())
         part.replace(path)

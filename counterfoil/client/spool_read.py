@@ -7,9 +7,10 @@ and never one after it.
 import fcntl
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final, Literal, TypeGuard
 
 from counterfoil.errors import RequestError
 
@@ -18,6 +19,9 @@ PAYLOAD_BYTES_MAX: Final = 65_536
 HASH_LENGTH: Final = 64
 FIRST: Final = "0" * HASH_LENGTH
 
+TEXT_LENGTH_MAX: Final = 500
+COUNT_MAX: Final = 2**53
+_END: Final = "end"
 _LINE_BYTES_MAX: Final = HASH_LENGTH + 1 + PAYLOAD_BYTES_MAX + 1
 _HEADER_BYTES_MAX: Final = 4_096
 
@@ -75,7 +79,8 @@ class Spool:
         gaps: what the writer says it could not keep, from there on.
         end_offset: where the last good line ends, marks included.
         ended: the writer closed it: nothing follows.
-        torn: what is wrong with the line at `end_offset`, or None.
+        torn: what is wrong with the line at `end_offset`, or None: it is cut, altered, or a mark
+            that no writer makes, which anybody who may write the file can give a good hash.
         live: the writer still holds it.
     """
 
@@ -161,14 +166,18 @@ def _read_lines(
         if digest.decode("latin-1") != hashlib.sha256(before.encode() + payload).hexdigest():
             torn = f"the line at byte {end} is not what was written"
             break
+        is_mark = _is_mark(payload)
+        mark = _read_mark(payload, position) if is_mark else None
+        if is_mark and mark is None:
+            torn = f"the mark at byte {end} is none that this version writes"
+            break
         before, end = digest.decode(), end + len(line)
-        mark = _mark_of(payload)
         if mark is None:
             records.append(Record(position, end, payload))
             position += 1
-        elif mark.get("mark") == "gap":
-            gaps.append(Gap(position, int(mark["count"]), str(mark["reason"])))
-        elif mark.get("mark") == "end":
+        elif isinstance(mark, Gap):
+            gaps.append(mark)
+        else:
             ended = True
             break
     return Spool(
@@ -177,40 +186,68 @@ def _read_lines(
     )  # fmt: skip
 
 
-def _mark_of(payload: bytes) -> dict[str, Any] | None:
+def _is_mark(payload: bytes) -> bool:
     # An event may have an attribute of that name, but never lacks a specversion.
-    if b'"mark":' not in payload[:40] or b'"specversion":' in payload:
+    return b'"mark":' in payload[:40] and b'"specversion":' not in payload
+
+
+def _read_mark(payload: bytes, position: int) -> Gap | Literal["end"] | None:
+    """Read a mark; None for one that no writer of this version makes, whoever gave it its hash."""
+    match _read_json(payload):
+        case {"mark": "end"}:
+            return _END
+        case {"mark": "gap", "count": int(count), "reason": str(reason)} if (
+            count is not True and 0 < count < COUNT_MAX and _is_text(reason)
+        ):
+            return Gap(position, count, reason)
+        case _:
+            return None
+
+
+def _read_json(line: bytes) -> object:
+    """Return JSON of any shape; None for what is none."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
         return None
-    value: dict[str, Any] = json.loads(payload)
-    return value
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Say whether it is text that can be shown and sent: no control characters, no surrogates."""
+    return isinstance(value, str) and value.isprintable() and len(value) <= TEXT_LENGTH_MAX
 
 
 def _read_header(path: Path, line: bytes) -> Header:
-    try:
-        value = json.loads(line)
-        version = value["counterfoil-spool"]
-    except (ValueError, LookupError, TypeError):
-        raise RequestError("spool_invalid", f"{path} is no spool: it has no header") from None
-    if version != VERSION:
+    value = _read_json(line)
+    if not isinstance(value, dict) or "counterfoil-spool" not in value:
+        raise RequestError("spool_invalid", f"{path} is no spool: it has no header")
+    version = value["counterfoil-spool"]
+    if type(version) is not int or version != VERSION:
         raise RequestError(
             "spool_invalid",
             f"{path} is a spool of version {str(version)[:20]!a}; this program reads {VERSION}:"
             " push it with the version that wrote it",
         )
-    texts = [value.get(name) for name in ("producer", "boot", "project", "via", "created")]
+    texts = [
+        one
+        for name in ("producer", "boot", "project", "via", "created")
+        if _is_text(one := value.get(name)) and one
+    ]
     origin = value.get("origin")
-    if not all(isinstance(one, str) for one in texts) or not isinstance(origin, str | None):
+    if len(texts) != 5 or not (origin is None or _is_text(origin)):
         raise RequestError("spool_invalid", f"{path} has a header this version cannot read")
+    producer, boot, project, via, created = texts
     return Header(
-        producer=texts[0], boot=texts[1], project=texts[2], via=texts[3], origin=origin,
-        created=texts[4],
-    )  # fmt: skip
+        producer=producer, boot=boot, project=project, via=via, origin=origin, created=created
+    )
 
 
 def _hash_before(path: Path, file: BinaryIO, header_size: int, offset: int) -> str:
     """Return the hash the line at `offset` goes on from."""
     if offset <= header_size:
         return FIRST
+    if offset > os.fstat(file.fileno()).st_size:
+        raise RequestError("spool_invalid", f"{path} has no line that ends at byte {offset}")
     start = max(header_size, offset - _LINE_BYTES_MAX)
     file.seek(start)
     data = file.read(offset - start)

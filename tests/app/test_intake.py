@@ -1,5 +1,6 @@
 """Outside bytes on their way in: kept if something can be read from them, recorded once."""
 
+import dataclasses
 import hashlib
 import hmac
 import os
@@ -12,10 +13,13 @@ from counterfoil.app import intake
 from counterfoil.app.home import Home
 from counterfoil.app.intake import ReportOptions
 from counterfoil.app.record import LOCAL, Answer
-from counterfoil.clock import SteppedClock
+from counterfoil.clock import SteppedClock, format_time
 from counterfoil.errors import RequestError
+from counterfoil.events.event import BlobName, Event, make_event
 from counterfoil.policy.access import ANONYMOUS, Credential
+from counterfoil.sources import github, junit
 
+SHOP = Credential("webhook:shop", "webhook", "shop")
 ADMIN = Credential("token:admin", "token", "administrator")
 SECRET = b"It's a Secret to Everybody"
 # Neither of them states a time, so the time of receipt stands in for it.
@@ -62,6 +66,91 @@ def test_the_same_bytes_twice_at_once_are_recorded_once(
     assert [(one.index, one.status) for one in second] == [
         (one.index, "duplicate") for one in first
     ]
+
+
+def parsed(home: Home) -> list[Event]:
+    """Return the events this release reads in the ping."""
+    blob = BlobName(f"sha256:{hashlib.sha256(PING).hexdigest()}", "ping.json", "application/json")
+    return [
+        *github.parse_delivery(
+            "ping", "d1", PING, source="urn:counterfoil:webhook:shop", credential="webhook:shop",
+            received=format_time(home.clock.now()), blob=blob,
+        )
+    ]  # fmt: skip
+
+
+def recorded_by_another_release(home: Home, events: list[Event]) -> list[Answer]:
+    home.recorder.put_blob(PING, "ping.json", "application/json")
+    return home.recorder.record("default", events, SHOP, "webhook")
+
+
+def test_a_delivery_another_release_read_otherwise_is_a_duplicate(home: Home) -> None:
+    """A vendor delivers again after an upgrade here: what was made of it then stands."""
+    [event] = parsed(home)
+    earlier = make_event(
+        type="dev.cdeventsx.counterfoil-webhook.heard.0.1.0", source=event.source, id=event.id,
+        time=event.time, authtype=event.authtype, authid=event.authid, blobs=event.blobs,
+        data={"said": "less"},
+    )  # fmt: skip
+    further = dataclasses.replace(earlier, id="d1/1")
+    first = recorded_by_another_release(home, [earlier, further])
+    size = home.ledger.status("default").size
+    again = send_delivery(home)
+
+    assert [(one.id, one.index, one.status) for one in again] == [
+        (one.id, one.index, "duplicate") for one in first
+    ]
+    assert [one.opening for one in again] == [{}, {}], "only the bytes were shown"
+    assert home.ledger.status("default").size == size
+
+
+def test_the_same_bytes_under_another_delivery_are_another_delivery(home: Home) -> None:
+    [event] = parsed(home)
+    recorded_by_another_release(home, [dataclasses.replace(event, id="d0")])
+
+    assert [one.status for one in send_delivery(home)] == ["recorded"]
+
+
+def test_a_report_another_release_read_otherwise_is_a_duplicate(home: Home) -> None:
+    """Before `timeclaim` was said of undated reports, for one, their entries did not have it."""
+    blob = home.recorder.put_blob(REPORT, "report.xml", "application/xml")
+    context = junit.ReportContext(
+        run=None, source=intake.REPORT_SOURCE, time="2026-11-20T12:00:00Z", authtype="api_key",
+        authid="administrator", commit=None, environment=None, blob=blob, name="",
+        allow_empty=False,
+    )  # fmt: skip
+    events = [dataclasses.replace(one, extra={}) for one in junit.parse_junit(REPORT, context)]
+    first = home.recorder.record("default", events, ADMIN, "api")
+    again = send_report(home)
+
+    assert [(one.id, one.index, one.status) for one in again] == [
+        (one.id, one.index, "duplicate") for one in first
+    ]
+
+
+def test_what_only_this_release_reads_in_a_report_is_not_added_to_one_that_was_whole(
+    home: Home,
+) -> None:
+    blob = home.recorder.put_blob(REPORT, "report.xml", "application/xml")
+    context = junit.ReportContext(
+        run=None, source=intake.REPORT_SOURCE, time="2026-11-20T12:00:00Z", authtype="api_key",
+        authid="administrator", commit=None, environment=None, blob=blob, name="",
+        allow_empty=False,
+    )  # fmt: skip
+    run = junit.parse_junit(REPORT, context)[-1]
+    [first] = home.recorder.record("default", [dataclasses.replace(run, extra={})], ADMIN, "api")
+
+    assert [(one.index, one.status) for one in send_report(home)] == [(first.index, "duplicate")]
+
+
+def test_a_report_of_which_something_else_is_said_is_a_conflict(home: Home) -> None:
+    send_report(home)
+    options = ReportOptions(commit="acme/shop@" + "9" * 40)
+
+    with pytest.raises(RequestError) as refused:
+        intake.report(home, "default", REPORT, options, ADMIN, "api")
+
+    assert refused.value.code == "id_conflict"
 
 
 def test_other_content_under_a_delivery_that_is_recorded_is_refused(home: Home) -> None:

@@ -1,5 +1,6 @@
 """The verbs of the first journey, run as a person at a terminal would."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -125,10 +126,16 @@ def test_a_report_that_is_none_records_nothing(
 ) -> None:
     junit.write_text(content)
     result = foil("report", junit, "--dir", ledger)
+    as_json = foil("report", junit, "--dir", ledger, "--json")
 
     assert result.code == 5
+    assert result.err.startswith("counterfoil: ")
     assert f"[{code}]" in result.err
     assert result.err.count("\n") == 1
+    assert as_json.code == 5
+    assert as_json.err == result.err, "stdout is for programs; who reads along sees the same line"
+    [told] = json.loads(as_json.out)["reports"]
+    assert told["error"]["code"] == code
     assert foil("receipt", "0", "--dir", ledger).code == 1, "nothing was recorded"
 
 

@@ -1,5 +1,7 @@
 """The spool file: what is written, what a reader sees of it, and what a full disk leaves."""
 
+import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -7,16 +9,19 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterfoil.client.spool import SpoolWriter, check_origin, read_spool
+from counterfoil.client.push import push
+from counterfoil.client.spool import Header, SpoolWriter, check_origin, read_spool
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import RequestError, UnavailableError
+
+LOST_PLANNED = "dev.cdeventsx.counterfoil-run.planned.0.1.0"
 
 
 def event(number: int, text: str = "") -> bytes:
@@ -232,6 +237,130 @@ def test_an_event_with_an_attribute_named_mark_is_an_event(tmp_path: Path) -> No
     spool.append(event(2))
     spool.close()
     assert len(read_spool(spool.path).records) == 2
+
+
+def chained(header: object, *payloads: bytes) -> bytes:
+    """Return a spool with a header of any shape and lines that all have a good hash."""
+    lines, before = [json.dumps(header).encode()], "0" * 64
+    for payload in payloads:
+        before = hashlib.sha256(before.encode() + payload).hexdigest()
+        lines.append(before.encode() + b" " + payload)
+    return b"\n".join([*lines, b""])
+
+
+HEADER = {
+    "counterfoil-spool": 1, "producer": "ci-7", "boot": "b1", "project": "default",
+    "via": "pytest", "origin": None, "created": "2026-11-20T12:00:00Z",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        pytest.param(b'{"mark":"gap"}', id="a gap of nothing"),
+        pytest.param(b'{"mark":"gap","count":"3","reason":"disk_full"}', id="a count in letters"),
+        pytest.param(b'{"mark":"gap","count":true,"reason":"disk_full"}', id="a count of true"),
+        pytest.param(b'{"mark":"gap","count":-1,"reason":"disk_full"}', id="less than nothing"),
+        pytest.param(
+            b'{"mark":"gap","count":1e400,"reason":"disk_full"}', id="a count of infinity"
+        ),
+        pytest.param(b'{"mark":"gap","count":%b}' % (b"9" * 5000), id="a count too long to read"),
+        pytest.param(b'{"mark":"gap","count":1,"reason":["full"]}', id="a reason that is a list"),
+        pytest.param(b'{"mark":"gap","count":1,"reason":"\\ud800"}', id="half a character"),
+        pytest.param(b'[{"mark":"end"}]', id="a list"),
+        pytest.param(b'{"mark":"pause"}', id="a mark of another version"),
+        pytest.param(b'{"mark":{"mark":"end"}}', id="a mark that is an object"),
+        pytest.param(b'{"mark":', id="half a mark"),
+        pytest.param(b'{"mark":' + b"[" * 60_000, id="nested too deep to read"),
+        pytest.param(b'\xff{"mark":"end"}', id="binary"),
+    ],
+)
+def test_a_mark_no_writer_makes_is_named_and_what_stands_before_it_is_good(
+    tmp_path: Path, mark: bytes
+) -> None:
+    """Whoever may write the file can give any line a good hash."""
+    path = tmp_path / "x.spool"
+    path.write_bytes(chained(HEADER, event(0), mark, event(1)))
+    spool = read_spool(path)
+
+    assert [one.payload for one in spool.records] == [event(0)]
+    assert spool.torn is not None
+    assert "is none that this version writes" in spool.torn
+    assert not spool.ended
+    assert not spool.gaps
+
+
+# Any JSON, and what looks like a mark or an event and is not quite one.
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+    | st.sampled_from(["\ud800", "end", "gap", "\x00", "run:a"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+odd_marks = st.fixed_dictionaries(
+    {"mark": any_json}, optional={"count": any_json, "reason": any_json}
+)
+odd_events = st.fixed_dictionaries(
+    {"id": any_json, "specversion": any_json},
+    optional={
+        "type": any_json | st.sampled_from([
+            "dev.cdevents.testsuiterun.started.0.3.0", "dev.cdevents.taskrun.finished.0.3.0",
+            "dev.cdevents.testcaserun.started.0.3.0", LOST_PLANNED,
+        ]),
+        "source": st.just("urn:a") | any_json,
+        "time": st.just("2026-11-20T12:00:00Z") | any_json,
+        "subject": st.just("run:a") | any_json,
+        "data": any_json | st.fixed_dictionaries({
+            "refs": st.lists(st.fixed_dictionaries({"ref": any_json}), max_size=2) | any_json,
+            "planned": any_json,
+        }),
+    },
+)  # fmt: skip
+odd_lines = st.one_of(
+    st.binary(max_size=40).map(lambda line: line.replace(b"\n", b"")),
+    any_json.map(lambda value: json.dumps(value).encode()),
+    odd_marks.map(lambda value: json.dumps(value).encode()),
+    odd_events.map(lambda value: json.dumps(value, sort_keys=True).encode()),
+)
+odd_headers = st.one_of(
+    st.just(HEADER),
+    any_json,
+    st.fixed_dictionaries(
+        {name: st.just(value) | any_json for name, value in HEADER.items()}
+    ),
+)  # fmt: skip
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(header=odd_headers, lines=st.lists(odd_lines, max_size=6), offset=st.integers(0, 2**70))
+def test_nonsense_with_a_good_hash_has_a_named_outcome(
+    tmp_path_factory: pytest.TempPathFactory, header: object, lines: list[bytes], offset: int
+) -> None:
+    folder = tmp_path_factory.mktemp("spool")
+    path = folder / "x.spool"
+    path.write_bytes(chained(header, *lines))
+    sent: list[bytes] = []
+
+    def deliver(payloads: Sequence[bytes], _header: Header) -> list[dict[str, object]]:
+        sent.extend(payloads)
+        return [{"index": number, "status": "recorded"} for number in range(len(payloads))]
+
+    spool = None
+    with contextlib.suppress(RequestError):
+        spool = read_spool(path)
+    if spool is None:
+        assert push(folder, deliver).stuck["x.spool"].code == "spool_invalid"
+        assert path.exists()
+        return
+    with contextlib.suppress(RequestError):
+        read_spool(path, offset)
+    assert [one.payload for one in spool.records] == lines[: len(spool.records)]
+    result = push(folder, deliver)
+
+    assert sent[: len(spool.records)] == [one.payload for one in spool.records]
+    assert not result.stuck
+    assert path.exists() == bool(result.torn)
 
 
 # A file-size limit is a full disk that needs no mount: write(2) fails past it.
