@@ -103,8 +103,8 @@ def read_moment(text: str) -> int | datetime.datetime:
 
 def format_time(moment: datetime.datetime) -> str:
     """Write an aware moment as RFC 3339 in UTC with milliseconds."""
-    utc = moment.astimezone(datetime.UTC)
-    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc = moment if moment.tzinfo is datetime.UTC else moment.astimezone(datetime.UTC)
+    return utc.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 # What was recorded within this time of when it is said to have happened was recorded then.

@@ -8,6 +8,7 @@ Source: CDEvents 0.5.1 `testsuiterun` and `testcaserun` 0.3.0; docs/events.md.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -31,6 +32,12 @@ CDEVENTS_VERSION: Final = "0.5.1"
 PLAN_PART_BYTES: Final = 40 * 1024
 # The server measures the event; what it adds itself is small.
 EVENT_BYTES: Final = EVENT_BYTES_MAX - 1_024
+
+# What stands for a value, and for a number within a text, while the rest of an event is written:
+# no name, path or address holds a NUL.
+_PLACE: Final = "\0value"
+_NUMBER: Final = "\0number"
+_PLACES: Final = re.compile(rb'"\\u0000value"|\\u0000number')
 
 # Members of customData that go first when there is no room, and those that go next.
 _BULK: Final = ("output", "text", "parameters", "properties", "artifacts")
@@ -72,6 +79,7 @@ class Run:
     clock: Clock
     seq: int = 0
     _around: list[JSON] = field(default_factory=list)
+    _frames: dict[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.environment:
@@ -94,17 +102,42 @@ class Run:
     def case(self, kind: str, test: str, content: dict[str, JSON], custom: JSON) -> bytes:
         """Return an event about one test; `test` is the id of its ref."""
         content["testSuiteRun"] = {"id": self.ref[4:], "source": self.source}
-        ref = "test:" + test
-        more: list[JSON] = [{"ref": self.ref, "role": "part-of"}, {"ref": ref, "role": "about"}]
-        return self._cdevent(kind, ref, f"{self.boot}/{self.seq}", content, custom, more)
+        if self.environment:
+            content["environment"] = {"id": self.environment}
+        frame = self._frames.get(kind)
+        if frame is None:
+            frame = self._frames[kind] = self._frame(kind)
+        number = b"%d" % self.seq
+        self.seq += 1
+        about = _canonical("test:" + test)
+        time = b'"%b"' % format_time(self.clock.now()).encode()
+        # In the order of the places: canonical JSON sorts its members.
+        held = (
+            number, time, _canonical(custom), about, _canonical(content), number, number, number,
+            about, time,
+        )  # fmt: skip
+        return bounded(frame % held)
+
+    def _frame(self, kind: str) -> bytes:
+        """Return an event about a test with a place for all that differs from test to test.
+
+        Filling them in costs half of making each event from nothing, and gives the same bytes.
+        """
+        refs: list[JSON] = [{"ref": self.ref, "role": "part-of"}, {"ref": _PLACE, "role": "about"}]
+        data = self._data(kind, f"{self.boot}/{_NUMBER}", _NUMBER, _PLACE, _PLACE, refs)
+        data["customData"] = _PLACE
+        data["customDataContentType"] = "application/json"
+        event = self._event(kind, _PLACE, _NUMBER, _PLACE, data)
+        event["seq"] = _PLACE
+        parts = _PLACES.split(_canonical(event))
+        return b"%b".join(part.replace(b"%", b"%%") for part in parts)
 
     def planned(self, data: Mapping[str, JSON]) -> bytes:
         """Return one part of the plan."""
-        seq = self.seq
         body: dict[str, JSON] = {"name": self.name, **data}
         if self._around:
             body["refs"] = self._around
-        return self._write(PLANNED, self.ref, self._id(seq), format_time(self.clock.now()), body)
+        return self._write(PLANNED, self.ref, format_time(self.clock.now()), body)
 
     def _cdevent(
         self,
@@ -115,13 +148,23 @@ class Run:
         custom: JSON,
         refs: list[JSON],
     ) -> bytes:
-        ident, time = self._id(self.seq), format_time(self.clock.now())
+        time = format_time(self.clock.now())
         if self.environment:
             content["environment"] = {"id": self.environment}
-        data: dict[str, JSON] = {
+        data = self._data(kind, subject_id, self.seq, time, content, refs)
+        if custom:
+            data["customData"] = custom
+            data["customDataContentType"] = "application/json"
+        return self._write(kind, subject, time, data)
+
+    def _data(
+        self, kind: str, subject_id: str, number: int | str, time: str, content: JSON,
+        refs: list[JSON],
+    ) -> dict[str, JSON]:  # fmt: skip
+        return {
             "context": {
                 "specversion": CDEVENTS_VERSION,
-                "id": ident,
+                "id": self._id(number),
                 "source": self.source,
                 "type": kind,
                 "timestamp": time,
@@ -129,18 +172,21 @@ class Run:
             "subject": {"id": subject_id, "source": self.source, "content": content},
             "refs": refs + self._around,
         }
-        if custom:
-            data["customData"] = custom
-            data["customDataContentType"] = "application/json"
-        return self._write(kind, subject, ident, time, data)
 
-    def _id(self, seq: int) -> str:
-        return f"pytest/{self.boot}/{seq}"
+    def _id(self, number: int | str) -> str:
+        return f"pytest/{self.boot}/{number}"
 
-    def _write(self, kind: str, subject: str, ident: str, time: str, data: JSON) -> bytes:
-        event: dict[str, JSON] = {
+    def _write(self, kind: str, subject: str, time: str, data: JSON) -> bytes:
+        event = self._event(kind, subject, self.seq, time, data)
+        self.seq += 1
+        return bounded(_canonical(event))
+
+    def _event(
+        self, kind: str, subject: str, number: int | str, time: str, data: JSON
+    ) -> dict[str, JSON]:
+        return {
             "specversion": "1.0",
-            "id": ident,
+            "id": self._id(number),
             "source": self.source,
             "type": kind,
             "time": time,
@@ -149,11 +195,9 @@ class Run:
             "subject": subject,
             "producer": self.producer,
             "boot": self.boot,
-            "seq": self.seq,
+            "seq": number,
             "data": data,
         }
-        self.seq += 1
-        return bounded(_canonical(event))
 
 
 def _canonical(event: JSON) -> bytes:
