@@ -58,5 +58,10 @@ def local_account() -> str:
     """
     try:
         return f"local:{getpass.getuser()}"
-    except (KeyError, OSError):
-        return f"local:uid-{os.getuid()}"
+    except (KeyError, OSError, ImportError):
+        return f"local:{user_number()}"
+
+
+def user_number() -> str:
+    """Return what stands for a user without a name: `uid-NUMBER`, `unknown` without numbers."""
+    return f"uid-{os.getuid()}" if hasattr(os, "getuid") else "unknown"

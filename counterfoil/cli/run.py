@@ -75,7 +75,7 @@ def run_step(options: Options, command: Sequence[str]) -> int:
     clock = SystemClock()
     boot = os.urandom(8).hex()
     recording = Recording(options, command, variables, refs, boot)
-    with Held() as held:
+    with _held() as held:
         recording.started = format_time(clock.now())
         began_ns = time.monotonic_ns()
         ended = held.run(command, {**variables, PARENT_VARIABLE: recording.run}, recording.begun)
@@ -85,6 +85,14 @@ def run_step(options: Options, command: Sequence[str]) -> int:
         except Exception as error:  # noqa: BLE001  whatever is wrong with us, the command ended so
             say(f"the step is not recorded: {error}")
     return ended.code
+
+
+def _held() -> Held:
+    if hasattr(os, "posix_spawnp"):
+        return Held()
+    from counterfoil.cli.child_plain import PlainlyHeld  # noqa: PLC0415  Windows
+
+    return PlainlyHeld()
 
 
 def _refs(options: Options) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from counterfoil.client import system
 from counterfoil.errors import EvidenceError, RequestError, UnavailableError
 from counterfoil.tlog.tile import entries_path, tile_path
 from counterfoil.verifier.log import (
@@ -47,7 +48,7 @@ def read_pieces(path: Path, limit_bytes: int) -> Iterator[bytes]:
 def _open(path: Path) -> IO[bytes] | None:
     try:
         # NONBLOCK: a named pipe in somebody's evidence must not make us wait for a writer.
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | system.OPEN_PLAIN | system.OPEN_FLAGS)
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ENOTDIR}:
             return None

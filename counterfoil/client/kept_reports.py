@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from counterfoil.client import system
 from counterfoil.errors import RequestError, UnavailableError
 
 FOLDER: Final = "reports"
@@ -40,13 +41,13 @@ def keep_report(
     header = {"counterfoil-report": _VERSION, "project": project, "query": dict(query)}
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | system.OPEN_FLAGS, 0o600)
         with os.fdopen(file, "wb") as written:
             written.write(json.dumps(header).encode() + b"\n")
             written.write(content)
             written.flush()
             os.fsync(written.fileno())
-        part.rename(path)
+        part.replace(path)
     except OSError as error:
         raise UnavailableError(
             "read_only", f"no report can be kept in {folder}: {error.strerror or error}"

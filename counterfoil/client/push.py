@@ -15,7 +15,6 @@ records, one `run.lost` event says so for each such run.
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import time
@@ -23,6 +22,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from counterfoil.client import system
 from counterfoil.client.lost import lost_events
 from counterfoil.client.spool import SUFFIX, Header, Record, Spool, read_spool
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
@@ -268,7 +268,7 @@ def _write(path: Path, value: object) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | system.OPEN_FLAGS, 0o600)
         with os.fdopen(file, "wb") as written:
             written.write(json.dumps(value, indent=1).encode())
             written.flush()
@@ -282,21 +282,17 @@ def _write(path: Path, value: object) -> None:
 def _alone(folder: Path, wait_s: float) -> Iterator[None]:
     """Hold the folder's lock: of two who send at once, one would undo the other's marks."""
     try:
-        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | system.OPEN_FLAGS, 0o600)
     except OSError as error:
         raise _read_only(folder, error) from error
     try:
         give_up = time.monotonic() + wait_s
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() >= give_up:
-                    raise UnavailableError(
-                        "locked", f"somebody else is sending from {folder}; try again"
-                    ) from error
-                time.sleep(0.05)
+        while not system.try_lock(lock):
+            if time.monotonic() >= give_up:
+                raise UnavailableError(
+                    "locked", f"somebody else is sending from {folder}; try again"
+                )
+            time.sleep(0.05)
         yield
     finally:
         os.close(lock)

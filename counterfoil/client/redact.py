@@ -95,7 +95,9 @@ def read_key(folder: str) -> bytes:
             return kept
         os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103  the same
         part = f"{path}.{fresh[:8].hex()}"
-        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        file = os.open(
+            part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600
+        )
         try:
             os.write(file, fresh)
             os.fsync(file)

@@ -12,7 +12,6 @@ by a process number that another program may have by now.
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -24,6 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from counterfoil.client import system
 from counterfoil.client.spool_read import (
     FIRST,
     PAYLOAD_BYTES_MAX,
@@ -208,9 +208,10 @@ class SpoolWriter:
             lines.append(b"%b %b\n" % (last.encode(), payload))
         data = b"".join(lines)
         try:
-            written = os.pwrite(self._file, data, self._size_bytes)
+            written = system.write_at(self._file, data, self._size_bytes)
             while written < len(data):
-                written += os.pwrite(self._file, data[written:], self._size_bytes + written)
+                offset = self._size_bytes + written
+                written += system.write_at(self._file, data[written:], offset)
         except OSError as error:
             self._fail(error)
             # A half line would hide what follows it.
@@ -246,7 +247,7 @@ class SpoolWriter:
         if self._file >= 0 and self._unsynced_bytes:
             self._unsynced_bytes = 0
             try:
-                os.fdatasync(self._file)
+                system.sync_data(self._file)
             except OSError as error:
                 self._fail(error)
 
@@ -262,7 +263,7 @@ class SpoolWriter:
             if copy >= 0:
                 # Outside the lock: a slow disk makes nobody wait.
                 try:
-                    os.fdatasync(copy)
+                    system.sync_data(copy)
                 except OSError as error:
                     self._fail(error)
                 finally:
@@ -286,10 +287,16 @@ def _create(path: Path, header: bytes) -> int:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     file, name = tempfile.mkstemp(prefix=".spool-", dir=path.parent)  # mode 0600
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if os.write(file, header) != len(header):
+        if not system.RENAMES_OPEN_FILES:
+            os.close(file)
+            Path(name).unlink()
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | system.OPEN_FLAGS
+            file, name = os.open(path, flags, 0o600), str(path)
+        system.try_lock(file)
+        if system.write_at(file, header, 0) != len(header):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301  cleaned up below
-        Path(name).rename(path)
+        if name != str(path):
+            Path(name).rename(path)
     except OSError:
         os.close(file)
         Path(name).unlink(missing_ok=True)
@@ -304,9 +311,14 @@ def _reserve(folder: Path) -> int | None:
     except OSError:
         return None
     with contextlib.suppress(OSError):
-        os.posix_fallocate(file, 0, RESERVE_BYTES)
-    with contextlib.suppress(OSError):
+        system.reserve(file, RESERVE_BYTES)
+    try:
         Path(name).unlink()
+    except OSError:
+        # Windows: an open file keeps its name, and would outlive us.  No room is held there.
+        os.close(file)
+        Path(name).unlink(missing_ok=True)
+        return None
     return file
 
 
@@ -318,4 +330,5 @@ def _after_fork() -> None:
         writer._forget()  # noqa: SLF001  the same module
 
 
-os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_after_fork)

@@ -4,7 +4,6 @@ The format is told in `client.spool`.  A file that is cut or altered gives every
 and never one after it.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, TypeGuard
 
+from counterfoil.client import system
 from counterfoil.errors import RequestError
 
 VERSION: Final = 1
@@ -114,6 +114,7 @@ def read_spool(
         with path.open("rb") as file:
             # First the lock, then the bytes: a writer that is gone by now writes no more.
             live = _is_locked(file.fileno())
+            file.seek(0)
             line = file.readline(_HEADER_BYTES_MAX)
             header = _read_header(path, line)
             before = _hash_before(path, file, len(line), offset)
@@ -258,9 +259,7 @@ def _hash_before(path: Path, file: BinaryIO, header_size: int, offset: int) -> s
 
 
 def _is_locked(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not system.try_lock(file, shared=True):
         return True
-    fcntl.flock(file, fcntl.LOCK_UN)
+    system.unlock(file)
     return False

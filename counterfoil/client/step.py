@@ -191,7 +191,15 @@ def clean(text: str) -> str:
 
 def machine_id() -> str:
     """Return a short name of this machine that tells nothing about it."""
-    return "cli-" + hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:8]
+    return "cli-" + hashlib.sha256(_nodename().encode()).hexdigest()[:8]
+
+
+def _nodename() -> str:
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    import socket  # noqa: PLC0415  3 ms that POSIX does not need
+
+    return socket.gethostname()
 
 
 def account_of(variables: Mapping[str, str]) -> tuple[str, str]:
@@ -220,8 +228,10 @@ def _user() -> str:
 
     try:
         return clean(getpass.getuser())[:150]
-    except (OSError, KeyError):
-        return str(os.getuid())  # a container whose user has no name
+    except (OSError, KeyError, ImportError):
+        from counterfoil.ids import user_number  # noqa: PLC0415  few users have no name
+
+        return user_number()
 
 
 def _around(variables: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from counterfoil.events.canonical import JSON
 from counterfoil.events.refs import is_ref, safe_id
+from counterfoil.ids import user_number
 
 GIT_TIMEOUT_S: Final = 2.0
 LOCK_FILES: Final = (
@@ -70,8 +71,8 @@ def read_surroundings(environ: Mapping[str, str], folder: Path) -> Surroundings:
         return _gitlab(environ, git)
     try:
         account = getpass.getuser()
-    except (OSError, KeyError):
-        account = str(os.getuid())
+    except (OSError, KeyError, ImportError):
+        account = user_number()
     repository = git.pop("repository", None) or f"local/{safe_id(folder.name, 100)}"
     machine = hashlib.sha256(f"{platform.node()}\0{account}".encode()).hexdigest()[:8]
     return Surroundings(
