@@ -112,7 +112,7 @@ class SpoolWriter:
         self._slim = slim
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._hash = FIRST
+        self._hash = FIRST.encode()
         self._held: list[bytes] = []
         self._unsynced_bytes = 0
         self._unmarked = 0
@@ -202,11 +202,10 @@ class SpoolWriter:
 
     def _write(self, payloads: Sequence[bytes]) -> bool:
         """Write all of `payloads`, or nothing of them."""
-        last, lines = self._hash, []
+        last, data = self._hash, b""
         for payload in payloads:
-            last = hashlib.sha256(last.encode() + payload).hexdigest()
-            lines.append(b"%b %b\n" % (last.encode(), payload))
-        data = b"".join(lines)
+            last = hashlib.sha256(last + payload).hexdigest().encode()
+            data += b"%b %b\n" % (last, payload)
         try:
             written = system.write_at(self._file, data, self._size_bytes)
             while written < len(data):

@@ -19,6 +19,8 @@ from counterfoil.events.refs import safe_id
 from counterfoil.reporter.events import CASE_FINISHED, CASE_SKIPPED
 from counterfoil.reporter.text import Cleaner, cut
 
+_PASSED: Final = ("success", None, None)
+
 # Of pytest or of any plug-in: what it has is asked for, not assumed.
 Report: TypeAlias = Any
 
@@ -98,8 +100,10 @@ class Cases:
 
     def take(self, report: Report) -> Told | None:
         """Take one report; return the record it completes, if it does."""
-        nodeid, worker = report.nodeid, _worker_of(report)
-        if getattr(report, "context", None) is not None:
+        # Three times a test: looked up once, in what the report itself holds.
+        facts = report.__dict__
+        nodeid, worker = report.nodeid, _worker_of(report) if "node" in facts else ""
+        if facts.get("context") is not None:
             return self._subtest(report)
         attempt = self._open.get((worker, nodeid))
         if attempt is None:
@@ -107,16 +111,16 @@ class Cases:
         attempt.location = report.location
         when, outcome = report.when, report.outcome
         # Whole microseconds: canonical JSON is ten times slower to write with small fractions.
-        duration_us = int(getattr(report, "duration", 0.0) * 1e6)
+        duration_us = int(facts.get("duration", 0.0) * 1e6)
         attempt.duration_us += duration_us
         attempt.phases[when] = {"outcome": outcome, "duration_us": duration_us}
-        if details := getattr(report, DETAILS, None):
-            attempt.details.update(details)
+        if DETAILS in facts:
+            attempt.details.update(facts[DETAILS])
         if (
             outcome != "passed"
             or report.sections
             or report.user_properties
-            or hasattr(report, "wasxfail")
+            or "wasxfail" in facts
         ):
             attempt.reports.append(report)
         if when == "teardown" or outcome == "rerun" or when not in {"setup", "call"}:
@@ -148,7 +152,9 @@ class Cases:
         nodeid = attempt.nodeid
         self._attempts[nodeid] += 1
         number = self._attempts[nodeid]
-        outcome, result, report = ("cancel", None, None) if cut_off else _judge(attempt)
+        outcome, result, report = _PASSED if not attempt.reports else _judge(attempt)
+        if cut_off:
+            outcome, result, report = "cancel", None, None
         failed_inside = self._subtests_failed.pop((worker, nodeid), 0)
         is_final = not any(one.outcome == "rerun" for one in attempt.reports)
         self.retries += not is_final
@@ -159,7 +165,7 @@ class Cases:
             "final": is_final,
             "ordinal": 0,
             "duration_ms": round(attempt.duration_us / 1000),
-            "phases": {**attempt.phases},
+            "phases": attempt.phases,
         }
         if attempt.location is not None:
             file, line, _ = attempt.location

@@ -95,8 +95,7 @@ class Worker:
         report = yield
         if call.when == "setup" or call.excinfo is not None:
             try:
-                details = self._details(item, call)
-                if details:
+                if details := self._details(item, call):
                     setattr(report, DETAILS, details)
             except Exception as error:  # noqa: BLE001  as in `_quietly`
                 self.recorder.failed(error)
