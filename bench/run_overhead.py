@@ -4,11 +4,13 @@
 
 Three ways: to a server on this machine (the promise: at most 60 ms added at the median), into a
 spool, and into a ledger directory nobody serves, which loads the ledger's own code.  Rounds are
-interleaved, so that a busy moment of the machine meets all of them.
+interleaved, so that a busy moment of the machine meets all of them.  Beside the time that passes
+stands the CPU time the command line took, user and system: what a busy machine leaves alone.
 """
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -27,15 +29,19 @@ PROGRAM = Path(sys.executable).with_name("counterfoil")
 BARE = ["/bin/true"]
 
 
-def timed_ms(words: list[str], place: Path, environment: dict[str, str]) -> float:
-    """Run one command line and return how long it took."""
+def timed_ms(words: list[str], place: Path, environment: dict[str, str]) -> tuple[float, float]:
+    """Run one command line; return how long it took, and its CPU time."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     subprocess.run(words, cwd=place, env=environment, check=True, stderr=subprocess.DEVNULL)
-    return (time.perf_counter() - began) * 1000
+    took_s = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return took_s * 1000, cpu_s * 1000
 
 
-def measure(place: Path, url: str, token: str, rounds: int) -> dict[str, list[float]]:
-    """Return milliseconds by way of running it."""
+def measure(place: Path, url: str, token: str, rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """Return milliseconds, passed and of CPU, by way of running it."""
     create_home(place / "unserved", SystemRandomness())
     # An installed package is compiled; the first rounds, which do not count, do the same here.
     plain = {
@@ -51,7 +57,7 @@ def measure(place: Path, url: str, token: str, rounds: int) -> dict[str, list[fl
         "spool": (step, plain),
         "directory": (step, {**plain, "COUNTERFOIL_DIR": str(place / "unserved")}),
     }
-    taken: dict[str, list[float]] = {name: [] for name in ways}
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for number in range(rounds + 2):
         for name, (words, environment) in ways.items():
             took_ms = timed_ms(words, place, environment)
@@ -82,15 +88,21 @@ def main() -> None:
                 server.should_exit = True
                 thread.join()
                 sock.close()
-    bare = statistics.median(taken["bare"])
-    for name, times in taken.items():
-        middle = statistics.median(times)
+    bare, bare_cpu = (statistics.median(one) for one in zip(*taken["bare"], strict=True))
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs")
+    for name, found in taken.items():
+        times, cpu = zip(*found, strict=True)
+        middle, middle_cpu = statistics.median(times), statistics.median(cpu)
         print(
             f"{name:13} median {middle:6.1f} ms   best {min(times):6.1f} ms"
-            f"   added {middle - bare:6.1f} ms"
+            f"   added {middle - bare:6.1f} ms   CPU {middle_cpu:6.1f} ms"
+            f"   added {middle_cpu - bare_cpu:6.1f} ms"
         )
-    added = statistics.median(taken["server"]) - bare
-    print(f"promise: at most {PROMISE_MS:.0f} ms added with a server; measured {added:.1f} ms")
+    times, cpu = zip(*taken["server"], strict=True)
+    print(
+        f"promise: at most {PROMISE_MS:.0f} ms added with a server; measured"
+        f" {statistics.median(times) - bare:.1f} ms, of it {statistics.median(cpu) - bare_cpu:.1f} ms CPU"
+    )
 
 
 if __name__ == "__main__":
