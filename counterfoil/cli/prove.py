@@ -40,5 +40,9 @@ def prove(
         output.show_json({"file": str(file), "bytes": len(page)})
     else:
         click.echo(f"wrote {file}, {len(page):,} bytes: it opens in a browser, without network")
-        click.echo(f"check it without its own code: counterfoil verify {file} --trust POLICY")
+        key = directory / "keys" / f"{project}.vkey" if directory is not None else None
+        trust = f"--vkey {key}" if key is not None and key.exists() else "--trust POLICY"
+        click.echo(
+            output.plain(f"check it without its own code: counterfoil verify {file} {trust}")
+        )
     return output.YES

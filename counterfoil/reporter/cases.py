@@ -116,12 +116,7 @@ class Cases:
         attempt.phases[when] = {"outcome": outcome, "duration_us": duration_us}
         if DETAILS in facts:
             attempt.details.update(facts[DETAILS])
-        if (
-            outcome != "passed"
-            or report.sections
-            or report.user_properties
-            or "wasxfail" in facts
-        ):
+        if outcome != "passed" or report.sections or report.user_properties or "wasxfail" in facts:
             attempt.reports.append(report)
         if when == "teardown" or outcome == "rerun" or when not in {"setup", "call"}:
             del self._open[worker, nodeid]

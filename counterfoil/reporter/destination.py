@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from counterfoil.client.spool import Header
 from counterfoil.errors import CounterfoilError, RequestError
@@ -51,6 +52,20 @@ class Destination:
         if self.directory is not None:
             return f"counterfoil push --dir {self.directory}"
         return f"counterfoil push --spool {self.folder} --url URL"
+
+    def page(self, run: str) -> str:
+        """Return the address of a run's page, "" where no server is known."""
+        address = self.url
+        if self.directory is not None:
+            try:
+                served = json.loads((self.directory / "server.json").read_bytes())
+                address = str(served["public_url"])
+            except (OSError, ValueError, LookupError, TypeError):
+                address = ""
+        if not address:
+            return ""
+        query = {"ref": run} if self.project == "default" else {"ref": run, "project": self.project}
+        return f"{address.rstrip('/')}/run?{urlencode(query, safe=':/')}"
 
 
 def find_destination(environ: Mapping[str, str], here: Path) -> Destination:

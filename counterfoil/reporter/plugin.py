@@ -341,6 +341,8 @@ class Controller(Worker):
         now = standing(where.folder, self._prefix)
         run = self.recorder.run.ref
         parts = [f"{run}: {max(0, writer.records - now.waiting)} records taken"]
+        if not (now.waiting or now.refused) and (page := where.page(run)):
+            parts.append(f"see {page}")
         if now.waiting:
             parts.append(f"{now.waiting} wait in the spool, send them with: {where.push_command}")
         if now.refused:

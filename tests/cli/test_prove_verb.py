@@ -53,7 +53,9 @@ def test_a_file_is_written_and_verified(foil: Foil, page: Path, vkey: Path) -> N
 def test_what_was_written_is_said(foil: Foil, recorded: Path, tmp_path: Path) -> None:
     where = tmp_path / "p.html"
     done = foil("prove", "entry:0", "--dir", recorded, "-o", where)
-    assert f"counterfoil verify {where} --trust POLICY" in done.out
+    key = recorded / "keys" / "default.vkey"
+    assert f"counterfoil verify {where} --vkey {key}" in done.out
+    assert foil("verify", where, "--vkey", key).code == 0
     told = foil("prove", "entry:0", "--dir", recorded, "-o", where, "--json").json()
     assert told == {"file": str(where), "bytes": where.stat().st_size}
 

@@ -87,7 +87,8 @@ def test_a_run_is_on_the_server_when_pytest_ends_and_nothing_waits(tmp_path: Pat
         ended = run_suite(tmp_path / "it", SUITE, "--counterfoil", env=env_of(web))
 
         assert ended.returncode == 1
-        assert ended.line == "counterfoil: run:acme/shop/1: 7 records taken"
+        assert ended.line.startswith("counterfoil: run:acme/shop/1: 7 records taken; see http://")
+        assert ended.line.endswith("/run?ref=run:acme/shop/1")
         row = found(web)
         assert (row["state"], row["outcome"]) == ("finished", "failed")
         assert row["tests_planned"] == 2
