@@ -121,7 +121,9 @@ def test_a_newcomer_gets_from_an_empty_directory_to_a_proof_of_a_test(shell: She
             assert "test_adds" in shown
             assert "1 passed" in seen[verb]
 
-    assert re.search(r"test_adds: passed\tpassed\tentry 3$", seen["search"], flags=re.MULTILINE), seen["search"]
+    assert re.search(r"test_adds: passed\tpassed\tentry 3$", seen["search"], flags=re.MULTILINE), (
+        seen["search"]
+    )
     assert "wrote proof.html" in seen["prove"]
     assert "verified" in seen["verify"]
     assert "test_adds" in seen["verify"]
