@@ -78,6 +78,12 @@ def write_note(text: bytes, lines: Iterable[bytes]) -> bytes:
     return text + b"\n" + b"".join(lines)
 
 
+def signature_line_of(signature: Signature) -> bytes:
+    """Return a signature that was read as the line it was, its newline included."""
+    encoded = strict.write_base64(signature.key_id + signature.signature)
+    return f"— {signature.name} {encoded}\n".encode()
+
+
 def _parse_signature(line: str) -> Signature:
     fields = line.split(" ")
     if len(fields) != 3 or fields[0] != "—" or not strict.is_key_name(fields[1]):
