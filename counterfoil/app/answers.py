@@ -6,6 +6,7 @@ actors are pseudonyms until `Reader.resolve` turns them into an `ActorView`.
 """
 
 import dataclasses
+import datetime
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
@@ -23,6 +24,7 @@ from counterfoil.projections.releases import ReleaseRow
 from counterfoil.projections.runs import CaseRow, RunRow
 from counterfoil.projections.tests import TestRow
 from counterfoil.projections.trace import Gap, Step, Trace
+from counterfoil.tlog.keys import VerifierKey
 
 __all__ = [
     "Activity",
@@ -48,6 +50,7 @@ __all__ = [
     "Step",
     "TestRow",
     "Trace",
+    "WitnessStatus",
 ]
 
 T = TypeVar("T")
@@ -184,6 +187,27 @@ class EntryView:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class WitnessStatus:
+    """How far one witness is with one log.
+
+    Attributes:
+        name: as the settings call it.
+        vkey: its key.
+        size: entries under the latest checkpoint it cosigned; 0 before the first.
+        cosigned_at: when it did, by its own clock; None before.
+        problem: why there is no cosignature of what is published, one line; "" while there is.
+        alarm: what it says about another history, one line; "" for none.
+    """
+
+    name: str
+    vkey: VerifierKey
+    size: int
+    cosigned_at: datetime.datetime | None
+    problem: str
+    alarm: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Health:
     """How far the log, its checkpoint, its export and its rows have come: all sizes in entries.
 
@@ -198,6 +222,8 @@ class Health:
         stopped: why following stopped, one line, or None.
         last_recorded: recorded time of the last entry, or None in an empty log.
         gaps: how many numbered events of producers never arrived.
+        witnessed_size: how many entries, from the first on, some witness has cosigned.
+        witnesses: how far each is.
     """
 
     size: int
@@ -210,6 +236,8 @@ class Health:
     stopped: str | None
     last_recorded: str | None
     gaps: int
+    witnessed_size: int = 0
+    witnesses: tuple[WitnessStatus, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,12 +5,15 @@ name: a misspelt `publik = true` must not leave somebody believing the log is pu
 """
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from counterfoil.errors import RequestError
+from counterfoil.client.address import split_address
+from counterfoil.errors import CounterfoilError, RequestError
+from counterfoil.tlog.keys import COSIGNATURE, MLDSA44, VerifierKey, parse_vkey
 
 FILE_NAME = "counterfoil.toml"
 
@@ -31,6 +34,12 @@ TEMPLATE = """\
 
 [blobs]
 # quota_bytes = 10737418240  # evidence a project may keep: 10 GiB
+
+# A witness that is asked to cosign every log here; any number of them (docs/how-to/witness.md).
+# [[witness]]
+# name = "audit"           # as these pages call it
+# vkey = "witness.example/audit+01234567+BA..."
+# url = "https://witness.example"
 """
 
 
@@ -61,6 +70,19 @@ class BlobsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quota_bytes: Annotated[int, msgspec.Meta(ge=0)] = 10 * 1024**3
 
 
+class WitnessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A witness that is asked to cosign: what it is called here, its key, where it answers."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    vkey: str
+    url: str
+
+    @property
+    def key(self) -> VerifierKey:
+        """The verifier key, which `read_config` has checked."""
+        return parse_vkey(self.vkey)
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a ledger directory."""
 
@@ -68,6 +90,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: LogConfig = msgspec.field(default_factory=LogConfig)
     keys: KeysConfig = msgspec.field(default_factory=KeysConfig)
     blobs: BlobsConfig = msgspec.field(default_factory=BlobsConfig)
+    witness: tuple[WitnessConfig, ...] = ()
 
 
 def read_config(directory: Path) -> Config:
@@ -78,10 +101,34 @@ def read_config(directory: Path) -> Config:
     """
     path = directory / FILE_NAME
     try:
-        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Config)
+        config = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Config)
     except FileNotFoundError:
         return Config()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise RequestError(
             "config_invalid", f"{FILE_NAME}: {error}; correct the line and start again"
         ) from error
+    _check_witnesses(config.witness)
+    return config
+
+
+def _check_witnesses(witnesses: Sequence[WitnessConfig]) -> None:
+    names: set[str] = set()
+    publics: set[bytes] = set()
+    for one in witnesses:
+        try:
+            key = parse_vkey(one.vkey)
+            split_address(one.url)
+        except CounterfoilError as error:
+            raise _refuse(one, error.message) from error
+        if key.algorithm not in {COSIGNATURE, MLDSA44}:
+            raise _refuse(one, "its vkey is that of a log, and a log witnesses nothing")
+        if one.name in names or key.public in publics:
+            # Counted twice, one witness would look like two.
+            raise _refuse(one, "its name or its key stands there already")
+        names.add(one.name)
+        publics.add(key.public)
+
+
+def _refuse(witness: WitnessConfig, why: str) -> RequestError:
+    return RequestError("config_invalid", f"{FILE_NAME}: witness {witness.name[:64]!a}: {why}")

@@ -24,6 +24,7 @@ from counterfoil.app.blobs import Blobs
 from counterfoil.app.config import FILE_NAME, TEMPLATE, Config, read_config
 from counterfoil.app.follow import Follower
 from counterfoil.app.live import Live
+from counterfoil.app.outside import Outside
 from counterfoil.app.read import Reader
 from counterfoil.app.record import Recorder
 from counterfoil.app.spool import SpoolWatch, deliver_into
@@ -79,9 +80,11 @@ class Home:
             self.tables = Tables(directory / "views.db")
             opened.callback(self.tables.close)
             signers = _read_signers(directory, self.config, self.log)
-            self.ledger = Ledger(
-                self.log, self.keys, signers, PublicFiles(directory / "public"), clock
-            )
+            self.public = PublicFiles(directory / "public")
+            self.outside = Outside(self.config, self.public, self.state, clock, randomness)
+            # Before the ledger's: what that publishes at its end is still shown to witnesses.
+            opened.callback(self.outside.close)
+            self.ledger = Ledger(self.log, self.keys, signers, self.public, clock)
             self.ledger.open()
             opened.callback(self.ledger.close)
             self.live = Live()
@@ -109,6 +112,7 @@ class Home:
                 directory / "spool",
                 deliver_into(self.recorder, self.log, is_stopping=self._stop.is_set),
             )
+            self.outside.open(self.ledger, self.log, self.recorder)
             self.ledger.on_commit(self.live.publish)
             self.follower.start()
             opened.callback(self.follower.close)

@@ -91,7 +91,7 @@ class LocalLedger:
             raise RequestError(
                 "not_found", f"entry {index} was not recorded yet: the last one then was {then}"
             )
-        return self._home.ledger.receipt(self._project, index)
+        return self._home.outside.receipt(self._project, index)
 
     def receipt_of(self, source: str, event_id: str, as_of: str) -> tuple[int, bytes]:
         """Return the entry number and receipt of an event that was recorded by `as_of`."""

@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -132,6 +132,10 @@ class PublicFiles:
         directory: `DIR/public`; below it one directory a project, holding `checkpoint` and
             `tile/...` and nothing else, all of mode 0444.
 
+    Attributes:
+        before_publishing: given project and signed checkpoint before it is published, it returns
+            the same with cosignatures; it may take a moment, and it does not raise.
+
     Who owns these files can withhold them or show an earlier state; they cannot make a reader
     who checks the signature believe anything else.
     """
@@ -139,6 +143,8 @@ class PublicFiles:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._staging = Staging(directory, 0o444)
+        self._publishing = threading.Lock()
+        self.before_publishing: Callable[[str, bytes], bytes] | None = None
 
     def published(self, project: str) -> bytes | None:
         """Return the signed checkpoint that stands there; None before the first."""
@@ -150,6 +156,31 @@ class PublicFiles:
 
     def publish(self, project: str, checkpoint: bytes, size: int) -> None:
         """Replace the checkpoint at once by one of a larger size; durable on return."""
+        if self.before_publishing is not None and not self._stands(project, size):
+            checkpoint = self.before_publishing(project, checkpoint)
+        with self._publishing:
+            self._publish(project, checkpoint, size)
+
+    def cosign(self, project: str, note: bytes) -> bool:
+        """Put a checkpoint with more signatures in the place of the same one; durable on return.
+
+        Returns:
+            Whether it stands there now: false when another checkpoint has been published since.
+        """
+        comes = _parse(note)
+        with self._publishing:
+            standing = self.published(project)
+            if standing is None or _parse(standing).head != comes.head:
+                return False
+            if standing != note:
+                self._staging.write([(self._directory / project / "checkpoint", note)])
+            return True
+
+    def _stands(self, project: str, size: int) -> bool:
+        standing = self.published(project)
+        return standing is not None and _parse(standing).size >= size
+
+    def _publish(self, project: str, checkpoint: bytes, size: int) -> None:
         standing = self.published(project)
         if standing is not None:
             stands, comes = _parse(standing), _parse(checkpoint)

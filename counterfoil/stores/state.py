@@ -1,4 +1,6 @@
-"""state.db: sessions, sign-in links, webhook secrets, arrivals of blobs.  No evidence.
+"""state.db: sessions, sign-in links, webhook secrets, arrivals of blobs, cosigned checkpoints.
+
+No evidence: a cosigned checkpoint proves itself, and a witness gives its cosignature again.
 
 What must hold: a link signs in once, however many ask at the same moment; tokens and session
 ids are stored as SHA-256 digests, so that reading this file lets nobody in; webhook secrets
@@ -11,7 +13,7 @@ to 3.51.2 can damage a WAL that two processes write.  Every statement is one sho
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +78,15 @@ _ARRIVALS: Final = sa.Table(
     sa.Column("arrived", sa.Text, nullable=False),
     # 1: the log was seen to name it, so nobody needs to ask again.
     sa.Column("named", sa.Integer, nullable=False, default=0),
+    sqlite_with_rowid=False,
+)
+
+_COSIGNED: Final = sa.Table(
+    "cosigned",
+    _METADATA,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("size", sa.Integer, primary_key=True),
+    sa.Column("note", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 _ARRIVAL: Final = tuple(_ARRIVALS.c[name] for name in ("digest", "stored", "size_bytes", "arrived"))
@@ -353,6 +364,21 @@ class State:
                     at.handle == handle, at.project == project, at.name == name
                 )
             )
+
+    def put_cosigned(self, project: str, notes: Mapping[int, bytes]) -> None:
+        """Keep these cosigned checkpoints of a log, by size, in the place of all before."""
+        with self._transaction() as connection:
+            connection.execute(sa.delete(_COSIGNED).where(_COSIGNED.c.project == project))
+            for size, note in notes.items():
+                connection.execute(
+                    sa.insert(_COSIGNED).values(project=project, size=size, note=note)
+                )
+
+    def cosigned(self, project: str) -> list[bytes]:
+        """Return the cosigned checkpoints that are kept of a log."""
+        query = sa.select(_COSIGNED.c.note).where(_COSIGNED.c.project == project)
+        with self._transaction() as connection:
+            return [bytes(row.note) for row in connection.execute(query)]
 
     def close(self) -> None:
         """Let go of the file."""

@@ -20,7 +20,7 @@ OWN = {
     *("commit.pushed", "repository.event", "run.planned", "run.lost", "ping"),
     *("release.published", "release.edited", "release.withdrawn"),
     *("approval.requested", "approval.signed", "approval.refused"),
-    *("deployment.requested", "deployment.reported", "refusal.counted"),
+    *("deployment.requested", "deployment.reported", "refusal.counted", "witness.alarmed"),
 }
 
 

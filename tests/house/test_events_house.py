@@ -117,5 +117,8 @@ def test_only_the_server_s_own_facts_are_kept_in_the_open() -> None:
     """A technical body cannot be erased: a type may be so only if no person can be in it."""
     technical = {name for name in NAMES if registry.TYPES[name].retention == "technical"}
 
-    assert technical == {"dev.cdeventsx.counterfoil-refusal.counted.0.1.0"}
+    assert technical == {
+        "dev.cdeventsx.counterfoil-refusal.counted.0.1.0",
+        "dev.cdeventsx.counterfoil-witness.alarmed.0.1.0",
+    }
     assert {registry.TYPES[name].retention for name in NAMES} == set(registry.RETENTION)

@@ -1,11 +1,12 @@
 """What pages say follows from what was read, and never says more."""
 
 import dataclasses
+import datetime
 
 import msgspec
 import pytest
 
-from counterfoil.app.answers import ActorView, Page
+from counterfoil.app.answers import ActorView, Page, WitnessStatus
 from counterfoil.clock import parse_time
 from counterfoil.projections.base import At
 from counterfoil.projections.trace import LANES
@@ -281,6 +282,47 @@ def test_log_health_is_not_well_when_something_is_not() -> None:
     assert tones(checkpoint_size=4700)["Signed checkpoint"] == "warn"
     assert tones(stopped="entry 7 does not match")["Folded into these pages"] == "fail"
     assert tones(exported_size=None)["Exported for anybody to check"] == "none"
+
+
+def seen(name: str, size: int, problem: str = "", alarm: str = "") -> WitnessStatus:
+    at = datetime.datetime(2026, 11, 20, 14, 3, tzinfo=datetime.UTC) if size else None
+    return WitnessStatus(name, sample.SIGNER.vkey, size, at, problem, alarm)
+
+
+WITNESSES = {
+    "none is set up": ((), ("none", "none", "no witness is set up")),
+    "all are level": ((seen("a", 4710), seen("b", 4712)), ("pass", "4,712", "a and b cosigned")),
+    "one is on its way": ((seen("a", 4710), seen("b", 90)), ("none", "4,710", "1 of 2 witnesses")),
+    "one does not answer": (
+        (seen("a", 4710), seen("b", 0, "timed out")), ("warn", "4,710", "b: timed out"),
+    ),
+    "one alarms": ((seen("a", 4710), seen("b", 9, "x", "forked")), ("fail", "4,710", "ALARM: b forked")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("witnesses", "said"), WITNESSES.values(), ids=WITNESSES.keys())
+def test_witnessed_is_green_only_when_all_have_signed_what_is_published(
+    witnesses: tuple[WitnessStatus, ...], said: tuple[str, str, str]
+) -> None:
+    size = max((one.size for one in witnesses), default=0)
+    health = dataclasses.replace(sample.HEALTH, witnesses=witnesses, witnessed_size=size)
+    [line] = [each for each in now.health_lines(health, NOW) if each.name == "Witnessed"]
+
+    tone, number, words = said
+    assert line.tone == tone
+    assert line.number == number
+    assert words in line.detail
+
+
+def test_a_mark_says_witnessed_only_of_entries_a_cosignature_covers() -> None:
+    links = Links("default", None, 10)
+
+    states = [mark(index, links).state for index in (0, 9, 10, 11)]
+
+    assert states == ["witnessed", "witnessed", "recorded", "recorded"]
+    assert mark(0, LINKS).state == "recorded"
+    assert mark(0, links, state="erased").state == "erased"
+    assert links.at(3).witnessed_size == 10
 
 
 def test_the_board_counts_every_red_test_and_not_only_those_shown() -> None:

@@ -82,7 +82,7 @@ async def get_entry_receipt(call: Call) -> Response:
 
     def read() -> bytes:
         _check_known(call, index)
-        return call.home.ledger.receipt(call.project, index)
+        return call.home.outside.receipt(call.project, index)
 
     receipt = await run_in_threadpool(read)
     return Response(
@@ -103,7 +103,7 @@ async def get_receipt(call: Call) -> OneReceipt:
         if index is None:
             raise RequestError("not_found", f"no event {id_!r} of {source!r} is recorded")
         _check_known(call, index)
-        return OneReceipt(index, call.home.ledger.receipt(call.project, index).decode())
+        return OneReceipt(index, call.home.outside.receipt(call.project, index).decode())
 
     return await run_in_threadpool(read)
 
@@ -140,7 +140,10 @@ ROUTES: Final = (
         handler=get_entry_receipt,
         verb="read",
         summary="The receipt of an entry",
-        doc="Keep it: it verifies offline, for ever, without this server.",
+        doc=(
+            "Keep it: it verifies offline, for ever, without this server.  It is under the"
+            " checkpoint that most witnesses cosigned: asked for again later, it may carry more."
+        ),
         params=(INDEX, AS_OF),
         answer=Raw(media_type=RECEIPT_MEDIA_TYPE, doc="a C2SP tlog-proof"),
         errors=("not_found", "missing"),

@@ -27,7 +27,7 @@ _OCTETS: Final = "application/octet-stream"
 
 async def get_checkpoint(call: Call) -> Response:
     """Answer with the latest signed checkpoint."""
-    note = await run_in_threadpool(call.home.ledger.checkpoint, call.project)
+    note = await run_in_threadpool(call.home.outside.checkpoint, call.project)
     headers = {"cache-control": _CHECKPOINT_CACHE}
     return Response(note, headers=headers, media_type="text/plain; charset=utf-8")
 
@@ -66,7 +66,10 @@ ROUTES: Final = (
         handler=get_checkpoint,
         verb=None,
         summary="The latest signed checkpoint",
-        doc="Open to everyone: compare it with what others were given.",
+        doc=(
+            "Open to everyone: compare it with what others were given.  Where witnesses are asked"
+            " it carries their cosignatures and is at most a few seconds behind."
+        ),
         params=(_PROJECT,),
         answer=Raw(media_type="text/plain; charset=utf-8", doc="a C2SP signed checkpoint"),
         errors=_LOG_ERRORS,

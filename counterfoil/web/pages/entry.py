@@ -6,7 +6,7 @@ key, every step is a broken ring, and static/proof.js fills them in as it comput
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -101,6 +101,7 @@ class EntryPage:
     demo: bool
     halves: str
     steps: tuple[Step, ...]
+    witnessed: bool
     path: Path
     hashes: tuple[str, ...]
     size: str
@@ -139,7 +140,7 @@ _HOW: Final = {
 
 def build_entry(
     opened: Opened, vkey: VerifierKey, size: int, *, as_hex: bool, links: Links,
-    looks: Mapping[str, Look] = _NO_LOOKS,
+    looks: Mapping[str, Look] = _NO_LOOKS, witnessed_by: Sequence[str] = (),
 ) -> EntryPage:  # fmt: skip
     """Build the page of one entry.
 
@@ -150,6 +151,7 @@ def build_entry(
         as_hex: show the bytes in hexadecimal.
         links: addresses.
         looks: how the evidence files begin that are kept here, by digest.
+        witnessed_by: the witnesses under the receipt that can be downloaded.
     """
     receipt = parse_receipt(opened.receipt)
     checkpoint = parse_checkpoint(parse_note(receipt.checkpoint).text)
@@ -181,7 +183,8 @@ def build_entry(
         source=entry.source,
         demo=opened.demo,
         halves=f"Our half: leaf {shown}, tree size {words.number(checkpoint.size)}",
-        steps=_steps(opened, receipt, checkpoint, vkey),
+        steps=_steps(opened, receipt, checkpoint, vkey, witnessed_by),
+        witnessed=bool(witnessed_by),
         path=_path(receipt, checkpoint.size),
         hashes=tuple(each.hex() for each in receipt.path),
         size=words.number(checkpoint.size),
@@ -254,8 +257,9 @@ def _erased_words(opened: Opened) -> str:
 
 
 def _steps(
-    opened: Opened, receipt: Receipt, checkpoint: Checkpoint, vkey: VerifierKey
-) -> tuple[Step, ...]:
+    opened: Opened, receipt: Receipt, checkpoint: Checkpoint, vkey: VerifierKey,
+    witnessed_by: Sequence[str],
+) -> tuple[Step, ...]:  # fmt: skip
     neighbours = words.count(len(receipt.path), "neighbour")
     return (
         Step("leaf", "The bytes make the leaf", "",
@@ -265,8 +269,12 @@ def _steps(
              "from the receipt", "not checked yet"),
         Step("signature", "The log signed that root", f"as {checkpoint.origin}",
              f"Ed25519, key {vkey.key_id.hex()}", "not checked yet"),
-        Step("", "No witness has signed it", "because none is set up",
-             "not part of this receipt", "none"),
+        Step("", f"{words.listing([*witnessed_by])} cosigned a tree that holds it",
+             "in the receipt to download",
+             "verify it with a policy that names the witnesses", "not checked here")
+        if witnessed_by
+        else Step("", "No witness has signed it", "yet, or none is set up",
+                  "not part of this receipt", "none"),
     )  # fmt: skip
 
 
@@ -325,6 +333,7 @@ def entry_page(request: Request, context: Context) -> Response:
         as_hex=request.query_params.get("bytes") == "hex",
         links=links_of(context),
         looks={digest: look for digest, look in found.items() if look is not None},
+        witnessed_by=context.home.outside.witnesses.names_for(context.project, index),
     )
     return render(request, "entry.html", frame=frame, view=view)
 

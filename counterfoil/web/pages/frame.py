@@ -3,6 +3,7 @@
 `frame_of` reads; `build_frame` is pure.
 """
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Mapping
@@ -93,7 +94,18 @@ def moment_of(context: Context) -> datetime.datetime:
 
 def links_of(context: Context) -> Links:
     """Return the links of this request's project and moment."""
-    return Links(context.project, context.as_of)
+    witnessed_size = context.home.outside.witnesses.size(context.project)
+    return Links(context.project, context.as_of, witnessed_size)
+
+
+def health_of(context: Context) -> Health:
+    """Return how far the log of this request's project has come, its witnesses included."""
+    witnesses = context.home.outside.witnesses
+    return dataclasses.replace(
+        context.home.reader.health(context.project),
+        witnessed_size=witnesses.size(context.project),
+        witnesses=tuple(witnesses.statuses(context.project)),
+    )
 
 
 def frame_of(request: Request, context: Context, active: str, about: str = "") -> Frame:

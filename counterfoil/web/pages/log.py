@@ -14,10 +14,11 @@ from counterfoil.errors import RequestError
 from counterfoil.tlog.note import VerifierKey
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
-from counterfoil.web.pages.frame import frame_of, links_of, moment_of, now_of
+from counterfoil.web.pages.frame import frame_of, health_of, links_of, moment_of, now_of
 from counterfoil.web.pages.now import HealthLine, SourceLine, health_lines, source_line
 from counterfoil.web.pages.parts import Empty, Line, Links, line, received_note
 from counterfoil.web.pages.render import render
+from counterfoil.web.pages.witnessing import WitnessLine, witness_lines
 
 LINES_PER_PAGE: Final = 50
 
@@ -42,6 +43,7 @@ class LogView:
     older: str | None
     newest: str | None
     health: tuple[HealthLine, ...]
+    witnesses: tuple[WitnessLine, ...]
     sources: tuple[SourceLine, ...]
     origin: str
     root: str
@@ -87,6 +89,7 @@ def build_log(
         older=links.to("/log", before=lowest) if lowest > 0 else None,
         newest=links.to("/log") if before is not None else None,
         health=health_lines(health, now),
+        witnesses=witness_lines(health, now),
         sources=tuple(source_line(row, links, moment or now) for row in sources),
         origin=health.origin,
         root=health.root.hex(),
@@ -137,7 +140,7 @@ def log_page(request: Request, context: Context) -> Response:
     frame = frame_of(request, context, "/log")
     view = build_log(
         reader.log_lines(context.project, as_of=context.as_of, before=before, limit=LINES_PER_PAGE),
-        reader.health(context.project),
+        health_of(context),
         reader.sources(context.project, as_of=context.as_of),
         reader.vkey(context.project),
         before=before,

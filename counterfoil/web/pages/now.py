@@ -23,7 +23,7 @@ from counterfoil.app.read import Reader
 from counterfoil.clock import format_time
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
-from counterfoil.web.pages.frame import frame_of, links_of, moment_of, now_of
+from counterfoil.web.pages.frame import frame_of, health_of, links_of, moment_of, now_of
 from counterfoil.web.pages.parts import (
     Bars,
     Empty,
@@ -39,6 +39,7 @@ from counterfoil.web.pages.parts import (
 )
 from counterfoil.web.pages.render import render
 from counterfoil.web.pages.runs import RunLine, counts_of, run_line
+from counterfoil.web.pages.witnessing import witnessed
 
 FEED_LINES: Final = 25
 RED_SHOWN: Final = 12
@@ -261,6 +262,7 @@ def health_lines(health: Health, now: datetime.datetime) -> tuple[HealthLine, ..
     exported = health.exported_size
     newest = words.number(health.size - 1) if health.size else "none"
     signed = health.checkpoint_size == health.size
+    seen = witnessed(health)
     return (
         HealthLine("pass" if health.size else "unknown", "pass" if health.size else "none",
                    "Committed", newest,
@@ -270,8 +272,7 @@ def health_lines(health: Health, now: datetime.datetime) -> tuple[HealthLine, ..
                    "tree size, root" if signed
                    else f"{words.number(health.size - health.checkpoint_size)} entries wait, root",
                    health.root.hex()),
-        HealthLine("pending", "none", "Witnessed", "none",
-                   "no witness is set up: nobody outside holds this tree", ""),
+        HealthLine(seen.icon, seen.tone, "Witnessed", seen.number, seen.detail, ""),
         HealthLine("unknown" if exported is None else "pass" if exported == health.size
                    else "pending",
                    "pass" if exported == health.size else "none",
@@ -331,7 +332,7 @@ def now_page(request: Request, context: Context) -> Response:
     running = reader.runs(project, as_of=as_of, limit=RUNNING_SHOWN, state="running")
     lines = reader.log_lines(project, as_of=as_of, limit=FEED_LINES)
     board = Board(
-        health=reader.health(project),
+        health=health_of(context),
         running=running,
         counted=reader.case_counts(project, [row.ref for row in running.rows], as_of=as_of),
         red=reader.tests(project, as_of=as_of, limit=RED_SHOWN, colour="red"),

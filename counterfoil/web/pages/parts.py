@@ -32,10 +32,12 @@ class Links:
     Args:
         project: the project of the page.
         as_of: entry index of the moment, -1 for before the first entry, or None for now.
+        witnessed_size: how many entries, from the first on, some witness has cosigned by now.
     """
 
     project: str
     as_of: int | None
+    witnessed_size: int = 0
 
     def to(self, path: str, **query: str | int | None) -> str:
         """Return `path` with a query, this project and this moment; None leaves a word out."""
@@ -54,7 +56,7 @@ class Links:
 
     def at(self, as_of: int | None) -> "Links":
         """Return the links of the same project at another moment."""
-        return Links(self.project, as_of)
+        return Links(self.project, as_of, self.witnessed_size)
 
     def entry(self, index: int) -> str:
         """Return the page of one entry."""
@@ -86,7 +88,9 @@ _MARKS: Final = {
 
 
 def mark(index: int, links: Links, *, state: str = "recorded") -> Mark:
-    """Make the proof mark of entry `index`."""
+    """Make the proof mark of entry `index`: "witnessed" only if a cosignature covers it."""
+    if state == "recorded" and index < links.witnessed_size:
+        state = "witnessed"
     shown = words.number(index)
     return Mark(
         state, shown, links.entry(index), f"entry {shown}, {_MARKS[state]}, open entry and proof"

@@ -1,0 +1,74 @@
+"""One call to one witness over HTTP: bounded in size, in silence and in time as a whole.
+
+The address is one somebody wrote into the settings; no answer can change it: redirects are not
+followed, proxies of the environment are not used, and nothing is sent but a checkpoint and a
+proof, which are public.
+
+Source: C2SP tlog-witness.
+"""
+
+import contextlib
+import http.client
+import socket
+import threading
+from dataclasses import dataclass
+
+from counterfoil.client.address import split_address
+from counterfoil.errors import UnavailableError
+
+ANSWER_MAX_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessAnswer:
+    """What a witness said: an HTTP status, and a body of at most 64 KiB."""
+
+    status: int
+    body: bytes
+
+
+def ask_witness(url: str, body: bytes, timeout_s: float) -> WitnessAnswer:
+    """Send one add-checkpoint request.
+
+    Args:
+        url: of the witness, without `/add-checkpoint`.
+        body: from `tlog.witness.write_add_checkpoint`.
+        timeout_s: for connecting, sending and the whole answer together, at most twice.
+
+    Raises:
+        RequestError: `usage`: no http or https address.
+        UnavailableError: `unreachable`: no answer, too long a one, or too slow a one.
+    """
+    parts = split_address(url)
+    make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = make(parts.hostname or "", parts.port, timeout=timeout_s)
+    clock: threading.Timer | None = None
+    try:
+        connection.connect()
+        # The socket's own time-out starts again with every byte; this one does not.
+        clock = threading.Timer(timeout_s, _hang_up, (connection.sock,))
+        clock.daemon = True
+        clock.start()
+        path = f"{parts.path.rstrip('/')}/add-checkpoint"
+        headers = {"Content-Type": "text/plain; charset=utf-8", "User-Agent": "counterfoil"}
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        answer = response.read(ANSWER_MAX_BYTES + 1)
+        if len(answer) <= ANSWER_MAX_BYTES and response.length:
+            raise http.client.IncompleteRead(answer, response.length)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise UnavailableError(
+            "unreachable", f"{url}: {str(error) or type(error).__name__}; asked again later"
+        ) from error
+    finally:
+        if clock is not None:
+            clock.cancel()
+        connection.close()
+    if len(answer) > ANSWER_MAX_BYTES:
+        raise UnavailableError("unreachable", f"{url}: an answer over {ANSWER_MAX_BYTES} bytes")
+    return WitnessAnswer(response.status, answer)
+
+
+def _hang_up(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
