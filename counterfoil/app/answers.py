@@ -224,6 +224,7 @@ class Health:
         gaps: how many numbered events of producers never arrived.
         witnessed_size: how many entries, from the first on, some witness has cosigned.
         witnesses: how far each is.
+        aggregate_problem: why the aggregate log does not go on, one line; "" while it does.
     """
 
     size: int
@@ -238,6 +239,7 @@ class Health:
     gaps: int
     witnessed_size: int = 0
     witnesses: tuple[WitnessStatus, ...] = ()
+    aggregate_problem: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

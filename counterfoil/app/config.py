@@ -35,6 +35,9 @@ TEMPLATE = """\
 [blobs]
 # quota_bytes = 10737418240  # evidence a project may keep: 10 GiB
 
+[aggregate]
+# interval_s = 60          # how often checkpoints are written to the aggregate log
+
 # A witness that is asked to cosign every log here; any number of them (docs/how-to/witness.md).
 # [[witness]]
 # name = "audit"           # as these pages call it
@@ -70,6 +73,12 @@ class BlobsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quota_bytes: Annotated[int, msgspec.Meta(ge=0)] = 10 * 1024**3
 
 
+class AggregateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often the checkpoints of all logs are written to the aggregate log."""
+
+    interval_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
+
+
 class WitnessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A witness that is asked to cosign: what it is called here, its key, where it answers."""
 
@@ -90,6 +99,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: LogConfig = msgspec.field(default_factory=LogConfig)
     keys: KeysConfig = msgspec.field(default_factory=KeysConfig)
     blobs: BlobsConfig = msgspec.field(default_factory=BlobsConfig)
+    aggregate: AggregateConfig = msgspec.field(default_factory=AggregateConfig)
     witness: tuple[WitnessConfig, ...] = ()
 
 

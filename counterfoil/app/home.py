@@ -112,7 +112,7 @@ class Home:
                 directory / "spool",
                 deliver_into(self.recorder, self.log, is_stopping=self._stop.is_set),
             )
-            self.outside.open(self.ledger, self.log, self.recorder)
+            self.outside.open(directory, self.ledger, self.log, self.recorder)
             self.ledger.on_commit(self.live.publish)
             self.follower.start()
             opened.callback(self.follower.close)

@@ -5,14 +5,18 @@ the same.  It is wired here, beside `home`, which opens and closes it.
 """
 
 import contextlib
+import logging
+import threading
+from pathlib import Path
 
+from counterfoil.app.aggregate import Aggregate, read_signer
 from counterfoil.app.asking import Alarm
 from counterfoil.app.config import Config
 from counterfoil.app.record import SERVER, Recorder
 from counterfoil.app.refusals import SOURCE
 from counterfoil.app.witnesses import WitnessedLog, Witnesses
 from counterfoil.clock import Clock, format_time
-from counterfoil.errors import CounterfoilError
+from counterfoil.errors import CounterfoilError, EvidenceError, RequestError
 from counterfoil.events.event import make_event
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Ledger
@@ -21,12 +25,15 @@ from counterfoil.ledger.store import LogReads
 from counterfoil.stores.files import PublicFiles
 from counterfoil.stores.state import State
 from counterfoil.tlog.tile import node_from_tiles
+from counterfoil.verifier.aggregate import AGGREGATE
+
+_log = logging.getLogger(__name__)
 
 ALARM_TYPE = "dev.cdeventsx.counterfoil-witness.alarmed.0.1.0"
 
 
 class Outside:
-    """Checkpoints with cosignatures, and receipts under them.
+    """Checkpoints with cosignatures, receipts under them, and the aggregate log.
 
     Args:
         config: names the witnesses.
@@ -48,8 +55,15 @@ class Outside:
         clock: Clock,
         randomness: Randomness,
     ) -> None:
+        self._config = config
         self._public = public
         self._clock = clock
+        self._randomness = randomness
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._sources: list[WitnessedLog] = []
+        self.aggregate: Aggregate | None = None
+        self.aggregate_problem = ""
         self.witnesses = Witnesses(
             config.witness,
             public=public,
@@ -59,18 +73,70 @@ class Outside:
             on_alarm=self._alarmed,
         )
 
-    def open(self, ledger: Ledger, log: LogReads, recorder: Recorder) -> None:
+    def open(self, directory: Path, ledger: Ledger, log: LogReads, recorder: Recorder) -> None:
         """Show the logs of an opened ledger from here on.
+
+        An aggregate log that does not hold is said to be so and left alone: it must not keep
+        the ledger from recording.
 
         Raises:
             UnavailableError: `storage`.
         """
         self._ledger, self._log, self._recorder = ledger, log, recorder
-        self.witnesses.start([self._witnessed(info.project) for info in log.projects()])
+        infos = log.projects()
+        self._sources = [self._witnessed(info.project) for info in infos]
+        keys = directory / self._config.keys.directory
+        try:
+            signer = read_signer(keys, infos[0].origin, self._randomness)
+            self.aggregate = Aggregate(directory, signer, self._public, self._clock)
+        except CounterfoilError as error:
+            self._aggregate_failed(error)
+        shown = [*self._sources, *([self._own(self.aggregate)] if self.aggregate else [])]
+        self.witnesses.start(shown)
+        if self.aggregate is not None:
+            self._thread = threading.Thread(
+                target=self._keep_aggregating, name="counterfoil-aggregate", daemon=True
+            )
+            self._thread.start()
 
     def close(self) -> None:
-        """Ask nobody any more; after the ledger is closed."""
+        """Write down what the logs ended with, and ask nobody any more; after the ledger closed."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self.aggregate is not None:
+            self._aggregate_once(self.aggregate)
+            self.aggregate.close()
         self.witnesses.close()
+
+    def log_of(self, project: str) -> Ledger:
+        """Return the ledger whose checkpoints and tiles are those of a log, `_aggregate` included.
+
+        Raises:
+            RequestError: `project_unknown`: there is no aggregate log.
+        """
+        if project != AGGREGATE:
+            return self._ledger
+        if self.aggregate is None:
+            raise RequestError("project_unknown", "this ledger has no aggregate log")
+        return self.aggregate.ledger
+
+    def _keep_aggregating(self) -> None:
+        assert self.aggregate is not None, "the thread is started with one"
+        while not self._ended.wait(self._config.aggregate.interval_s):
+            self._aggregate_once(self.aggregate)
+
+    def _aggregate_once(self, aggregate: Aggregate) -> None:
+        try:
+            aggregate.write(self._sources)
+            self.aggregate_problem = ""
+        except CounterfoilError as error:
+            self._aggregate_failed(error)
+
+    def _aggregate_failed(self, error: CounterfoilError) -> None:
+        self.aggregate_problem = error.message
+        level = logging.CRITICAL if isinstance(error, EvidenceError) else logging.WARNING
+        _log.log(level, "the aggregate log: %s", error)
 
     def checkpoint(self, project: str) -> bytes:
         """Return the checkpoint to show: where witnesses are asked, the published one.
@@ -81,7 +147,7 @@ class Outside:
             RequestError: `project_unknown`.
             UnavailableError: `storage`.
         """
-        newest = self._ledger.checkpoint(project)
+        newest = self.log_of(project).checkpoint(project)
         published = self._public.published(project) if self.witnesses.configured else None
         return newest if published is None else published
 
@@ -107,13 +173,22 @@ class Outside:
             lambda level, n: self._log.tile(project, level, n),
         )
 
+    def _own(self, aggregate: Aggregate) -> WitnessedLog:
+        return WitnessedLog(
+            AGGREGATE,
+            aggregate.ledger.vkey(AGGREGATE),
+            lambda: aggregate.ledger.checkpoint(AGGREGATE),
+            lambda level, n: aggregate.store.tile(AGGREGATE, level, n),
+        )
+
     def _alarmed(self, project: str, witness: str, alarm: Alarm, size: int) -> None:
-        """Put an alarm on record, in the log it is about."""
+        """Put an alarm on record, in the log it is about; the aggregate log holds no events."""
+        where = self._sources[0].project if project == AGGREGATE else project
         now = format_time(self._clock.now())
         event = make_event(
             type=ALARM_TYPE,
             source=SOURCE,
-            id=f"alarm/{now}/{witness}/{alarm.kind}",
+            id=f"alarm/{now}/{project}/{witness}/{alarm.kind}",
             time=now,
             authtype="system",
             authid="counterfoil",
@@ -128,4 +203,4 @@ class Outside:
         )
         # The page and the program's output say it whether or not the log still takes entries.
         with contextlib.suppress(CounterfoilError):
-            self._recorder.record(project, [event], SERVER, "server")
+            self._recorder.record(where, [event], SERVER, "server")

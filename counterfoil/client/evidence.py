@@ -20,7 +20,7 @@ from counterfoil.client.address import split_address
 from counterfoil.client.evidence_archive import is_archive, open_archive
 from counterfoil.client.evidence_files import DirectoryLog, read_named, unreadable
 from counterfoil.client.evidence_http import HttpLog
-from counterfoil.client.evidence_ledger import check_ledger
+from counterfoil.client.evidence_ledger import aggregate_notes, check_ledger, log_held
 from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.events import canonical
 from counterfoil.events.canonical import JSON
@@ -30,8 +30,7 @@ from counterfoil.tlog.keys import parse_vkey
 from counterfoil.tlog.note import parse_note
 from counterfoil.tlog.policy import Log, Policy, parse_policy
 from counterfoil.tlog.receipt import parse_receipt
-from counterfoil.tlog.tile import node_from_tiles, root_from_tiles
-from counterfoil.tlog.tree import EMPTY_ROOT
+from counterfoil.tlog.tile import node_from_tiles
 from counterfoil.verifier.anchor import Anchor, Held, compare, read_anchor
 from counterfoil.verifier.log import LogReader, check_log, exported_tiles
 from counterfoil.verifier.proof_file import PROOF_FILE_MAX_BYTES, is_page
@@ -211,12 +210,14 @@ def _verify_exported(
         )
     if reader.names() is None:
         notes.append("a server lists no files: what else it keeps was not looked at")
+    if verdict.aggregate is not None:
+        notes += aggregate_notes(verdict.aggregate)
     seen = LogSeen("", "", verdict.entries, "", "")
     checkpoint = verdict.checkpoint
     if checkpoint is not None:
         root = checkpoint.root.hex()
         seen = LogSeen("", checkpoint.origin, checkpoint.size, root, verdict.fingerprint)
-        held = _exported_held(reader, checkpoint.size) if verdict.whole else None
+        held = log_held("tile/entries", reader, checkpoint.size) if verdict.whole else None
         for kept in against:
             notes += _hold_against(kept, given.policy, {checkpoint.origin: held}, findings)
     elif against:
@@ -230,18 +231,6 @@ def _verify_exported(
     return Report(
         target, (seen,), given.trust, checked, tuple(findings), findings.uncounted, tuple(notes)
     )
-
-
-def _exported_held(reader: LogReader, size: int) -> Held:
-    read = exported_tiles(reader, size)
-
-    def root_at(earlier: int) -> bytes | None:
-        try:
-            return root_from_tiles(earlier, read) if earlier else EMPTY_ROOT
-        except EvidenceError:
-            return None
-
-    return Held("tile/entries", size, node_from_tiles(read), root_at)
 
 
 def _hold_against(

@@ -8,7 +8,7 @@ opened, so the database can only be ahead of them, and one read transaction then
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +23,17 @@ from counterfoil.client.evidence_files import (
 from counterfoil.client.evidence_rows import ERASABLE, LEDGER, SqliteRows, foreign_rows, projects
 from counterfoil.client.evidence_sqlite import Damaged, EvidenceDatabase, Kind
 from counterfoil.errors import EvidenceError, RequestError, UnavailableError
+from counterfoil.tlog.checkpoint_text import parse_checkpoint
 from counterfoil.tlog.keys import VerifierKey, parse_signer_key, parse_vkey
-from counterfoil.tlog.policy import Policy
-from counterfoil.tlog.tile import node_from_tiles
-from counterfoil.tlog.tree import TreeHead
-from counterfoil.verifier.anchor import Held
+from counterfoil.tlog.note_text import parse_note
+from counterfoil.tlog.policy import Log, Policy
+from counterfoil.tlog.tile import node_from_tiles, root_from_tiles
+from counterfoil.tlog.tree import EMPTY_ROOT, TreeHead
+from counterfoil.verifier.aggregate import AGGREGATE, AggregateCheck, is_aggregate
+from counterfoil.verifier.anchor import Anchor, Held, compare
 from counterfoil.verifier.kept import RowNames
 from counterfoil.verifier.ledger import LedgerCheck, Tallies
-from counterfoil.verifier.log import LogVerdict, check_log, exported_tiles
+from counterfoil.verifier.log import LogReader, LogVerdict, check_log, exported_tiles
 from counterfoil.verifier.report import Findings, LogSeen
 
 _PROJECT = re.compile(r"[a-z0-9_][a-z0-9-]{0,62}")
@@ -125,8 +128,11 @@ class _Directory:
         exported = self._exported()
         with self._database(LEDGER) as ledger, self._database(ERASABLE) as keys:
             found = self._projects(ledger)
+            aggregate = exported.pop(AGGREGATE, None)
             names = sorted(found.keys() | exported.keys())
-            if project is not None:
+            if project is not None and project == AGGREGATE and aggregate is not None:
+                names = []
+            elif project is not None:
                 if project not in names:
                     raise RequestError(
                         "project_unknown", f"{self._directory} has no log of project {project!r}"
@@ -139,6 +145,8 @@ class _Directory:
                 if ledger is not None and name in found:
                     rows = SqliteRows(name, ledger, keys, self._directory / "blobs", labels)
                 logs.append(self._log(name, found.get(name), log, rows, labels))
+            if aggregate is not None and project in {None, AGGREGATE}:
+                logs += self._aggregate(aggregate, logs)
             yield LedgerResult(tuple(logs), dict(self._checked), tuple(self._notes))
 
     def _projects(self, ledger: EvidenceDatabase | None) -> dict[str, str | None]:
@@ -219,6 +227,37 @@ class _Directory:
         seen = LogSeen(project, origin, check.size, root, fingerprint)
         held = Held(f"ledger.db entries ({project})", check.size, check.node(), check.root_at)
         return CheckedLog(origin, seen, key, held if check.whole else None)
+
+    def _aggregate(self, exported: _SnapshotLog, logs: Sequence[CheckedLog]) -> list[CheckedLog]:
+        """Check the aggregate log, and the logs that are here against what it has on record."""
+        key, policy = None, self._policy
+        if policy is None:
+            key = self._key(AGGREGATE)
+            keys = [key, *(log.key for log in logs)]
+            policy = Policy(tuple(Log(one) for one in keys if one is not None))
+        elif not _names_origin(policy, exported):
+            self._notes.append(
+                f"public/{AGGREGATE} is of a log the policy does not name: not looked at"
+            )
+            return []
+        prefix = f"public/{AGGREGATE}/"
+        verdict = check_log(exported, policy, self._findings, lambda path: prefix + path)
+        self._checked.update({"aggregated_checkpoints": verdict.entries})
+        signed, check = verdict.checkpoint, verdict.aggregate
+        if signed is None or check is None:
+            return []
+        if self._policy is not None:
+            self._notes += aggregate_notes(check)
+        held = {log.origin: log.held for log in logs if log.held is not None}
+        for origin, one in check.last.items():
+            anchor = Anchor(f"{prefix}entry {one.index}", one.checkpoint)
+            if origin in held:
+                compare(anchor, held[origin], self._findings)
+        seen = LogSeen(
+            AGGREGATE, signed.origin, signed.size, signed.root.hex(), verdict.fingerprint
+        )
+        own = log_held(f"public/{AGGREGATE}", exported, signed.size) if verdict.whole else None
+        return [CheckedLog(signed.origin, seen, key, own)]
 
     def _rows(self, project: str, rows: SqliteRows, names: RowNames) -> LedgerCheck | None:
         def crew(size: int) -> Tallies | None:
@@ -335,6 +374,37 @@ class _Directory:
             database.close()
             raise
         return database
+
+
+def aggregate_notes(check: AggregateCheck) -> list[str]:
+    """Return what a reader of an aggregate log should know that is not wrong."""
+    if not check.strangers:
+        return []
+    counted = f"{len(check.strangers)} of {len(check.last)} aggregated logs"
+    return [f"{counted}: not who signed was checked, no key of theirs is named, but that they grew"]
+
+
+def _names_origin(policy: Policy, exported: _SnapshotLog) -> bool:
+    """Tell whether a policy lists the log an exported checkpoint says it is of."""
+    try:
+        note = exported.checkpoint()
+        origin = parse_checkpoint(parse_note(note).text).origin if note is not None else ""
+    except EvidenceError:
+        return any(is_aggregate(log.key.name) for log in policy.logs)
+    return any(log.key.name == origin for log in policy.logs)
+
+
+def log_held(name: str, reader: LogReader, size: int) -> Held:
+    """Return an exported log that is whole as what anchors are compared with."""
+    read = exported_tiles(reader, size)
+
+    def root_at(earlier: int) -> bytes | None:
+        try:
+            return root_from_tiles(earlier, read) if earlier else EMPTY_ROOT
+        except EvidenceError:
+            return None
+
+    return Held(name, size, node_from_tiles(read), root_at)
 
 
 def _one_line(data: bytes) -> str:

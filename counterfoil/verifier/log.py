@@ -25,6 +25,7 @@ from counterfoil.tlog.tile import (
     tile_path,
 )
 from counterfoil.tlog.tree import HASH_SIZE
+from counterfoil.verifier.aggregate import AggregateCheck, is_aggregate
 from counterfoil.verifier.report import Findings
 from counterfoil.verifier.tree import TreeCheck
 
@@ -70,6 +71,7 @@ class LogVerdict:
         tiles: how many were compared whole.
         files: how many further files were compared or named.
         beyond: files of tiles that start after the signed tree: an export under way.
+        aggregate: what an aggregate log holds of others; None for every other log.
     """
 
     checkpoint: Checkpoint | None
@@ -79,6 +81,7 @@ class LogVerdict:
     tiles: int
     files: int
     beyond: tuple[str, ...]
+    aggregate: AggregateCheck | None = None
 
 
 def check_log(
@@ -103,9 +106,15 @@ def check_log(
         size, root = checkpoint.size, checkpoint.root
     tree = ExportedTree(reader, findings, name)
     check = TreeCheck(tree, size, root, findings)
-    whole = check.run()
+    aggregate = None
+    if policy is not None and checkpoint is not None and is_aggregate(checkpoint.origin):
+        keys = [log.key for log in policy.logs]
+        aggregate = AggregateCheck(keys, findings, lambda index: name(f"entry {index}"))
+    whole = check.run(aggregate.bundle if aggregate else None)
     files, beyond = _check_names(tree, reader, size, findings, name)
-    return LogVerdict(checkpoint, fingerprint, whole, check.entries, check.tiles, files, beyond)
+    return LogVerdict(
+        checkpoint, fingerprint, whole, check.entries, check.tiles, files, beyond, aggregate
+    )
 
 
 def read_checkpoint(

@@ -17,6 +17,7 @@ from starlette.routing import Route as StarletteRoute
 from counterfoil.app.home import check_project
 from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.policy.access import ANONYMOUS, Credential, decide
+from counterfoil.verifier.aggregate import AGGREGATE
 from counterfoil.web.api.errors import internal, problem, status_of
 from counterfoil.web.api.route import Call, Param, Route, Served
 from counterfoil.web.identity import NOBODY
@@ -92,6 +93,8 @@ def project_of(request: Request, route: Route, served: Served) -> str:
     project = named if named is not None else _DEFAULT_PROJECT
     if project in served.projects:
         return project
+    if project == AGGREGATE and "project" in request.path_params:
+        return _DEFAULT_PROJECT  # a log that belongs to no project: its route looks at the path
     if route.takes_project or "project" in request.path_params:
         check_project(project)
         raise RequestError("project_unknown", f"this ledger has no log for project {project!r}")

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.tlog.tile import ENTRIES_LEVEL, Tile, parse_path
+from counterfoil.verifier.aggregate import AGGREGATE
 from counterfoil.web.api.dispatch import require
 from counterfoil.web.api.route import PROJECT, Call, Param, Raw, Route
 
@@ -27,7 +28,7 @@ _OCTETS: Final = "application/octet-stream"
 
 async def get_checkpoint(call: Call) -> Response:
     """Answer with the latest signed checkpoint."""
-    note = await run_in_threadpool(call.home.outside.checkpoint, call.project)
+    note = await run_in_threadpool(call.home.outside.checkpoint, _log_of(call))
     headers = {"cache-control": _CHECKPOINT_CACHE}
     return Response(note, headers=headers, media_type="text/plain; charset=utf-8")
 
@@ -35,17 +36,25 @@ async def get_checkpoint(call: Call) -> Response:
 async def get_tile(call: Call) -> Response:
     """Answer with one tile of hashes or one bundle of entries."""
     tile = _parse(f"tile/{call.text('tile')}")
-    ledger, public = call.home.ledger, call.home.config.log.public
+    project = _log_of(call)
+    ledger = call.home.outside.log_of(project)
+    # The aggregate log holds checkpoints, which everybody may read one by one.
+    public = call.home.config.log.public or project == AGGREGATE
     if tile.level == ENTRIES_LEVEL:
         if not public:
             caller = await call.served.door.caller(call.request)
             require(caller.credential, "read", call.project)
-        content = await run_in_threadpool(ledger.bundle, call.project, tile.n, tile.width)
+        content = await run_in_threadpool(ledger.bundle, project, tile.n, tile.width)
         cache = _TILE_CACHE if public else _BUNDLE_CACHE
     else:
-        content = await run_in_threadpool(ledger.tile, call.project, tile.level, tile.n, tile.width)
+        content = await run_in_threadpool(ledger.tile, project, tile.level, tile.n, tile.width)
         cache = _TILE_CACHE
     return Response(content, headers={"cache-control": cache}, media_type=_OCTETS)
+
+
+def _log_of(call: Call) -> str:
+    """Return the project in the path, or the aggregate log, which is no project."""
+    return AGGREGATE if call.text("project") == AGGREGATE else call.project
 
 
 def _parse(path: str) -> Tile:
@@ -56,7 +65,12 @@ def _parse(path: str) -> Tile:
         raise RequestError("not_found", error.message) from error
 
 
-_PROJECT: Final = dataclasses.replace(PROJECT, where="path", doc="a project name")
+_PROJECT: Final = dataclasses.replace(
+    PROJECT,
+    where="path",
+    doc="a project name, or `_aggregate`",
+    pattern=rf"{PROJECT.pattern}|{AGGREGATE}",
+)
 _LOG_ERRORS: Final = ("project_invalid", "project_unknown")
 
 ROUTES: Final = (

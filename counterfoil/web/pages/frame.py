@@ -105,6 +105,7 @@ def health_of(context: Context) -> Health:
         context.home.reader.health(context.project),
         witnessed_size=witnesses.size(context.project),
         witnesses=tuple(witnesses.statuses(context.project)),
+        aggregate_problem=context.home.outside.aggregate_problem,
     )
 
 

@@ -288,6 +288,8 @@ def health_lines(health: Health, now: datetime.datetime) -> tuple[HealthLine, ..
                    "Never arrived", words.number(health.gaps),
                    "numbers that producers skipped" if health.gaps
                    else "no producer skipped a number", ""),
+        *((HealthLine("fail", "fail", "Aggregate log", "stands", health.aggregate_problem, ""),)
+          if health.aggregate_problem else ()),
     )  # fmt: skip
 
 
