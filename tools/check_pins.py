@@ -14,7 +14,12 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)")
 # Words that stand in the licences of what the server install brings.  Weak copyleft is named by
 # package, because using a library unchanged is fine and forking one would not be.
 PERMISSIVE = ("MIT", "BSD", "Apache", "PSF", "Python Software Foundation", "ISC", "Zlib", "0BSD")
-NAMED_EXCEPTIONS = {"certifi": "MPL-2.0", "pathspec": "MPL-2.0", "hypothesis": "MPL-2.0"}
+NAMED_EXCEPTIONS = {
+    "certifi": "MPL-2.0",
+    "hypothesis": "MPL-2.0",
+    "pathspec": "MPL-2.0",
+    "pymerkle": "GPL-3.0-or-later",  # a second opinion in tests and benchmarks; never shipped
+}
 
 
 def faults_of(path: Path) -> list[str]:

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Final
 
-from counterfoil.client.witness import WitnessAnswer
+from counterfoil.client.witness import Answer
 from counterfoil.errors import CounterfoilError, EvidenceError
 from counterfoil.tlog.checkpoint_text import parse_checkpoint
 from counterfoil.tlog.keys import VerifierKey
@@ -27,7 +27,7 @@ from counterfoil.tlog.witness import (
 
 ROUNDS_MAX: Final = 4
 
-Send = Callable[[bytes], WitnessAnswer]
+Send = Callable[[bytes], Answer]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def ask(
     return Failed(f"stated another size {ROUNDS_MAX} times"), known
 
 
-def _said(answer: WitnessAnswer) -> str:
+def _said(answer: Answer) -> str:
     """Return what came with a refusal, short and on one line: strangers wrote it."""
     text = answer.body[:200].decode("utf-8", "replace")
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())

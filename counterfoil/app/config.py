@@ -38,6 +38,10 @@ TEMPLATE = """\
 [aggregate]
 # interval_s = 60          # how often checkpoints are written to the aggregate log
 
+[timestamp]
+# url = ""                 # an RFC 3161 authority for checkpoints of the aggregate log
+# interval_s = 3600        # how often one is stamped, if the log has grown
+
 # A witness that is asked to cosign every log here; any number of them (docs/how-to/witness.md).
 # [[witness]]
 # name = "audit"           # as these pages call it
@@ -79,6 +83,13 @@ class AggregateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     interval_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
 
 
+class TimestampConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who stamps the aggregate log with a time, and how often."""
+
+    url: str = ""
+    interval_s: Annotated[int, msgspec.Meta(ge=1, le=604_800)] = 3_600
+
+
 class WitnessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A witness that is asked to cosign: what it is called here, its key, where it answers."""
 
@@ -100,6 +111,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: KeysConfig = msgspec.field(default_factory=KeysConfig)
     blobs: BlobsConfig = msgspec.field(default_factory=BlobsConfig)
     aggregate: AggregateConfig = msgspec.field(default_factory=AggregateConfig)
+    timestamp: TimestampConfig = msgspec.field(default_factory=TimestampConfig)
     witness: tuple[WitnessConfig, ...] = ()
 
 
@@ -119,6 +131,13 @@ def read_config(directory: Path) -> Config:
             "config_invalid", f"{FILE_NAME}: {error}; correct the line and start again"
         ) from error
     _check_witnesses(config.witness)
+    if config.timestamp.url:
+        try:
+            split_address(config.timestamp.url)
+        except CounterfoilError as error:
+            raise RequestError(
+                "config_invalid", f"{FILE_NAME}: timestamp: {error.message}"
+            ) from error
     return config
 
 

@@ -7,6 +7,7 @@ the same.  It is wired here, beside `home`, which opens and closes it.
 import contextlib
 import logging
 import threading
+import time
 from pathlib import Path
 
 from counterfoil.app.aggregate import Aggregate, read_signer
@@ -14,9 +15,10 @@ from counterfoil.app.asking import Alarm
 from counterfoil.app.config import Config
 from counterfoil.app.record import SERVER, Recorder
 from counterfoil.app.refusals import SOURCE
+from counterfoil.app.timestamps import Timestamps
 from counterfoil.app.witnesses import WitnessedLog, Witnesses
 from counterfoil.clock import Clock, format_time
-from counterfoil.errors import CounterfoilError, EvidenceError, RequestError
+from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.events.event import make_event
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Ledger
@@ -29,6 +31,7 @@ from counterfoil.verifier.aggregate import AGGREGATE
 
 _log = logging.getLogger(__name__)
 
+STAMP_AGAIN_S = 300
 ALARM_TYPE = "dev.cdeventsx.counterfoil-witness.alarmed.0.1.0"
 
 
@@ -64,6 +67,8 @@ class Outside:
         self._sources: list[WitnessedLog] = []
         self.aggregate: Aggregate | None = None
         self.aggregate_problem = ""
+        self._timestamps: Timestamps | None = None
+        self._stamp_due_s = 0.0
         self.witnesses = Witnesses(
             config.witness,
             public=public,
@@ -85,6 +90,8 @@ class Outside:
         self._ledger, self._log, self._recorder = ledger, log, recorder
         infos = log.projects()
         self._sources = [self._witnessed(info.project) for info in infos]
+        if self._config.timestamp.url:
+            self._timestamps = Timestamps(directory, self._config.timestamp.url)
         keys = directory / self._config.keys.directory
         try:
             signer = read_signer(keys, infos[0].origin, self._randomness)
@@ -130,8 +137,24 @@ class Outside:
         try:
             aggregate.write(self._sources)
             self.aggregate_problem = ""
+            self._stamp()
         except CounterfoilError as error:
             self._aggregate_failed(error)
+
+    def _stamp(self) -> None:
+        """Have the aggregate's published checkpoint stamped with a time, once an interval."""
+        now_s = time.monotonic()
+        if self._timestamps is None or now_s < self._stamp_due_s:
+            return
+        note = self._public.published(AGGREGATE)
+        if note is None:
+            return
+        self._stamp_due_s = now_s + self._config.timestamp.interval_s
+        try:
+            self._timestamps.stamp(note)
+        except UnavailableError as error:
+            self._stamp_due_s = now_s + min(STAMP_AGAIN_S, self._config.timestamp.interval_s)
+            _log.warning("no time stamp: %s", error)
 
     def _aggregate_failed(self, error: CounterfoilError) -> None:
         self.aggregate_problem = error.message

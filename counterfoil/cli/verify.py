@@ -26,11 +26,14 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
               help="Compare with what somebody kept outside; repeatable.")  # fmt: skip
 @click.option("--event", type=_FILE, help="With a receipt: the event it should stand for.")
 @click.option("--opening", type=_FILE, help="With --event: the opening that came with the receipt.")
+@click.option("--tsa", type=_FILE, metavar="PEM",
+              help="Roots of a time-stamping authority: check the stamps of a ledger.")  # fmt: skip
 @click.option("--project", help="Only this project's log.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def verify(
     *, target: str, trust: Path | None, vkey: Path | None, against: tuple[str, ...],
-    event: Path | None, opening: Path | None, project: str | None, as_json: bool,
+    event: Path | None, opening: Path | None, tsa: Path | None, project: str | None,
+    as_json: bool,
 ) -> int:  # fmt: skip
     """Say whether TARGET is whole, and under whose key.
 
@@ -39,7 +42,7 @@ def verify(
     """
     verdict = verify_path(
         target, trust=trust, vkey=vkey, against=against, event=event, opening=opening,
-        project=project,
+        project=project, tsa=tsa,
     )  # fmt: skip
     if as_json:
         output.show_json(verdict.to_json())

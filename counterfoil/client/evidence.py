@@ -21,11 +21,12 @@ from counterfoil.client.evidence_archive import is_archive, open_archive
 from counterfoil.client.evidence_files import DirectoryLog, read_named, unreadable
 from counterfoil.client.evidence_http import HttpLog
 from counterfoil.client.evidence_ledger import aggregate_notes, check_ledger, log_held
+from counterfoil.client.evidence_timestamps import StampOf, check_timestamps, read_roots
 from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.events import canonical
 from counterfoil.events.canonical import JSON
 from counterfoil.prooffile.make import make_page
-from counterfoil.tlog.checkpoint import parse_checkpoint
+from counterfoil.tlog.checkpoint import Checkpoint, parse_checkpoint
 from counterfoil.tlog.keys import parse_vkey
 from counterfoil.tlog.note import parse_note
 from counterfoil.tlog.policy import Log, Policy, parse_policy
@@ -59,6 +60,7 @@ def verify_path(
     event: Path | None = None,
     opening: Path | None = None,
     project: str | None = None,
+    tsa: Path | None = None,
 ) -> Report | ReceiptVerdict | ProofVerdict:
     """Verify whatever `target` is.
 
@@ -72,6 +74,7 @@ def verify_path(
         event: the event as posted, to compare with the receipt.
         opening: the `opening` of the answer to that post.
         project: which log of several.
+        tsa: roots of a time-stamping authority in PEM: check the stamps of a ledger directory.
 
     Raises:
         RequestError: `dir_missing`, `not_a_ledger`, `project_unknown`, or `usage`: a file
@@ -79,6 +82,9 @@ def verify_path(
         UnavailableError: `storage` or `unreachable`: it cannot be read just now.
     """
     given = _given(trust, vkey)
+    stamp_of = read_roots(tsa) if tsa is not None else None
+    if stamp_of is not None and _form(Path(target)) != "ledger":
+        raise RequestError("usage", "--tsa goes with a ledger directory, which keeps time stamps")
     if "://" in target:
         _refuse_contents(event, opening)
         reader = HttpLog(target, token=_token_for(target))
@@ -94,7 +100,7 @@ def verify_path(
         return _verify_file(path, given, against, event, opening, project)
     _refuse_contents(event, opening)
     if form == "ledger":
-        return _verify_ledger(path, given, against, project)
+        return _verify_ledger(path, given, against, project, stamp_of)
     if form == "log":
         return _verify_exported(target, DirectoryLog(path), _required(given, target), against)
     raise RequestError(
@@ -175,8 +181,9 @@ def _verify_page(path: Path, given: _Given | None) -> ProofVerdict:
 
 
 def _verify_ledger(
-    path: Path, given: _Given | None, against: tuple[str, ...], project: str | None
-) -> Report:
+    path: Path, given: _Given | None, against: tuple[str, ...], project: str | None,
+    stamp_of: StampOf | None,
+) -> Report:  # fmt: skip
     findings = Findings()
     policy = given.policy if given is not None else None
     with check_ledger(path, policy, project, findings) as result:
@@ -186,6 +193,8 @@ def _verify_ledger(
         held = {log.origin: log.held for log in result.logs}
         for kept in against:
             notes += _hold_against(kept, policy, held, findings)
+        if stamp_of is not None:
+            notes += _check_stamps(path, stamp_of, result.aggregate, held, findings)
     return Report(
         target=str(path),
         logs=tuple(log.seen for log in result.logs) or (_NO_LOG,),
@@ -195,6 +204,30 @@ def _verify_ledger(
         uncounted=findings.uncounted,
         notes=tuple(notes),
     )
+
+
+def _check_stamps(
+    path: Path, stamp_of: StampOf, policy: Policy | None, held: Mapping[str, Held | None],
+    findings: Findings,
+) -> list[str]:  # fmt: skip
+    """Check the time stamps of a ledger; their checkpoints have to be of its aggregate log."""
+    if policy is None:
+        return ["time stamps were not looked at: there is no aggregate log that is trusted here"]
+
+    def check(name: str, note: bytes) -> Checkpoint | None:
+        try:
+            anchor = read_anchor(name, note, policy)
+        except EvidenceError as error:
+            findings.add("damaged", name, f"does not hold by itself: {error.message}")
+            return None
+        here = held.get(anchor.checkpoint.origin)
+        if here is None:
+            findings.add("damaged", name, "of a log that is not here, or not whole")
+            return None
+        compare(anchor, here, findings)
+        return anchor.checkpoint
+
+    return check_timestamps(path, stamp_of, check, findings)
 
 
 def _verify_exported(

@@ -63,6 +63,7 @@ class LedgerResult:
     logs: tuple[CheckedLog, ...]
     checked: Mapping[str, int]
     notes: tuple[str, ...]
+    aggregate: Policy | None = None
 
 
 @contextmanager
@@ -121,6 +122,7 @@ class _Directory:
         self._checked: Counter[str] = Counter()
         self._notes: list[str] = []
         self._keys_directory = _keys_directory(directory)
+        self._aggregate_policy: Policy | None = None
 
     @contextmanager
     def check(self, project: str | None) -> Iterator[LedgerResult]:
@@ -147,7 +149,9 @@ class _Directory:
                 logs.append(self._log(name, found.get(name), log, rows, labels))
             if aggregate is not None and project in {None, AGGREGATE}:
                 logs += self._aggregate(aggregate, logs)
-            yield LedgerResult(tuple(logs), dict(self._checked), tuple(self._notes))
+            yield LedgerResult(
+                tuple(logs), dict(self._checked), tuple(self._notes), self._aggregate_policy
+            )
 
     def _projects(self, ledger: EvidenceDatabase | None) -> dict[str, str | None]:
         """Return project -> origin of the logs in the database, and report rows of no log."""
@@ -240,6 +244,7 @@ class _Directory:
                 f"public/{AGGREGATE} is of a log the policy does not name: not looked at"
             )
             return []
+        self._aggregate_policy = policy
         prefix = f"public/{AGGREGATE}/"
         verdict = check_log(exported, policy, self._findings, lambda path: prefix + path)
         self._checked.update({"aggregated_checkpoints": verdict.entries})

@@ -1,10 +1,10 @@
-"""One call to one witness over HTTP: bounded in size, in silence and in time as a whole.
+"""One call to a witness or a time-stamping authority: bounded in size, in silence and in time.
 
 The address is one somebody wrote into the settings; no answer can change it: redirects are not
 followed, proxies of the environment are not used, and nothing is sent but a checkpoint and a
-proof, which are public.
+proof, or a digest, which are public.
 
-Source: C2SP tlog-witness.
+Source: C2SP tlog-witness; RFC 3161 section 3.4.
 """
 
 import contextlib
@@ -20,20 +20,32 @@ ANSWER_MAX_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class WitnessAnswer:
-    """What a witness said: an HTTP status, and a body of at most 64 KiB."""
+class Answer:
+    """What was said: an HTTP status, and a body of at most 64 KiB."""
 
     status: int
     body: bytes
 
 
-def ask_witness(url: str, body: bytes, timeout_s: float) -> WitnessAnswer:
-    """Send one add-checkpoint request.
+def ask_witness(url: str, body: bytes, timeout_s: float) -> Answer:
+    """Send one add-checkpoint request; as `post`.
 
     Args:
         url: of the witness, without `/add-checkpoint`.
         body: from `tlog.witness.write_add_checkpoint`.
-        timeout_s: for connecting, sending and the whole answer together, at most twice.
+        timeout_s: as for `post`.
+    """
+    return post(f"{url.rstrip('/')}/add-checkpoint", body, "text/plain; charset=utf-8", timeout_s)
+
+
+def post(url: str, body: bytes, media_type: str, timeout_s: float) -> Answer:
+    """Post bytes to an address of the settings.
+
+    Args:
+        url: http or https.
+        body: what is sent.
+        media_type: of the body.
+        timeout_s: for connecting, and again for sending and the whole answer.
 
     Raises:
         RequestError: `usage`: no http or https address.
@@ -49,8 +61,8 @@ def ask_witness(url: str, body: bytes, timeout_s: float) -> WitnessAnswer:
         clock = threading.Timer(timeout_s, _hang_up, (connection.sock,))
         clock.daemon = True
         clock.start()
-        path = f"{parts.path.rstrip('/')}/add-checkpoint"
-        headers = {"Content-Type": "text/plain; charset=utf-8", "User-Agent": "counterfoil"}
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        headers = {"Content-Type": media_type, "User-Agent": "counterfoil"}
         connection.request("POST", path, body, headers)
         response = connection.getresponse()
         answer = response.read(ANSWER_MAX_BYTES + 1)
@@ -66,7 +78,7 @@ def ask_witness(url: str, body: bytes, timeout_s: float) -> WitnessAnswer:
         connection.close()
     if len(answer) > ANSWER_MAX_BYTES:
         raise UnavailableError("unreachable", f"{url}: an answer over {ANSWER_MAX_BYTES} bytes")
-    return WitnessAnswer(response.status, answer)
+    return Answer(response.status, answer)
 
 
 def _hang_up(sock: socket.socket) -> None:

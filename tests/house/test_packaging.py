@@ -174,6 +174,36 @@ def test_the_plugin_records_from_the_core_install(foil: Foil, tmp_path: Path) ->
     foil.search("type:dev.cdevents.testcaserun.finished.0.3.0", "test_cart")
 
 
+def test_a_log_with_two_witnesses_verifies_from_a_plain_web_server(
+    core: Path, tmp_path: Path
+) -> None:
+    """Deposited as files, fetched from any server, judged by a policy: no part of ours but verify."""
+    golden = ROOT / "tests" / "vectors" / "golden-log"
+    two = ("--trust", golden / "policies" / "two-of-two")
+    serve = (BASE_PYTHON, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1")
+    with subprocess.Popen(serve, cwd=golden, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True) as plain:  # fmt: skip
+        try:
+            assert plain.stdout is not None
+            port = plain.stdout.readline().split(" port ")[1].split()[0]
+            foil = core / "counterfoil"
+            verdict = json.loads(
+                run(foil, "verify", f"http://127.0.0.1:{port}/log", *two, "--json", cwd=tmp_path)
+            )
+        finally:
+            plain.kill()
+    receipt = golden / "receipts" / "41.tlog-proof"
+    opened = ("--event", receipt.with_name("41.event.json"),
+              "--opening", receipt.with_name("41.opening.json"))  # fmt: skip
+    said = json.loads(run(foil, "verify", receipt, *two, *opened, "--json", cwd=tmp_path))
+    more = golden / "policies" / "three-of-three"
+    refused = json.loads(run(foil, "verify", receipt, "--trust", more, "--json", code=1))
+
+    assert (verdict["ok"], verdict["size"]) == (True, 260)
+    assert (said["ok"], said["contents"]) == (True, "compared")
+    assert refused["ok"] is False
+
+
 def test_a_verb_of_the_server_says_what_to_install(foil: Foil) -> None:
     refused = subprocess.run(
         [foil.programs / "foil", "serve", "--dir", foil.ledger],
