@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 LOCK := requirements/dev.txt
 STAMP := .venv/.installed-$(shell sha256sum $(LOCK) pyproject.toml 2>/dev/null | sha256sum | cut -c1-16)
-SYSTEM_PACKAGES := chromium strace postgresql
+SYSTEM_PACKAGES := chromium openssl strace postgresql
 DEMO_DIR ?= .demo
 PORT ?= 8000
 
@@ -14,7 +14,7 @@ PORT ?= 8000
 
 help:
 	@echo "make demo       fill a ledger with real data and serve it on http://localhost:8000 (PORT=)"
-	@echo "make test       run every test (SYSTEM=1: install chromium, strace, postgresql by apt first)"
+	@echo "make test       run every test (SYSTEM=1: install chromium, openssl, strace, postgresql by apt first)"
 	@echo "make check      format, lint, types, import contracts, docs, pins and licences"
 	@echo "make bench      the benchmarks, small"
 	@echo "make audit      known vulnerabilities in the pinned dependencies"

@@ -12,6 +12,7 @@ from counterfoil.client.evidence import verify_path
 from counterfoil.errors import RequestError
 from counterfoil.verifier.report import Report
 from tests.app.witnessed import make_home, odd_witness, opened, record, until
+from tests.tools import needs_tool
 
 CONFIG = """[tsa]
 default_tsa = one
@@ -47,6 +48,7 @@ def openssl(where: Path, *words: str) -> None:
 
 def make_authority(where: Path) -> Path:
     """Make the keys and certificates of an authority."""
+    needs_tool("openssl")
     where.mkdir()
     (where / "tsa.cnf").write_text(CONFIG)
     (where / "serial").write_text("01\n")
