@@ -6,10 +6,13 @@ Linux only: the peak is the kernel's (`VmHWM`), set back through `/proc/PID/clea
 import contextlib
 import http.client
 import json
+import os
+import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +54,20 @@ class Served:
                 len(piece) for piece in iter(lambda: answer.read(PIECE_BYTES), b"")
             )
 
+    def lag(self) -> int:
+        """Return how many committed entries the rows that pages are made of do not hold yet."""
+        size, followed = (
+            self._one("ledger.db", "SELECT size FROM heads"),
+            self._one("views.db", "SELECT next_index FROM positions"),
+        )
+        return size - followed
+
+    def _one(self, database: str, statement: str) -> int:
+        connection = sqlite3.connect(f"file:{self.directory / database}?mode=ro", uri=True)
+        with contextlib.closing(connection):
+            row = connection.execute(f"{statement} WHERE project = 'default'").fetchone()
+            return int(row[0]) if row else 0
+
     def reset_peak(self) -> int:
         """Set the peak back to what the server takes at this moment, and return that."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
@@ -67,14 +84,22 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(directory: Path) -> Iterator[Served]:
-    """Serve a fresh ledger until the block ends."""
+def served(directory: Path, *, workers: int = 0, tracing: Sequence[str] = ()) -> Iterator[Served]:
+    """Serve a fresh ledger until the block ends.
+
+    Args:
+        directory: absent.
+        workers: as `serve --workers`.
+        tracing: a command to run the server under.
+    """
     foil = (sys.executable, "-m", "counterfoil")
     subprocess.run([*foil, "init", directory], check=True, capture_output=True)
+    extra = ("--workers", str(workers)) if workers else ()
     process = subprocess.Popen(
-        [*foil, "serve", "--dir", directory, "--port", "0"],
+        [*tracing, *foil, "serve", "--dir", directory, "--port", "0", *extra],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    pid = 0
     try:
         deadline = time.monotonic() + START_S
         address = directory / "server.json"
@@ -84,7 +109,10 @@ def served(directory: Path) -> Iterator[Served]:
             time.sleep(0.05)
         url = json.loads(address.read_text("utf-8"))["url"]
         token = (directory / "admin.token").read_text("ascii").strip()
-        yield Served(process.pid, int(url.rpartition(":")[2]), token, directory)
+        # Of the server itself: the process started may be one that traces it.
+        pid = int(json.loads(address.read_text("utf-8"))["pid"])
+        yield Served(pid, int(url.rpartition(":")[2]), token, directory)
     finally:
-        process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid or process.pid, signal.SIGTERM)
         process.wait(60)

@@ -1,0 +1,64 @@
+"""What a figure was measured on: processors, memory, load, and the disk's own sync floor."""
+
+import os
+import platform
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+
+def sync_floor_s(directory: Path, tries: int = 100) -> tuple[float, float]:
+    """Return median and 99th percentile of one 4 KiB write with its fdatasync, in seconds."""
+    times = []
+    with tempfile.TemporaryFile(dir=directory) as file:
+        for _ in range(tries):
+            start = time.perf_counter()
+            file.write(b"\0" * 4096)
+            file.flush()
+            os.fdatasync(file.fileno())
+            times.append(time.perf_counter() - start)
+    times.sort()
+    return statistics.median(times), times[int(len(times) * 0.99)]
+
+
+def describe(directory: Path) -> str:
+    """Return two lines about the machine, its load at this moment, and the disk below a path."""
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    device = subprocess.run(
+        ["/bin/df", "--output=source,fstype", directory], capture_output=True, text=True, check=True
+    ).stdout.splitlines()[1]
+    median_s, worst_s = sync_floor_s(directory)
+    return (
+        f"{os.cpu_count()} processors ({model}), {memory_gib:.0f} GiB, "
+        f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}\n"
+        f"disk {' '.join(device.split())}: one 4 KiB write and fdatasync takes "
+        f"{median_s * 1e3:.2f} ms (p99 {worst_s * 1e3:.2f} ms)"
+    )
+
+
+def cpu_s(pids: "list[int]") -> float:
+    """Return the processor time that processes and their ended children have used."""
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def descendants(pid: int) -> "list[int]":
+    """Return a process and everything it has started that still runs."""
+    found = [pid]
+    for one in found:
+        for task in Path(f"/proc/{one}/task").glob("*/children"):
+            found += [int(child) for child in task.read_text("ascii").split()]
+    return found
