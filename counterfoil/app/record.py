@@ -6,27 +6,23 @@ when it was recorded (one clock, never backwards) -> the ledger.  Nothing else a
 
 import base64
 import dataclasses
-import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 
-import msgspec
-
 from counterfoil.app.blobs import Blobs
+from counterfoil.app.prepare import Opening, Prepared, accounts_of, prepare, require_allowed
 from counterfoil.app.refusals import Refusals
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError
-from counterfoil.events import canonical, codec, commitments, registry
-from counterfoil.events.entry import Entry, read_entry, write_entry
+from counterfoil.events import codec, commitments
+from counterfoil.events.entry import read_entry
 from counterfoil.events.event import BlobName, Event
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Appended, Ledger
-from counterfoil.ledger.store import BlobKey, Item, KeyStore, LogStore, Person, Sealed
-from counterfoil.policy.access import Credential, decide
+from counterfoil.ledger.store import BlobKey, KeyStore, LogStore
+from counterfoil.policy.access import Credential
 
-SALT_BYTES = 16
-KEY_BYTES = 32
 EVENTS_PER_APPEND = 1_000
 
 SERVER = Credential(id="server", kind="server", handle="counterfoil")
@@ -62,57 +58,6 @@ class Answer:
                 name: base64.b64encode(key).decode() for name, key in sorted(self.opening.items())
             },
         }
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Prepared:
-    """An event with its keys, commitments and sealed values: all but its recorded time."""
-
-    event: Event
-    entry: Entry
-    event_key: bytes
-    salt: bytes
-    digest: bytes
-    sealed: tuple[Sealed, ...]
-    blobs: tuple[str, ...]
-    opening: Mapping[str, bytes]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _NamedBlob:
-    """One blob that is kept, as one event names it."""
-
-    name: str
-    digest: str
-    committing: commitments.Committing
-
-
-class _Opening:
-    """The fresh keys of one event, and the commitments to its blobs while they are made."""
-
-    def __init__(
-        self, randomness: Randomness, parts: codec.Parts, held: Mapping[str, BlobKey]
-    ) -> None:
-        self.event_key = randomness.token(KEY_BYTES)
-        self.salt = randomness.token(SALT_BYTES)
-        self.opening = {"body": self._derive("body")}
-        self.stored = tuple(
-            held[blob.digest].stored if blob.digest in held else "" for blob in parts.blobs
-        )
-        self.blobs: list[_NamedBlob] = []
-        for position, blob in enumerate(parts.blobs):
-            if blob.digest in held:
-                name = f"blob/{position}"
-                self.opening[name] = self._derive(name)
-                making = commitments.Committing(self.opening[name])
-                self.blobs.append(_NamedBlob(name, blob.digest, making))
-
-    def commitments(self) -> dict[str, bytes]:
-        """Return the commitments to the blobs by name; every byte must have been added."""
-        return {each.name: each.committing.commitment() for each in self.blobs}
-
-    def _derive(self, name: str) -> bytes:
-        return commitments.derive_opening(self.event_key, self.salt, name)
 
 
 class Recorder:
@@ -172,11 +117,7 @@ class Recorder:
         """
         if project not in {log.project for log in self._log.projects()}:
             raise RequestError("project_unknown", f"this ledger has no log {project!r}")
-        for position, event in enumerate(events):
-            decision = decide(credential, "record", project, event.source)
-            if not decision.allowed:
-                reason = "; ".join(decision.reasons)
-                raise RequestError("not_allowed", reason, position=position)
+        require_allowed(events, credential, project)
         parts = [codec.split(event) for event in events]
         named = {blob.digest for one in parts for blob in one.blobs}
         held = self._blobs.hold(named)
@@ -185,8 +126,7 @@ class Recorder:
             with self._order:
                 # Stamping and queueing under one lock: the log's order and its clock agree.
                 recorded = self._stamp(project)
-                items = [_item(position, one, recorded) for position, one in enumerate(prepared)]
-                appended = self._ledger.append(project, items)
+                appended = self._ledger.append(project, [one.stamped(recorded) for one in prepared])
         except BaseException:
             self._blobs.release(named)
             raise
@@ -263,23 +203,13 @@ class Recorder:
         held: Mapping[str, BlobKey],
         credential: Credential,
         via: str,
-    ) -> list[_Prepared]:
-        accounts = {event.authid for event in events}
-        for one in parts:
-            accounts.update(field.person for field in one.personal if field.person is not None)
-        people = self._keys.people(sorted(accounts))
-        opened = [_Opening(self._randomness, one, held) for one in parts]
+    ) -> list[Prepared]:
+        people = self._keys.people(accounts_of(events, parts))
+        opened = [Opening(self._randomness, one, held) for one in parts]
         self._commit_blobs(opened, held)
-        prepared: list[_Prepared] = []
-        for position, (event, split) in enumerate(zip(events, parts, strict=True)):
-            try:
-                prepared.append(self._seal(event, split, opened[position], people, credential, via))
-            except RequestError as error:
-                error.facts.setdefault("position", position)
-                raise
-        return prepared
+        return prepare(events, parts, opened, people, credential, via)
 
-    def _commit_blobs(self, opened: Sequence["_Opening"], held: Mapping[str, BlobKey]) -> None:
+    def _commit_blobs(self, opened: Sequence[Opening], held: Mapping[str, BlobKey]) -> None:
         """Read each blob once, for every event of the batch that names it.
 
         Raises:
@@ -291,54 +221,6 @@ class Recorder:
                 for each in wanted:
                     each.committing.add(piece)
 
-    def _seal(
-        self,
-        event: Event,
-        parts: codec.Parts,
-        opened: "_Opening",
-        people: Mapping[str, Person],
-        credential: Credential,
-        via: str,
-    ) -> _Prepared:
-        event_key, salt, opening = opened.event_key, opened.salt, dict(opened.opening)
-        retention = registry.retention(event.type, via)
-        if retention == "technical":
-            sealed = [Sealed("body", "plain", parts.body)]
-        else:
-            box = commitments.seal(event_key, salt, "body", parts.body)
-            sealed = [Sealed("body", "event", box)]
-        for field in parts.personal:
-            owner, key = "event", event_key
-            if field.person is not None:
-                owner, key = people[field.person].pseudonym, people[field.person].key
-            opening[field.name] = commitments.derive_opening(key, salt, field.name)
-            box = commitments.seal(key, salt, field.name, canonical.write(field.value))
-            sealed.append(Sealed(field.name, owner, box))
-
-        def pseudonym(account: str) -> str:
-            return people[account].pseudonym
-
-        entry = Entry(
-            id=event.id,
-            source=event.source,
-            type=event.type,
-            subject=codec.public_subject(event, pseudonym),
-            time=event.time,
-            recordedtime="",
-            recordedby=credential.id,
-            via=via,
-            producer=event.producer,
-            boot=event.boot,
-            seq=event.seq,
-            refs=codec.public_refs(event, pseudonym),
-            retention=retention,
-            commit=codec.commit_map(parts, opening, opened.commitments()),
-        )
-        digest = hashlib.sha256(canonical.write(event.to_json())).digest()
-        return _Prepared(
-            event, entry, event_key, salt, digest, tuple(sealed), opened.stored, opening
-        )
-
     def _stamp(self, project: str) -> str:
         """Return the recorded time: the clock's, or the last one if the clock stepped back."""
         if project not in self._last_recorded:
@@ -348,12 +230,12 @@ class Recorder:
         self._last_recorded[project] = stamp
         return stamp
 
-    def _answer(self, project: str, one: _Prepared, result: Appended) -> Answer:
+    def _answer(self, project: str, one: Prepared, result: Appended) -> Answer:
         opening = one.opening
         if result.duplicate:
             opening = self._opening_of(project, result.index)
         return Answer(
-            id=one.event.id,
+            id=one.item.id,
             index=result.index,
             status="duplicate" if result.duplicate else "recorded",
             receipt=result.receipt,
@@ -376,22 +258,3 @@ class Recorder:
             if key is not None:
                 opening[name] = commitments.derive_opening(key, kept.salt, name)
         return opening
-
-
-def _item(position: int, one: _Prepared, recorded: str) -> Item:
-    entry = msgspec.structs.replace(one.entry, recordedtime=recorded)
-    try:
-        written = write_entry(entry)
-    except RequestError as error:
-        error.facts["position"] = position
-        raise
-    return Item(
-        source=one.event.source,
-        id=one.event.id,
-        digest=one.digest,
-        entry=written,
-        event_key=one.event_key,
-        salt=one.salt,
-        sealed=one.sealed,
-        blobs=one.blobs,
-    )

@@ -7,6 +7,7 @@ Source: CloudEvents 1.0.2 section 3.1 (names, types), RFC 3986 section 4.1 (URI-
 
 import base64
 import binascii
+import functools
 import re
 from collections.abc import Mapping
 
@@ -20,6 +21,10 @@ SEQ_MAX = 2**31 - 1
 Scalar = str | int | bool
 
 _NAME = re.compile(r"[a-z0-9]{1,20}")
+_USUAL = frozenset(
+    {"specversion", "id", "source", "type", "time", "authtype", "authid", "subject"}
+    | {"producer", "boot", "seq"}
+)
 _CHAR = r"[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2}"
 # RFC 3986 section 4.1: a scheme, or a first segment without a colon.
 _URI_REFERENCE = re.compile(
@@ -31,7 +36,7 @@ _URI_REFERENCE = re.compile(
 
 def read_scalar(name: str, value: JSON) -> Scalar:
     """Return the value of an attribute, checked with its name; `attribute_invalid` else."""
-    if not _NAME.fullmatch(name) and name != "data_base64":
+    if name not in _USUAL and not _NAME.fullmatch(name) and name != "data_base64":
         raise RequestError(
             "attribute_invalid",
             f"the attribute name {name[:64]!a} is not in [a-z0-9]{{1,20}}; "
@@ -45,7 +50,8 @@ def read_scalar(name: str, value: JSON) -> Scalar:
                 raise invalid(name, "its integer is beyond 32 bits")
             return value
         case str():
-            if FORBIDDEN.search(value):
+            # What prints holds none of them, and is the rule.
+            if not value.isprintable() and FORBIDDEN.search(value):
                 raise invalid(name, "it holds a control character or a noncharacter")
             return value
         case _:
@@ -112,6 +118,7 @@ def invalid(name: str, why: str) -> RequestError:
     return RequestError("attribute_invalid", f"the attribute {name}: {why}", name=name)
 
 
+@functools.lru_cache(maxsize=1_024)
 def is_uri(reference: str, *, absolute: bool = False) -> bool:
     """Say whether `reference` is a URI-reference; with `absolute` whether it has a scheme too."""
     if not _URI_REFERENCE.fullmatch(reference):

@@ -10,9 +10,9 @@ Source: RFC 8785, RFC 7493 (I-JSON), RFC 8259; vectors in tests/vectors/json-can
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from json.encoder import encode_basestring
-from typing import NoReturn, TypeAlias, assert_never
+from typing import NoReturn, TypeAlias, assert_never, cast
 
 import msgspec
 
@@ -43,7 +43,8 @@ def read(data: bytes, what: str = "the body", *, depth_max: int = DEPTH_MAX) -> 
         RequestError: `json_broken`, `json_duplicate_member`, `json_number`, `json_surrogate`
             or `json_depth`.
 
-    Cost: about 10 us a kilobyte.
+    Cost: about 4 us a kilobyte where it is written without spaces, escapes and repetitions, as
+    most libraries write it; else four times that.
     Source: RFC 8785 section 3.1, RFC 7493 section 2.
 
     >>> read(b'{"seq": 1042, "ok": true}')
@@ -52,6 +53,19 @@ def read(data: bytes, what: str = "the body", *, depth_max: int = DEPTH_MAX) -> 
     Traceback (most recent call last):
     counterfoil.errors.RequestError: the body names the member "a" twice in one object
     """
+    try:
+        plain: JSON = msgspec.json.decode(data)
+        # Written again it is the same bytes: so no member stands twice, no number reads as
+        # another, no escape hides anything.  Whatever else there is, the careful reader judges.
+        if msgspec.json.encode(plain) == data and _is_plain(plain, depth_max):
+            return plain
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        pass
+    return read_carefully(data, what, depth_max=depth_max)
+
+
+def read_carefully(data: bytes, what: str = "the body", *, depth_max: int = DEPTH_MAX) -> JSON:
+    """Return what `read` returns, by the rules one by one: the slow path, and its oracle."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -250,18 +264,21 @@ def _is_plain(value: JSON, room: int) -> bool:
     It does so for all but integers that must be refused and floats at the ends of the scale, or
     without a fraction; `room` is how many levels of nesting are left.
     """
-    if isinstance(value, dict | list):
+    kind = type(value)
+    if kind is dict or kind is list:
         if room == 0:
             return False
-        for inner in value.values() if isinstance(value, dict) else value:
+        inside = cast("dict[str, JSON]", value).values() if kind is dict else value
+        for inner in cast("Iterable[JSON]", inside):
             if type(inner) is not str and not _is_plain(inner, room - 1):
                 return False
         return True
-    if type(value) is int:
-        return -SAFE_INTEGER_MAX <= value <= SAFE_INTEGER_MAX
-    if type(value) is float:
+    if kind is int:
+        return -SAFE_INTEGER_MAX <= cast("int", value) <= SAFE_INTEGER_MAX
+    if kind is float:
         # Here both print the shortest digits that read back, with a point and no exponent.
-        return 1e-3 <= abs(value) < 1e15 and not value.is_integer()
+        number = cast("float", value)
+        return 1e-3 <= abs(number) < 1e15 and not number.is_integer()
     return True
 
 

@@ -20,7 +20,7 @@ from counterfoil.events import canonical, registry
 from counterfoil.events.canonical import JSON
 from counterfoil.events.commitments import commit
 from counterfoil.events.entry import Entry
-from counterfoil.events.event import BlobName, Event
+from counterfoil.events.event import Absent, BlobName, Event
 from counterfoil.events.refs import Named, is_ref
 
 # Members of the event that the entry holds in the open, or that have a commitment of their own.
@@ -74,7 +74,9 @@ class Comparison:
 
 def split(event: Event) -> Parts:
     """Take `event` apart.  Nothing of it is changed; equal events give equal parts."""
-    body = {name: value for name, value in event.to_json().items() if name not in _NOT_BODY}
+    body: dict[str, JSON] = {"authtype": event.authtype, **event.extra}
+    if not isinstance(event.data, Absent):
+        body["data"] = event.data
     personal = [Personal("authid", event.authid, event.authid)]
     if event.subject is not None:
         account = _account(event.subject)

@@ -8,6 +8,7 @@ Source: CloudEvents 1.0.2 sections 3 (attributes) and its JSON event format; doc
 """
 
 import enum
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,11 +103,18 @@ class Event:
     seq: int | None = None
     data: JSON | Absent = ABSENT
     extra: Mapping[str, Scalar] = field(default_factory=dict)
+    # Made at the first call, of members that never change.
+    _canonical: bytes = field(default=b"", init=False, compare=False, repr=False)
+    _refs: tuple[Named, ...] | None = field(default=None, init=False, compare=False, repr=False)
 
     @property
     def refs(self) -> tuple[Named, ...]:
         """The refs `data.refs` names, in order; none if `data` is no object."""
-        return tuple(Named(item["ref"], item["role"]) for item in self._listed("refs"))
+        if self._refs is None:
+            named = tuple(Named(item["ref"], item["role"]) for item in self._listed("refs"))
+            object.__setattr__(self, "_refs", named)
+            return named
+        return self._refs
 
     @property
     def blobs(self) -> tuple[BlobName, ...]:
@@ -127,9 +135,16 @@ class Event:
         return cast("list[Any]", items)
 
     @property
+    def canonical(self) -> bytes:
+        """The RFC 8785 form; written at the first call."""
+        if not self._canonical:
+            object.__setattr__(self, "_canonical", canonical.write(self.to_json()))
+        return self._canonical
+
+    @property
     def size_bytes(self) -> int:
-        """The length of the canonical form.  Cost: writes it."""
-        return len(canonical.write(self.to_json()))
+        """The length of the canonical form."""
+        return len(self.canonical)
 
     def to_json(self) -> dict[str, JSON]:
         """Return the event as a CloudEvents JSON object."""
@@ -381,6 +396,9 @@ def _parse(value: JSON) -> Event:
     return event
 
 
+_known_time = functools.lru_cache(maxsize=1_024)(parse_time)
+
+
 def _check_data(given: Mapping[str, JSON], scalars: Mapping[str, Scalar]) -> None:
     encoded = scalars.get("data_base64")
     if encoded is not None:
@@ -396,7 +414,7 @@ def _check_values(event: Event) -> None:
     if event.authtype not in AUTHTYPES:
         raise invalid("authtype", f"it must be one of {', '.join(AUTHTYPES)}")
     try:
-        parse_time(event.time)
+        _known_time(event.time)
     except ValueError as error:
         raise invalid("time", "it is no RFC 3339 date-time") from error
     schema = event.extra.get("dataschema")

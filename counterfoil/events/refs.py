@@ -7,6 +7,7 @@ refs are the exception, and an entry holds a pseudonym in their place.
 The table, examples and rules for people are in docs/refs.md; vectors in tests/vectors/refs.json.
 """
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterable
@@ -142,6 +143,7 @@ class Link:
     target: str
 
 
+@functools.lru_cache(maxsize=4_096)
 def parse_ref(text: str) -> Ref:
     """Read `kind:id`; an unknown kind is accepted with any id.
 

@@ -3,6 +3,7 @@
 An unknown type is no error: it is recorded, sealed as "standard", and shown as it is.
 """
 
+import functools
 import re
 
 from counterfoil.events import (
@@ -50,6 +51,7 @@ TYPES: dict[str, EventType] = {known.name: known for noun in _NOUNS for known in
 _BY_STEM = {_VERSION.sub("", name): known for name, known in TYPES.items()}
 
 
+@functools.lru_cache(maxsize=1_024)
 def lookup(type: str) -> EventType | None:  # noqa: A002  the name CloudEvents gives it
     """Return what is known of `type`; the version is ignored if exactly that one is not known.
 

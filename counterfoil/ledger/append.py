@@ -19,7 +19,7 @@ from datetime import datetime
 
 from counterfoil.clock import Clock
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
-from counterfoil.ledger.commit import Appended, Committer, LogState, Request, frozen
+from counterfoil.ledger.commit import Appended, Committer, LogState, Placed, Request, frozen
 from counterfoil.ledger.export import bundle, export_log
 from counterfoil.ledger.receipt import Nodes, build_receipt
 from counterfoil.ledger.selfcheck import check_at_start
@@ -29,7 +29,7 @@ from counterfoil.tlog.note import SignerKey, VerifierKey
 from counterfoil.tlog.tile import TILE_HEIGHT, TILE_WIDTH, node_from_tiles
 from counterfoil.tlog.tree import HASH_SIZE
 
-__all__ = ["Appended", "Ledger", "LogStatus"]
+__all__ = ["Appended", "Ledger", "LogStatus", "Placed"]
 
 QUEUE_ENTRIES_MAX = 4_096
 EXPORT_INTERVAL_S = 1.0
@@ -140,15 +140,28 @@ class Ledger:
             EvidenceError `frozen`.  Its callbacks run in the writer thread.
         """
         future: Future[list[Appended]] = Future()
+        self._enqueue(Request(project, tuple(items), future=future))
+        return future
+
+    def place(self, project: str, items: Sequence[Item]) -> "Future[Placed]":
+        """Queue items as `append` does, for a caller who builds the receipts.
+
+        Returns:
+            A future of the indices with what receipts take; the errors of `append`.
+        """
+        future: Future[Placed] = Future()
+        self._enqueue(Request(project, tuple(items), placed=future))
+        return future
+
+    def _enqueue(self, request: Request) -> None:
         with self._changed:
-            refusal = self._refusal(project, len(items))
+            refusal = self._refusal(request.project, len(request.items))
             if refusal is None:
-                self._queue.append(Request(project, tuple(items), future))
-                self._queued_entries += len(items)
+                self._queue.append(request)
+                self._queued_entries += len(request.items)
                 self._changed.notify()
         if refusal is not None:
-            future.set_exception(refusal)
-        return future
+            request.fail(refusal)
 
     def on_commit(self, listener: Callable[[str, int], None]) -> None:
         """Call `listener(project, size)` after each signed head, from the writer thread."""
@@ -275,7 +288,7 @@ class Ledger:
     def _write(self) -> None:
         """Run the writer thread: take everything queued, commit it, again."""
         while batch := self._take():
-            live = [one for one in batch if one.future.set_running_or_notify_cancel()]
+            live = [one for one in batch if one.begin()]
             try:
                 grown = self._committer.commit(live)
             except Exception as error:  # noqa: BLE001  whatever it was, nobody waits for ever
@@ -304,11 +317,10 @@ class Ledger:
             self._queue.clear()
             self._queued_entries = 0
         for request in batch:
-            if not request.future.done():
-                request.future.set_exception(why)
+            request.fail(why)
         for request in waiting:
-            if request.future.set_running_or_notify_cancel():
-                request.future.set_exception(why)
+            if request.begin():
+                request.fail(why)
 
     def _announce(self, signed: Signed) -> None:
         self._committed_at[signed.project] = self._clock.now()

@@ -11,17 +11,19 @@ which exists only once the batch does.
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.ledger.edge import RightEdge
-from counterfoil.ledger.receipt import Nodes, build_receipt
+from counterfoil.ledger.receipt import Nodes
+from counterfoil.ledger.receipts import NodeName, Receipts, range_nodes
 from counterfoil.ledger.selfcheck import check_committed
 from counterfoil.ledger.sign import Notary, Signed
-from counterfoil.ledger.store import Item, KeyStore, LogStore, Row, Writing
-from counterfoil.tlog.tree import leaf_hash
+from counterfoil.ledger.store import Item, KeyStore, Known, LogStore, Row, Writing
+from counterfoil.tlog.tree import TreeHead, leaf_hash
 
 IDEM_CONTEXT = b"counterfoil.idem.v1\0"
 
@@ -42,12 +44,47 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """What became of the items of a request whose sender builds the receipts.
+
+    Args:
+        indices: the index of each item's entry, from 0.
+        duplicates: how many of the entries stood there before.
+        head: what the checkpoint commits to.
+        checkpoint: signed, and of a head that covers every index.
+        nodes: `receipts.range_nodes` of the entries; none where one is a duplicate.
+    """
+
+    indices: tuple[int, ...]
+    duplicates: int
+    head: TreeHead
+    checkpoint: bytes
+    nodes: Mapping[NodeName, bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One append call: items of one project, recorded all together or not at all."""
+    """One append call: items of one project, recorded all together or not at all.
+
+    One of the futures is there: `future` is answered with receipts, `placed` with what it takes
+    to build them.
+    """
 
     project: str
     items: tuple[Item, ...]
-    future: "Future[list[Appended]]"
+    future: "Future[list[Appended]] | None" = None
+    placed: "Future[Placed] | None" = None
+
+    def begin(self) -> bool:
+        """Say whether anybody still waits; from here on the request cannot be cancelled."""
+        waiting = self.future if self.future is not None else self.placed
+        return waiting is not None and waiting.set_running_or_notify_cancel()
+
+    def fail(self, error: BaseException) -> None:
+        """Answer with an error, unless an answer was given."""
+        for waiting in (self.future, self.placed):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(error)
 
 
 @dataclass(slots=True)
@@ -76,6 +113,8 @@ class _Plan:
 
     edge: RightEdge
     rows: list[Row] = field(default_factory=list)
+    leaves: list[bytes] = field(default_factory=list)
+    stored: dict[tuple[str, str], Known] = field(default_factory=dict)
     keyed: dict[tuple[str, str], _Keyed] = field(default_factory=dict)
     accepted: list[tuple[Request, list[tuple[int, bool]]]] = field(default_factory=list)
     refused: list[tuple[Request, RequestError]] = field(default_factory=list)
@@ -111,11 +150,11 @@ class Committer:
         """
         plans: dict[str, _Plan] = {}
         with self._store.write() as writing:
-            for request in requests:
-                project = request.project
-                if project not in plans:
-                    plans[project] = self._open_plan(project, writing)
-                self._plan(request, plans[project], writing)
+            for project in dict.fromkeys(request.project for request in requests):
+                mine = [request for request in requests if request.project == project]
+                plans[project] = self._open_plan(project, mine, writing)
+                for request in mine:
+                    self._plan(request, plans[project])
             for project, plan in plans.items():
                 if plan.rows:
                     plan.edge = self._write(project, plan, writing)
@@ -126,22 +165,23 @@ class Committer:
                 grown.append(signed)
         return grown
 
-    def _open_plan(self, project: str, writing: Writing) -> _Plan:
+    def _open_plan(self, project: str, requests: Sequence[Request], writing: Writing) -> _Plan:
         edge = self._logs[project].edge
         if writing.head(project) != edge.head:
             raise UnavailableError(
                 "locked",
                 f"log {project} is no longer at size {edge.head.size}: another program writes",
             )
-        return _Plan(edge)
+        keys = {(item.source, item.id) for request in requests for item in request.items}
+        return _Plan(edge, stored=writing.find_all(project, keys))
 
-    def _plan(self, request: Request, plan: _Plan, writing: Writing) -> None:
+    def _plan(self, request: Request, plan: _Plan) -> None:
         """Give every item of a request its place, or refuse the request and only that."""
         fresh = _Plan(plan.edge)
         first = plan.edge.head.size + len(plan.rows)
         try:
             placed = [
-                self._place(request.project, position, item, first, plan, fresh, writing)
+                self._place(request.project, position, item, first, plan, fresh)
                 for position, item in enumerate(request.items)
             ]
         except RequestError as refusal:
@@ -159,7 +199,6 @@ class Committer:
         first: int,
         plan: _Plan,
         fresh: _Plan,
-        writing: Writing,
     ) -> tuple[int, bool]:
         """Return an item's index and whether it is a duplicate; a fresh one is added to `fresh`."""
         key = (item.source, item.id)
@@ -176,7 +215,7 @@ class Committer:
             return twin.index, True
         if (known := plan.keyed.get(key)) is not None:
             index, same = known.index, known.digest == item.digest
-        elif (stored := writing.find(project, *key)) is not None:
+        elif (stored := plan.stored.get(key)) is not None:
             index = stored.index
             same = self._same(project, item, position, index, stored.idem_digest)
         else:
@@ -213,7 +252,8 @@ class Committer:
         # Durable before the commit: an entry whose key is lost could never be opened.  Keys of
         # a transaction that fails are orphans, and the next batch overwrites them.
         self._keys.put_event_keys(project, old.size, [row.item.event_key for row in plan.rows])
-        edge, tiles = plan.edge.grow([leaf_hash(row.item.entry) for row in plan.rows])
+        plan.leaves = [leaf_hash(row.item.entry) for row in plan.rows]
+        edge, tiles = plan.edge.grow(plan.leaves)
         writing.insert(project, old.size, plan.rows)
         writing.put_tiles(project, tiles)
         writing.advance(project, old, edge.head)
@@ -230,34 +270,53 @@ class Committer:
                 checked = check_committed(self._store, project, old_size, plan.edge.head, items)
                 signed = self._notary.sign(checked)
                 log.edge, log.signed = plan.edge, signed
-            answers = [
-                (request, self._appended(request, placed, log)) for request, placed in plan.accepted
-            ]
+            answers = self._answers(project, plan, log)
         except EvidenceError as mismatch:
             log.frozen = mismatch.message
             for request in [*(one for one, _ in plan.accepted), *(one for one, _ in plan.refused)]:
-                request.future.set_exception(frozen(project, log.frozen))
+                request.fail(frozen(project, log.frozen))
             return None
         log.nodes.trim()
-        for request, answer in answers:
-            request.future.set_result(answer)
+        for answer in answers:
+            answer()
         for request, refusal in plan.refused:
-            request.future.set_exception(refusal)
+            request.fail(refusal)
         return signed
 
-    def _appended(
-        self, request: Request, placed: Sequence[tuple[int, bool]], log: LogState
-    ) -> list[Appended]:
+    def _answers(self, project: str, plan: _Plan, log: LogState) -> list[Callable[[], None]]:
+        """Return what answers each accepted request; every receipt is built and checked here."""
         head, checkpoint = log.signed.head, log.signed.checkpoint
-        answer = []
-        for item, (index, duplicate) in zip(request.items, placed, strict=True):
-            entry = item.entry
-            if duplicate:
-                # The entry that stands, not the one sent: its recorded time is its own.
-                [entry] = self._store.entries(request.project, index, index + 1)
-            receipt = build_receipt(index, entry, head, checkpoint, log.nodes)
-            answer.append(Appended(index, duplicate, receipt))
-        return answer
+        first = head.size - len(plan.rows)
+        receipts: Receipts | None = None
+        answers: list[Callable[[], None]] = []
+        for request, placed in plan.accepted:
+            if request.placed is not None:
+                answers.append(partial(request.placed.set_result, self._placed(placed, log)))
+                continue
+            if receipts is None:
+                receipts = Receipts(head, checkpoint, log.nodes)
+            appended = []
+            for item, (index, duplicate) in zip(request.items, placed, strict=True):
+                if duplicate:
+                    # The entry that stands, not the one sent: its recorded time is its own.
+                    [entry] = self._store.entries(project, index, index + 1)
+                    leaf = leaf_hash(entry)
+                else:
+                    entry, leaf = item.entry, plan.leaves[index - first]
+                receipt = receipts.receipt(index, entry, leaf)
+                appended.append(Appended(index, duplicate, receipt))
+            assert request.future is not None
+            answers.append(partial(request.future.set_result, appended))
+        return answers
+
+    def _placed(self, placed: Sequence[tuple[int, bool]], log: LogState) -> Placed:
+        head = log.signed.head
+        indices = tuple(index for index, _ in placed)
+        duplicates = sum(duplicate for _, duplicate in placed)
+        # Fresh entries of one request stand side by side; a duplicate may be anywhere.
+        contiguous = indices and not duplicates
+        nodes = range_nodes(indices[0], indices[-1] + 1, head.size, log.nodes) if contiguous else {}
+        return Placed(indices, duplicates, head, log.signed.checkpoint, nodes)
 
 
 def frozen(project: str, why: str) -> CounterfoilError:

@@ -8,7 +8,7 @@ and no path; a store knows no hash and no signature.
 Indices count from 0; a size is a count of entries; `start` and `end` are half-open ranges.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -101,8 +101,10 @@ class Writing(Protocol):
         """Return the tree head as this transaction sees it."""
         ...
 
-    def find(self, project: str, source: str, event_id: str) -> Known | None:
-        """Return what is stored under an idempotency key."""
+    def find_all(
+        self, project: str, keys: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Known]:
+        """Return what is stored under idempotency keys (source, id); absent ones are left out."""
         ...
 
     def insert(self, project: str, first: int, rows: Sequence[Row]) -> None:

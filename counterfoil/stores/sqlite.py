@@ -7,7 +7,7 @@ Without the signing key every change shows when the tree is recomputed.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -125,9 +125,20 @@ class SqliteWriting:
         """Return the tree head as this transaction sees it."""
         return _head(self._db, project)
 
-    def find(self, project: str, source: str, event_id: str) -> Known | None:
-        """Return what is stored under an idempotency key."""
-        return _find(self._db, project, source, event_id)
+    def find_all(
+        self, project: str, keys: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Known]:
+        """Return what is stored under idempotency keys (source, id)."""
+        ids: dict[str, list[str]] = {}
+        for source, event_id in keys:
+            ids.setdefault(source, []).append(event_id)
+        return {
+            (source, event_id): Known(index, digest)
+            for source, wanted in ids.items()
+            for event_id, index, digest in self._db.execute(
+                sql.SELECT_IDEMS, (project, source, json.dumps(wanted))
+            )
+        }
 
     def insert(self, project: str, first: int, rows: Sequence[Row]) -> None:
         """Store items with their pieces, blob names and idempotency rows."""

@@ -115,6 +115,12 @@ INSERT_IDEM = "INSERT INTO idem (project, source, id, idx, digest) VALUES (?, ?,
 SELECT_IDEM = "SELECT idx, digest FROM idem WHERE project = ? AND source = ? AND id = ?"
 """Look an idempotency key up."""
 
+SELECT_IDEMS = """
+    SELECT id, idx, digest FROM idem
+    WHERE project = ? AND source = ? AND id IN (SELECT value FROM json_each(?))
+"""
+"""Look the idempotency keys of a batch up, those of one source at a time."""
+
 UPSERT_TILE = """
     INSERT INTO tiles (project, level, n, data) VALUES (?, ?, ?, ?)
     ON CONFLICT (project, level, n) DO UPDATE SET data = excluded.data

@@ -106,7 +106,10 @@ def test_a_transaction_sees_its_own_writes_and_readers_see_none_of_them(store: L
         writing.insert(PROJECT, 0, _rows(make_items(0, 1)))
         writing.advance(PROJECT, EMPTY, _head(1))
         assert writing.head(PROJECT) == _head(1)
-        assert writing.find(PROJECT, "urn:test", "event-0") == Known(0, make_items(0, 1)[0].digest)
+        keys = [("urn:test", "event-0"), ("urn:test", "event-1"), ("urn:other", "event-0")]
+        assert writing.find_all(PROJECT, keys) == {
+            ("urn:test", "event-0"): Known(0, make_items(0, 1)[0].digest)
+        }
         assert store.head(PROJECT) == EMPTY
         assert store.entries(PROJECT, 0, 9) == []
         assert store.find(PROJECT, "urn:test", "event-0") is None

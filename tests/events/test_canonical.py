@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -232,6 +233,32 @@ def test_the_sooner_way_reads_and_refuses_what_the_plain_one_does(data: bytes) -
             return error.code, error.message
 
     assert outcome(canonical.read_written) == outcome(canonical.read)
+
+
+_LAYOUTS = st.sampled_from([(",", ":"), (", ", ": "), (",\n ", " : ")])
+
+
+@settings(derandomize=True, max_examples=300, deadline=None)
+@given(VALUES, _LAYOUTS, st.booleans(), st.integers(0, 40), st.sampled_from(b'\\",:0e{}'))
+def test_the_short_way_reads_what_the_careful_way_does(
+    value: JSON, layout: tuple[str, str], ascii_only: bool, place: int, byte: int
+) -> None:
+    """`read` takes msgspec's value where it may: same value, same types, same refusals."""
+    whole = json.dumps(value, separators=layout, ensure_ascii=ascii_only).encode()
+    spoilt = bytearray(whole)
+    spoilt[place % len(whole)] = byte
+
+    for data in (whole, bytes(spoilt), msgspec.json.encode(value)):
+        short, careful = _outcome(canonical.read, data), _outcome(canonical.read_carefully, data)
+        # repr: 1 == 1.0 == True, and they are three values here.
+        assert repr(short) == repr(careful)
+
+
+def _outcome(read: Callable[[bytes], JSON], data: bytes) -> JSON:
+    try:
+        return read(data)
+    except RequestError as refused:
+        return f"{refused.code}: {refused.message}"
 
 
 def test_durations_and_ratios_are_written_the_same_both_ways() -> None:

@@ -4,7 +4,7 @@ Each fault comes in two kinds.  `fails`: the step did not happen.  `persists`: i
 still the caller got an error, as when a sync is done but its answer is lost.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -136,9 +136,11 @@ class FaultyWriting:
         """Pass on."""
         return self.inner.head(project)
 
-    def find(self, project: str, source: str, event_id: str) -> Known | None:
+    def find_all(
+        self, project: str, keys: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Known]:
         """Pass on."""
-        return self.inner.find(project, source, event_id)
+        return self.inner.find_all(project, keys)
 
     def insert(self, project: str, first: int, rows: Sequence[Row]) -> None:
         """Fail at the insert."""
