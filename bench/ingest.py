@@ -4,7 +4,8 @@
 
 A real server in its own process, a load generator in another (`bench.posting`), and afterwards a
 third that checks every receipt with the log's public key (`bench.receipts`).  Everything shares
-this machine, the load generator's share included.  Read the rate against the sync floor and the
+this machine, the load generator's share included; `writer`, `worker`, `follow` and `load` are
+microseconds of processor time an event, the follower's for what it had followed by then.  Read the rate against the sync floor and the
 microseconds of processor time an event; `strace` counts the syncs of a short run of its own.
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.machine import cpu_s, descendants, describe
+from bench.machine import cpu_by_kind_s, describe
 from bench.posting import Plan, Posted
 from bench.served import Served, served
 
@@ -35,7 +36,7 @@ class Row:
     batch: int
     connections: int
     posted: Posted
-    server_cpu_s: float
+    cpu_s: dict[str, float]
     lag: int
 
 
@@ -43,14 +44,15 @@ def run_load(server: Served, batch: int, connections: int, seconds: float, first
              answers: Path, warm_s: float = 1.0) -> Row:  # fmt: skip
     """Post for a while and return what came of it; how far pages lag is read right after."""
     plan = Plan(server.port, server.token, batch, connections, seconds, warm_s, first, str(answers))
-    before = cpu_s(descendants(server.pid))
+    before = cpu_by_kind_s(server.pid)
     done = subprocess.run(
         [sys.executable, "-m", "bench.posting", msgspec.json.encode(plan).decode()],
         capture_output=True, check=True,
     )  # fmt: skip
     posted = msgspec.json.decode(done.stdout, type=Posted)
-    after = cpu_s(descendants(server.pid))
-    return Row(batch, connections, posted, after - before, server.lag())
+    after = cpu_by_kind_s(server.pid)
+    spent = {kind: after[kind] - before.get(kind, 0.0) for kind in after}
+    return Row(batch, connections, posted, spent, server.lag())
 
 
 def percentile_ms(times_s: list[float], share: float) -> float:
@@ -63,18 +65,23 @@ def show(row: Row) -> str:
     posted = row.posted
     total = max(posted.next, 1)
     rate = posted.events / posted.elapsed_s if posted.events else 0.0
+
+    def cost(kind: str) -> str:
+        return f"{row.cpu_s.get(kind, 0.0) / total * 1e6:>6.0f}"
+
     refused = ", ".join(f"{count} x {status}" for status, count in posted.refused.items())
     return (
         f"{row.batch:>6} {row.connections:>5} {rate:>9,.0f} "
         f"{percentile_ms(posted.times_s, 0.5):>8.1f} {percentile_ms(posted.times_s, 0.99):>8.1f} "
-        f"{row.server_cpu_s / total * 1e6:>9.0f} {posted.cpu_s / total * 1e6:>8.0f} "
+        f"{cost('writer')} {cost('worker')} {cost('follower')} "
+        f"{posted.cpu_s / total * 1e6:>6.0f} "
         f"{row.lag:>9,}  {refused}"
     )
 
 
 HEADING = (
     f"{'batch':>6} {'conn.':>5} {'events/s':>9} {'p50 ms':>8} {'p99 ms':>8} "
-    f"{'server us':>9} {'load us':>8} {'rows lag':>9}  not recorded"
+    f"{'writer':>6} {'worker':>6} {'follow':>6} {'load':>6} {'rows lag':>9}  not recorded"
 )
 
 

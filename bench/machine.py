@@ -62,3 +62,15 @@ def descendants(pid: int) -> "list[int]":
         for task in Path(f"/proc/{one}/task").glob("*/children"):
             found += [int(child) for child in task.read_text("ascii").split()]
     return found
+
+
+def cpu_by_kind_s(pid: int) -> "dict[str, float]":
+    """Return the processor time of a server so far, by what its processes do."""
+    spent: dict[str, float] = {}
+    for one in descendants(pid):
+        words = Path(f"/proc/{one}/cmdline").read_bytes().decode("utf-8", "replace")
+        kind = (
+            "worker" if "web.worker" in words else "follower" if "following" in words else "writer"
+        )
+        spent[kind] = spent.get(kind, 0.0) + cpu_s([one])
+    return spent

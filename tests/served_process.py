@@ -26,6 +26,7 @@ class ServerProcess:
     process: "subprocess.Popen[str] | None" = None
     token: str = ""
     said: list[str] = field(default_factory=list)
+    workers: int = 0
 
     @property
     def url(self) -> str:
@@ -36,7 +37,7 @@ class ServerProcess:
         """Start it and wait until it answers."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "counterfoil", "serve", "--dir", self.directory,
-             "--port", str(self.port)],
+             "--port", str(self.port), "--workers", str(self.workers)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
@@ -67,6 +68,15 @@ class ServerProcess:
         if self.process.stdout is not None:
             self.process.stdout.close()
 
+    def stop(self) -> int:
+        """Tell it to stop, as an operator does; return its exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        code = self.process.wait(60)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
+
     def post(self, events: list[dict[str, Any]]) -> list[int]:
         """Post a batch; return the entry numbers."""
         request = urllib.request.Request(
@@ -89,9 +99,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def server_process(directory: Path) -> Iterator[ServerProcess]:
+def server_process(directory: Path, workers: int = 0) -> Iterator[ServerProcess]:
     """Serve an existing ledger until the block ends."""
-    server = ServerProcess(directory, free_port())
+    server = ServerProcess(directory, free_port(), workers=workers)
     server.start()
     try:
         yield server

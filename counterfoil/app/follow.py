@@ -167,11 +167,14 @@ class Follower:
             if project in self._stopped:
                 continue
             try:
-                self.catch_up(project)
+                self._catch_up_due(project)
             except CounterfoilError as error:
                 _log.error("following %s stopped: %s", project, error)
             except Exception:  # noqa: BLE001  the thread must outlive a defect in one project
                 _log.exception("following %s stopped by a defect", project)
+
+    def _catch_up_due(self, project: str) -> None:
+        self.catch_up(project)
 
     def _catch_up(self, project: str) -> int:
         try:

@@ -16,6 +16,7 @@ import os
 import re
 import threading
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,6 +24,7 @@ from typing import Self
 from counterfoil.app.blobs import Blobs
 from counterfoil.app.config import FILE_NAME, TEMPLATE, Config, read_config
 from counterfoil.app.follow import Follower
+from counterfoil.app.following import FollowingElsewhere
 from counterfoil.app.live import Live
 from counterfoil.app.outside import Outside
 from counterfoil.app.read import Reader
@@ -52,7 +54,15 @@ SWEEP_EVERY_S = 3_600.0
 class Home:
     """One opened ledger directory with everything wired; close it, or use it in a `with`."""
 
-    def __init__(self, directory: Path, lock: int, clock: Clock, randomness: Randomness) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        lock: int,
+        clock: Clock,
+        randomness: Randomness,
+        *,
+        follow_elsewhere: bool = False,
+    ) -> None:
         """Wire an existing ledger whose lock the caller has taken; see `open_home`."""
         self.directory = directory
         self.clock = clock
@@ -97,7 +107,10 @@ class Home:
                 clock=clock,
                 randomness=randomness,
             )
-            self.follower = Follower(
+            follower = (
+                partial(FollowingElsewhere, directory) if follow_elsewhere else partial(Follower)
+            )
+            self.follower: Follower = follower(
                 log=self.log, keys=self.keys, ledger=self.ledger, tables=self.tables
             )
             self.reader = Reader(
@@ -254,8 +267,12 @@ def _check_free(directory: Path, project: str, origin: str) -> None:
         store.close()
 
 
-def open_home(directory: Path, clock: Clock, randomness: Randomness) -> Home:
+def open_home(
+    directory: Path, clock: Clock, randomness: Randomness, *, follow_elsewhere: bool = False
+) -> Home:
     """Open a ledger for writing: take its lock, check it, start its threads.
+
+    With `follow_elsewhere` the rows of pages are made by a process of their own.
 
     Raises:
         RequestError: `dir_missing`, `not_a_ledger`, `config_invalid`.
@@ -266,7 +283,7 @@ def open_home(directory: Path, clock: Clock, randomness: Randomness) -> Home:
     with os_errors_translated(directory):
         lock = _take_lock(directory)
         try:
-            return Home(directory, lock, clock, randomness)
+            return Home(directory, lock, clock, randomness, follow_elsewhere=follow_elsewhere)
         except BaseException:
             os.close(lock)
             raise

@@ -43,12 +43,17 @@ class Prepared:
 
     def stamped(self, recordedtime: str) -> Item:
         """Return the item with its recorded time, as `format_time` writes it."""
-        item, at = self.item, self.time_at
-        entry = item.entry[:at] + recordedtime.encode() + item.entry[at + len(_BLANK) :]
-        return Item(
-            item.source, item.id, item.digest, entry, item.event_key, item.salt, item.sealed,
-            item.blobs,
-        )  # fmt: skip
+        return stamped(self.item, self.time_at, recordedtime)
+
+
+def stamped(item: Item, time_at: int, recordedtime: str) -> Item:
+    """Return an item with its recorded time in the blank at `time_at`."""
+    end = time_at + len(_BLANK)
+    entry = b"".join((item.entry[:time_at], recordedtime.encode(), item.entry[end:]))
+    return Item(
+        item.source, item.id, item.digest, entry, item.event_key, item.salt, item.sealed,
+        item.blobs,
+    )  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -11,7 +11,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 
 from counterfoil.app.blobs import Blobs
-from counterfoil.app.prepare import Opening, Prepared, accounts_of, prepare, require_allowed
+from counterfoil.app.prepare import (
+    Opening,
+    Prepared,
+    accounts_of,
+    prepare,
+    require_allowed,
+    stamped,
+)
 from counterfoil.app.refusals import Refusals
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError
@@ -19,9 +26,9 @@ from counterfoil.events import codec, commitments
 from counterfoil.events.entry import read_entry
 from counterfoil.events.event import BlobName, Event
 from counterfoil.ids import Randomness
-from counterfoil.ledger.append import Appended, Ledger
-from counterfoil.ledger.store import BlobKey, KeyStore, LogStore
-from counterfoil.policy.access import Credential
+from counterfoil.ledger.append import Appended, Ledger, Placed
+from counterfoil.ledger.store import BlobKey, Item, KeyStore, LogStore
+from counterfoil.policy.access import Credential, decide
 
 EVENTS_PER_APPEND = 1_000
 
@@ -58,6 +65,14 @@ class Answer:
                 name: base64.b64encode(key).decode() for name, key in sorted(self.opening.items())
             },
         }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stood:
+    """Where prepared entries stand, and the recorded time they were given."""
+
+    recordedtime: str
+    placed: Placed
 
 
 class Recorder:
@@ -150,6 +165,34 @@ class Recorder:
 
         appended.add_done_callback(answer)
         return answered
+
+    def place(
+        self, project: str, items: Sequence[Item], times_at: Sequence[int]
+    ) -> "Future[Stood]":
+        """Queue prepared items as one all-or-nothing batch, for a caller who builds the receipts.
+
+        Args:
+            project: whose log.
+            items: of `Prepared`.
+            times_at: of the same, for each item.
+
+        Whoever prepared them has asked the policy, and they name no blobs.  The errors of
+        `Ledger.append` are the future's.
+        """
+        stood: Future[Stood] = Future()
+        with self._order:
+            recorded = self._stamp(project)
+            ready = [stamped(item, at, recorded) for item, at in zip(items, times_at, strict=True)]
+            placing = self._ledger.place(project, ready)
+
+        def answer(done: "Future[Placed]") -> None:
+            if (error := done.exception()) is not None:
+                stood.set_exception(error)
+            else:
+                stood.set_result(Stood(recorded, done.result()))
+
+        placing.add_done_callback(answer)
+        return stood
 
     def recall(self, project: str, indices: Sequence[int], credential: Credential) -> list[Answer]:
         """Answer with entries that stand, as duplicates, to who has shown what they came from.

@@ -41,17 +41,20 @@ def init(*, directory: Path, origin: str, project: str, as_json: bool) -> int:
 @click.option("--public-url", help="What links show; default http://localhost:PORT.")
 @click.option("--tls-cert", type=click.Path(path_type=Path, dir_okay=False), help="Serve https.")
 @click.option("--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="Its key.")
+@click.option("--workers", type=click.IntRange(0, 64), default=0, show_default=True,
+              help="Processes that take events; 0: everything in one.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Say where, as JSON on one line.")
 def serve(
     *, directory: Path | None, host: str | None, port: int | None, public_url: str | None,
-    tls_cert: Path | None, tls_key: Path | None, as_json: bool,
+    tls_cert: Path | None, tls_key: Path | None, workers: int, as_json: bool,
 ) -> int:  # fmt: skip
     """Serve a ledger: pages, API, webhooks, the log itself."""
     if directory is None:
         raise RequestError(
             "usage", "which ledger? give --dir DIR; make one with: counterfoil init DIR"
         )
-    _serve(directory, host, port, public_url, (tls_cert, tls_key), as_json=as_json)
+    tls = (tls_cert, tls_key)
+    _serve(directory, host, port, public_url, tls, as_json=as_json, workers=workers)
     return output.YES
 
 
@@ -111,7 +114,7 @@ def _build(directory: Path) -> dict[str, object]:
 
 def _serve(
     directory: Path, host: str | None, port: int | None, public_url: str | None,
-    tls: tuple[Path | None, Path | None], *, as_json: bool,
+    tls: tuple[Path | None, Path | None], *, as_json: bool, workers: int = 0,
 ) -> None:  # fmt: skip
     from counterfoil.web.server import serve as serve_web  # noqa: PLC0415  heavy
 
@@ -127,7 +130,8 @@ def _serve(
         if link:
             click.echo(f"sign in, once, within a day: {link}")
 
-    with open_home(directory, SystemClock(), SystemRandomness()) as home:
+    clock, randomness = SystemClock(), SystemRandomness()
+    with open_home(directory, clock, randomness, follow_elsewhere=workers > 0) as home:
         server = home.config.server
         serve_web(
             home,
@@ -136,5 +140,6 @@ def _serve(
             public_url=public_url or server.public_url,
             tls_cert=tls[0],
             tls_key=tls[1],
+            workers=workers,
             announce=announce,
         )

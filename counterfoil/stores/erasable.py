@@ -64,17 +64,23 @@ class ErasableStore:
     def people(self, accounts: Iterable[str]) -> dict[str, Person]:
         """Return the people behind accounts, by account; the unknown are made and kept."""
         wanted = list(dict.fromkeys(accounts))
-        with self._db.reading() as db:
-            people = {account: _person(db, sql.SELECT_PERSON, account) for account in wanted}
-        if missing := [account for account, person in people.items() if person is None]:
+        people = self.known_people(wanted)
+        if missing := [account for account in wanted if account not in people]:
             with self._db.transaction() as db:
                 for account in missing:
                     # Another thread may have been first; then its row stands and is read.
                     pseudonym = f"actor:{short_id(self._randomness)}"
                     key = self._randomness.token(KEY_BYTES)
                     db.execute(sql.INSERT_PERSON, (pseudonym, account, key))
-                    people[account] = _person(db, sql.SELECT_PERSON, account)
-        return {account: person for account, person in people.items() if person is not None}
+                    if (person := _person(db, sql.SELECT_PERSON, account)) is not None:
+                        people[account] = person
+        return people
+
+    def known_people(self, accounts: Iterable[str]) -> dict[str, Person]:
+        """Return the people behind accounts, by account; the unknown are left out."""
+        with self._db.reading() as db:
+            found = {account: _person(db, sql.SELECT_PERSON, account) for account in accounts}
+        return {account: person for account, person in found.items() if person is not None}
 
     def people_named(self, name: str, limit: int) -> list[Person]:
         """Return up to `limit` people whose account is `name`, or is that behind its last colon."""

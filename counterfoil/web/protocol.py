@@ -69,3 +69,18 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+class AdoptedProtocol(BoundedProtocol):
+    """A connection another process accepted, from the bytes that nobody has answered on."""
+
+    def __init__(self, *args: Any, received: bytes, **kwargs: Any) -> None:  # noqa: ANN401  uvicorn's arguments
+        super().__init__(*args, **kwargs)
+        self._received = received
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Read what came before first: what is still to come must not overtake it."""
+        super().connection_made(transport)
+        received, self._received = self._received, b""
+        if received:
+            self.data_received(received)

@@ -34,7 +34,7 @@ HEADERS: Final = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "x-frame-options": "DENY",
 }
-_HSTS: Final = "max-age=31536000"
+HSTS: Final = "max-age=31536000"
 
 HEADERS_MAX_BYTES: Final = 32 * 1024
 
@@ -90,7 +90,7 @@ class Guard:
                     headers.setdefault(name, value)
                 headers.setdefault("cache-control", "no-store")
                 if self._site.https:
-                    headers.setdefault("strict-transport-security", _HSTS)
+                    headers.setdefault("strict-transport-security", HSTS)
                 if not body_done:
                     # What is left of the body must not be taken for the next request, nor be
                     # read for ever: this connection ends with the answer.

@@ -5,6 +5,7 @@ was accepted; return, upon which the caller closes the home, which exports and f
 write-ahead log.  If we crash instead, nothing acknowledged is lost: the next start does the rest.
 """
 
+import asyncio
 import contextlib
 import errno
 import json
@@ -33,9 +34,10 @@ from counterfoil.web.api.errors import internal, problem
 from counterfoil.web.api.route import Served
 from counterfoil.web.api.table import ROUTES
 from counterfoil.web.identity import Door
-from counterfoil.web.protocol import BoundedProtocol
+from counterfoil.web.protocol import AdoptedProtocol, BoundedProtocol
 from counterfoil.web.security import Guard, Pace
 from counterfoil.web.site import make_site
+from counterfoil.web.workers import Workers
 
 STOP_TIMEOUT_S: Final = 30
 _PROGRAMS: Final = ("/v1", "/log/", "/healthz", "/readyz", "/openapi.json")
@@ -113,15 +115,28 @@ def _answer(
 class Server(uvicorn.Server):
     """uvicorn, told where we write our address and what ends first."""
 
-    def __init__(self, config: uvicorn.Config, home: Home, local: str, public: str) -> None:
+    def __init__(
+        self, config: uvicorn.Config, home: Home, local: str, public: str, workers: int = 0
+    ) -> None:
         super().__init__(config)
         self._home = home
+        self._count = workers
+        self.workers: Workers | None = None
+        self._adopting: set[asyncio.Task[None]] = set()
         self._addresses = {"url": local, "public_url": public}
         self.listening = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say where: who reads server.json finds a server that answers."""
-        await super().startup(sockets)
+        if self._count and sockets:
+            # The workers accept; what they do not answer comes here connection by connection.
+            await super().startup([])
+            public = self._addresses["public_url"]
+            workers = Workers(self._count, self._home, sockets[0], public, self._adopt)
+            await workers.start()
+            self.workers = workers
+        else:
+            await super().startup(sockets)
         _write_addresses(self._home.directory, self._addresses)
         self.listening.set()
 
@@ -129,7 +144,32 @@ class Server(uvicorn.Server):
         """Take the address away and end the live streams, then answer what was accepted."""
         (self._home.directory / "server.json").unlink(missing_ok=True)
         self._home.live.close()
+        if self.workers is not None:
+            await self.workers.stop()
         await super().shutdown(sockets)
+
+    def _adopt(self, sock: socket.socket, received: bytes) -> None:
+        """Serve a connection that a worker accepted, from the bytes nobody has answered on."""
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._serve_adopted(loop, sock, received))
+        self._adopting.add(task)
+        task.add_done_callback(self._adopting.discard)
+
+    async def _serve_adopted(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, received: bytes
+    ) -> None:
+        def protocol() -> asyncio.Protocol:
+            return AdoptedProtocol(
+                config=self.config,
+                server_state=self.server_state,
+                app_state=self.lifespan.state,
+                received=received,
+            )
+
+        try:
+            await loop.connect_accepted_socket(protocol, sock)
+        except OSError:
+            sock.close()  # its sender has gone meanwhile
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -153,6 +193,7 @@ def make_server(
     public_url: str = "",
     tls: tuple[Path, Path] | None = None,
     pace: Pace | None = None,
+    workers: int = 0,
 ) -> Server:
     """Return a server for an open home on a bound socket; `Server.run` serves until told to stop.
 
@@ -162,10 +203,16 @@ def make_server(
         public_url: "" for the settings', or else http(s)://localhost and the socket's port.
         tls: files of certificate and key.
         pace: how slowly bodies may arrive.
+        workers: processes that take events; 0 does everything in this one.  Not with TLS, which
+            no connection can be handed over in.
 
     Raises:
         RequestError: `config_invalid`, `file_unreadable`.
     """
+    if workers and tls:
+        raise RequestError(
+            "config_invalid", "--workers and --tls-cert do not go together; put a proxy in front"
+        )
     host, port = sock.getsockname()[:2]
     scheme = "https" if tls else "http"
     url = public_url or home.config.server.public_url or f"{scheme}://localhost:{port}"
@@ -191,7 +238,7 @@ def make_server(
         config.load()
     except OSError as error:
         raise RequestError("file_unreadable", f"certificate or key: {error}") from error
-    return Server(config, home, url if tls else local, url)
+    return Server(config, home, url if tls else local, url, workers)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -232,6 +279,7 @@ def serve(
     public_url: str = "",
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
+    workers: int = 0,
     announce: Callable[[str, str], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT, then return with everything accepted answered.
@@ -245,7 +293,7 @@ def serve(
     sock = bind(host, port)
     try:
         tls = (tls_cert, tls_key) if tls_cert and tls_key else None
-        server = make_server(home, sock, public_url=public_url, tls=tls)
+        server = make_server(home, sock, public_url=public_url, tls=tls, workers=workers)
         url = public_url or home.config.server.public_url
         url = (url or f"{'https' if tls else 'http'}://localhost:{sock.getsockname()[1]}").rstrip(
             "/"

@@ -1,0 +1,97 @@
+"""A worker's half of recording: bytes to prepared entries, and placed entries to answers.
+
+It holds no signing key and writes no file: `erasable.db` is read for the people an event names,
+and the process that writes is asked for everything else.  What is not plain (blobs, refusals) it
+does not judge: `take` says None, and the writer's own process does the request from its first
+byte.
+"""
+
+import dataclasses
+from pathlib import Path
+
+from counterfoil.app.prepare import Opening, Prepared, accounts_of, prepare, require_allowed
+from counterfoil.app.record import Answer
+from counterfoil.app.wire import Placed
+from counterfoil.errors import CounterfoilError
+from counterfoil.events import codec
+from counterfoil.events.event import parse_posting
+from counterfoil.ids import Randomness
+from counterfoil.ledger.receipts import Receipts, node_from_range
+from counterfoil.policy.access import Credential
+from counterfoil.stores.erasable import ErasableStore
+from counterfoil.tlog.tree import TreeHead, leaf_hash
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Strangers:
+    """Accounts that have no pseudonym yet."""
+
+    accounts: list[str]
+
+
+class Desk:
+    """Prepares and answers for one ledger directory.  One thread uses it.
+
+    Args:
+        directory: of the ledger, whose lock another process holds.
+        randomness: where the keys of events come from.
+
+    Raises:
+        CounterfoilError: `erasable.db` cannot be read.
+    """
+
+    def __init__(self, directory: Path, randomness: Randomness) -> None:
+        self._keys = ErasableStore(directory / "erasable.db", randomness, write=False)
+        self._randomness = randomness
+
+    def take(
+        self, project: str, body: bytes, content_type: str, credential: Credential
+    ) -> list[Prepared] | Strangers | None:
+        """Return the events of a request, ready for the ledger.
+
+        Strangers have to be met first; None: the events are not plain.
+        """
+        try:
+            events = parse_posting(body, content_type)
+            require_allowed(events, credential, project)
+            parts = [codec.split(event) for event in events]
+            if any(one.blobs for one in parts):
+                return None
+            # Read each time: what is not kept here cannot outlive its erasure.
+            accounts = accounts_of(events, parts)
+            people = self._keys.known_people(accounts)
+            if len(people) < len(accounts):
+                return Strangers([account for account in accounts if account not in people])
+            opened = [Opening(self._randomness, one, {}) for one in parts]
+            return prepare(events, parts, opened, people, credential, "api")
+        except CounterfoilError:
+            return None
+
+    @staticmethod
+    def answers(prepared: list[Prepared], placed: Placed) -> list[Answer]:
+        """Return the answers to placed entries, every receipt built and checked here.
+
+        Raises:
+            EvidenceError: `proof`: what the writer says does not lead to its signed root.
+        """
+        entries = [one.stamped(placed.recordedtime).entry for one in prepared]
+        leaves = [leaf_hash(entry) for entry in entries]
+        outside = {(level, n): digest for level, n, digest in placed.nodes}
+        node = node_from_range(placed.first, leaves, outside)
+        receipts = Receipts(TreeHead(placed.size, placed.root), placed.checkpoint, node)
+        return [
+            Answer(
+                id=one.item.id,
+                index=index,
+                status="recorded",
+                receipt=receipts.receipt(index, entry, leaf),
+                opening=one.opening,
+            )
+            for index, (one, entry, leaf) in enumerate(
+                zip(prepared, entries, leaves, strict=True), placed.first
+            )
+        ]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._keys.close()

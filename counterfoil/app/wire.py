@@ -1,0 +1,162 @@
+"""What crosses the socket between the process that writes and a worker: framed msgpack.
+
+A frame is 4 bytes of length, big endian, and one message.  Towards the writer: entries that are
+ready but for index and time (`Place`), people seen for the first time (`Meet`), and connections given back with every byte that nobody has
+answered (`HandOver`; the connection itself follows over a second socket, by number).  Towards the
+worker: how to serve (`Hello`), where entries stand and what proves it (`Placed`), or that they
+were not placed (`Unplaced`).
+
+No signing key crosses, and no signature but that of a committed and checked head.  Event keys
+do: both processes belong to one user, and the sockets have no name in any directory.
+
+Source: docs/adr/0021; the msgpack specification.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from counterfoil.ledger.store import Item
+from counterfoil.policy.access import Credential
+
+FRAME_MAX_BYTES: Final = 64 * 1024 * 1024
+_HEAD: Final = 4
+
+
+class Hello(msgspec.Struct, tag=True, frozen=True):
+    """The first message to a worker.
+
+    Args:
+        directory: of the ledger.
+        public_url: what the server is called.
+        proxies: networks whose X-Forwarded-* headers are believed.
+        projects: which logs there are.
+        tokens: SHA-256 of a bearer token -> whose it is.
+    """
+
+    directory: str
+    public_url: str
+    proxies: tuple[str, ...]
+    projects: tuple[str, ...]
+    tokens: dict[bytes, Credential]
+
+
+class Place(msgspec.Struct, tag=True, frozen=True):
+    """Entries of one request, to be recorded together or not at all."""
+
+    number: int
+    project: str
+    items: list[Item]
+    times_at: list[int]
+
+
+class Meet(msgspec.Struct, tag=True, frozen=True):
+    """Accounts an event names for the first time: they get their pseudonyms and keys."""
+
+    number: int
+    accounts: list[str]
+
+
+class Met(msgspec.Struct, tag=True, frozen=True):
+    """The accounts of `Meet` are in `erasable.db`, or why not: then `failed` is True."""
+
+    number: int
+    failed: bool
+
+
+class Placed(msgspec.Struct, tag=True, frozen=True):
+    """Committed, checked and signed: side by side from `first` on, none of them a duplicate.
+
+    Args:
+        number: of the request.
+        recordedtime: what goes into the blank of every entry.
+        first: index of the first entry.
+        size: of the signed head.
+        root: of the signed head.
+        checkpoint: the signed note.
+        nodes: (level, n, hash): `receipts.range_nodes` of the entries.
+    """
+
+    number: int
+    recordedtime: str
+    first: int
+    size: int
+    root: bytes
+    checkpoint: bytes
+    nodes: list[tuple[int, int, bytes]]
+
+
+class Unplaced(msgspec.Struct, tag=True, frozen=True):
+    """The request was not answered by an entry each.
+
+    Args:
+        number: of the request.
+        code: of the error; "" where the writer has to answer by itself: duplicates, conflicts.
+        message: of the error.
+    """
+
+    number: int
+    code: str = ""
+    message: str = ""
+
+
+class HandOver(msgspec.Struct, tag=True, frozen=True):
+    """A connection for the writer, and what came over it that nobody has answered."""
+
+    number: int
+    unanswered: bytes
+
+
+class Stop(msgspec.Struct, tag=True, frozen=True):
+    """Answer what was accepted, accept nothing more, end."""
+
+
+FromWorker = Place | Meet | HandOver
+ToWorker = Hello | Met | Placed | Unplaced | Stop
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_from_worker: Final = msgspec.msgpack.Decoder(FromWorker)
+_to_worker: Final = msgspec.msgpack.Decoder(ToWorker)
+
+
+def frame(message: FromWorker | ToWorker) -> bytes:
+    """Return a message as it crosses the socket."""
+    data = _encoder.encode(message)
+    return len(data).to_bytes(_HEAD, "big") + data
+
+
+class Frames:
+    """Cuts a stream of bytes into frames.  One reader uses an instance."""
+
+    def __init__(self) -> None:
+        self._waiting = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Take what came and yield every message that is whole.
+
+        Raises:
+            ValueError: a length no message has: what comes over this socket is not ours.
+        """
+        self._waiting += data
+        while len(self._waiting) >= _HEAD:
+            end = _HEAD + int.from_bytes(self._waiting[:_HEAD], "big")
+            if end > FRAME_MAX_BYTES:
+                raise ValueError(f"a frame of {end} bytes")
+            if len(self._waiting) < end:
+                return
+            message = bytes(self._waiting[_HEAD:end])
+            del self._waiting[:end]
+            yield message
+
+
+def read_from_worker(data: bytes) -> FromWorker:
+    """Read a message to the writer; msgspec.MsgspecError if it is none."""
+    message: FromWorker = _from_worker.decode(data)
+    return message
+
+
+def read_to_worker(data: bytes) -> ToWorker:
+    """Read a message to a worker; msgspec.MsgspecError if it is none."""
+    message: ToWorker = _to_worker.decode(data)
+    return message

@@ -1,0 +1,75 @@
+"""Following in another process: the same rows, and a killed one is replaced."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from counterfoil.app.follow import Follower
+from counterfoil.app.following import FollowingElsewhere
+from counterfoil.app.home import create_home, open_home
+from counterfoil.app.record import LOCAL
+from counterfoil.clock import SystemClock
+from counterfoil.ids import SystemRandomness
+from counterfoil.stores.tables import Tables
+from tests.ledgers import make_sample
+
+PROJECT = "default"
+SOON_S = 60.0
+
+
+def _until(what: Callable[[], bool]) -> bool:
+    end = time.monotonic() + SOON_S
+    pause = threading.Event()
+    while not what() and time.monotonic() < end:
+        pause.wait(0.02)
+    return what()
+
+
+def _replaced(follower: FollowingElsewhere, killed: int) -> bool:
+    return follower.pid != killed
+
+
+def test_rows_made_elsewhere_are_the_rows_and_a_killed_follower_is_replaced(
+    tmp_path: Path,
+) -> None:
+    """Rows and position are of one transaction, so a kill anywhere leaves whole rows."""
+    directory = tmp_path / "ledger"
+    create_home(directory, SystemRandomness())
+    with open_home(directory, SystemClock(), SystemRandomness(), follow_elsewhere=True) as home:
+        follower = home.follower
+        assert isinstance(follower, FollowingElsewhere)
+        for first in range(0, 400, 100):
+            events = [make_sample(number) for number in range(first, first + 100)]
+            home.recorder.record(PROJECT, events, LOCAL, "cli")
+            killed = follower.pid
+            os.kill(killed, signal.SIGKILL)
+            assert _until(partial(_replaced, follower, killed))
+        assert follower.wait_for(PROJECT, 400, SOON_S)
+        assert follower.size(PROJECT) == 400
+        elsewhere = list(home.tables.dump())
+        here = Tables(tmp_path / "views.db")
+        beside = Follower(log=home.log, keys=home.keys, ledger=home.ledger, tables=here)
+        beside.catch_up(PROJECT)
+
+        assert list(here.dump()) == elsewhere
+        here.close()
+    assert not Path(f"/proc/{follower.pid}").exists()
+
+
+def test_why_following_stopped_is_told_across_processes(tmp_path: Path) -> None:
+    """Rows that rest on more entries than the log has: the same refusal, the same words."""
+    directory = tmp_path / "ledger"
+    create_home(directory, SystemRandomness())
+    with open_home(directory, SystemClock(), SystemRandomness()) as home:
+        home.recorder.record(PROJECT, [make_sample(0)], LOCAL, "cli")
+        home.follower.catch_up(PROJECT)
+        with home.tables.write(PROJECT) as writing:
+            position = writing.position()
+            writing.set_position(type(position)(9, position.nodes * 2, position.root))
+    with open_home(directory, SystemClock(), SystemRandomness(), follow_elsewhere=True) as home:
+        assert _until(lambda: home.follower.stopped(PROJECT) is not None)
+        assert "rest on 9 entries" in (home.follower.stopped(PROJECT) or "")

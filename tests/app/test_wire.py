@@ -1,0 +1,49 @@
+"""Frames arrive cut anywhere, and are whole or not there."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from counterfoil.app.wire import (
+    FRAME_MAX_BYTES,
+    Frames,
+    FromWorker,
+    HandOver,
+    Place,
+    Placed,
+    frame,
+    read_from_worker,
+    read_to_worker,
+)
+from tests.ledger_place import make_item
+
+MESSAGES: list[FromWorker] = [
+    HandOver(1, b""),
+    Place(2, "default", [make_item("one", blobs=2)], [5]),
+    HandOver(3, b"x" * 300),
+]
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=40))
+def test_messages_come_out_as_they_went_in_however_they_are_cut(cuts: list[int]) -> None:
+    stream = b"".join(frame(message) for message in MESSAGES)
+    frames, read, at = Frames(), [], 0
+    for cut in [*cuts, len(stream)]:
+        read += [read_from_worker(one) for one in frames.feed(stream[at : at + cut])]
+        at += cut
+
+    assert read == MESSAGES
+
+
+def test_a_placed_answer_crosses_unchanged() -> None:
+    placed = Placed(7, "2026-11-20T12:00:00.000Z", 4, 9, bytes(32), b"note", [(0, 3, bytes(32))])
+
+    [data] = Frames().feed(frame(placed))
+
+    assert read_to_worker(data) == placed
+
+
+def test_a_length_no_message_has_ends_the_conversation() -> None:
+    with pytest.raises(ValueError, match="a frame of"):
+        list(Frames().feed((FRAME_MAX_BYTES + 1).to_bytes(4, "big")))
