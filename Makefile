@@ -10,13 +10,13 @@ DEMO_DIR ?= .demo
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench audit lock demo-data setup
+.PHONY: help demo test check bench bench-full audit lock demo-data setup
 
 help:
 	@echo "make demo       fill a ledger with real data and serve it on http://localhost:8000 (PORT=)"
 	@echo "make test       run every test (SYSTEM=1: install chromium, openssl, strace, postgresql by apt first)"
 	@echo "make check      format, lint, types, import contracts, docs, pins and licences"
-	@echo "make bench      the benchmarks, small"
+	@echo "make bench      the benchmarks, small; make bench-full: the same for minutes"
 	@echo "make audit      known vulnerabilities in the pinned dependencies"
 	@echo "make lock       pin the dependencies again"
 	@echo "make demo-data  take a fresh snapshot of this repository for the demo"
@@ -48,12 +48,20 @@ check: setup
 
 bench: setup
 	$(BIN)/python bench/append.py --seconds 2
+	$(BIN)/python -m bench.ingest --seconds 3 --workers 0 --workers 1
+	$(BIN)/python -m bench.peers --seconds 3
+	$(BIN)/python -m bench.steps
 	-$(BIN)/python bench/pytest_overhead.py --tests 1000 --rounds 3
 	$(BIN)/python bench/project.py
 	$(BIN)/python bench/search.py --events 100000 --queries 200
 	$(BIN)/python bench/startup.py
 	$(BIN)/python -m bench.blobs --mib 20
 	$(BIN)/python bench/run_overhead.py --rounds 15
+
+bench-full: setup
+	$(BIN)/python bench/append.py --seconds 30
+	$(BIN)/python -m bench.ingest --seconds 120 --workers 0 --workers 1
+	$(BIN)/python -m bench.peers --seconds 60
 
 audit: setup
 	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit
