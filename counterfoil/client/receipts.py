@@ -1,0 +1,190 @@
+"""Receipts a producer got: checked as they come, and kept where its project is.
+
+    .counterfoil/receipts/ORIGIN/checkpoint           the newest checkpoint of that log
+    .counterfoil/receipts/ORIGIN/17.tlog-proof        a receipt, and
+    .counterfoil/receipts/ORIGIN/17.opening.json      the keys that show what its entry fixed
+    .counterfoil/receipts/ORIGIN/17-1016.zip          the same files of a batch
+
+What must hold: nothing is kept that does not check.  An answer counts as one only if the path
+leads from the entry to the root in its checkpoint, if the entry is that of the event that was
+sent, by name and by its commitments, and if the log has not another root at a size it had before.
+The signature is checked where somebody has said whose counts (`COUNTERFOIL_TRUST`): the key is
+not taken from the server that is being checked.
+
+Readable by their owner alone: an opening shows what an entry keeps closed.
+"""
+
+import base64
+import contextlib
+import json
+import os
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from counterfoil.errors import EvidenceError, RequestError, UnavailableError
+from counterfoil.tlog.checkpoint_text import Checkpoint, parse_checkpoint
+from counterfoil.tlog.note_text import parse_note
+from counterfoil.tlog.proof import verify_inclusion
+from counterfoil.tlog.receipt import Receipt, parse_receipt
+from counterfoil.tlog.tree import TreeHead, leaf_hash
+
+SINGLE_FILES_MAX: Final = 8
+"""A batch of more goes into one archive."""
+TRUST_VARIABLE: Final = "COUNTERFOIL_TRUST"
+_UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+
+
+def project_folder(here: Path) -> Path | None:
+    """Return `.counterfoil` of the project that `here` is in; None outside of any."""
+    for folder in (here, *here.parents):
+        if (folder / ".counterfoil").is_dir() or (folder / ".git").exists():
+            return folder / ".counterfoil"
+    return None
+
+
+def check_answer(answer: Mapping[str, Any], event: bytes | None = None) -> Receipt:
+    """Check one answer by itself.
+
+    Args:
+        answer: an element of `entries`.
+        event: what was posted, as JSON; None where the server made the event, from a report.
+
+    Raises:
+        EvidenceError: `note_invalid`, `entry_invalid`, `proof`, `commitment`, `damaged`: it is
+            no receipt of this event.
+    """
+    receipt = parse_receipt(str(answer["receipt"]).encode())
+    if receipt.extra is None or receipt.index != answer["index"]:
+        raise EvidenceError("damaged", f"the receipt of {answer['id']!a:.80} is of another entry")
+    checkpoint = parse_checkpoint(parse_note(receipt.checkpoint).text)
+    head = TreeHead(checkpoint.size, checkpoint.root)
+    verify_inclusion(leaf_hash(receipt.extra), receipt.index, receipt.path, head)
+    if event is not None:
+        _check_contents(receipt.extra, event, answer.get("opening") or {})
+    return receipt
+
+
+def keep(
+    folder: Path,
+    answers: Sequence[Mapping[str, Any]],
+    events: Sequence[bytes] | None = None,
+) -> None:
+    """Check the answers to one request, then keep their receipts; all or none.
+
+    Args:
+        folder: `.counterfoil/receipts` of the project.
+        answers: the elements of `entries`, in order.
+        events: what was posted, in the same order; None where the server made the events.
+
+    Raises:
+        EvidenceError: an answer does not hold, a trusted key did not sign, or `forked`.
+        RequestError: `usage`: what `COUNTERFOIL_TRUST` names is no policy and no key.
+        UnavailableError: `read_only`: the folder takes no writes.
+
+    Cost: about 60 us a receipt.
+    """
+    receipts = [
+        check_answer(answer, None if events is None else events[at])
+        for at, answer in enumerate(answers)
+    ]
+    by_note = {one.checkpoint: _signed(one.checkpoint) for one in receipts}
+    for note, checkpoint in sorted(by_note.items(), key=lambda item: item[1].size):
+        at = folder / _UNSAFE.sub("_", checkpoint.origin)
+        try:
+            _keep_checkpoint(at, note, checkpoint)
+            _keep_files(at, [
+                (answer, one) for answer, one in zip(answers, receipts, strict=True)
+                if one.checkpoint == note
+            ])  # fmt: skip
+        except OSError as error:
+            raise UnavailableError(
+                "read_only", f"{at} takes no receipts: {error.strerror or error}"
+            ) from error
+
+
+def _check_contents(entry: bytes, event: bytes, opening: Mapping[str, str]) -> None:
+    from counterfoil.events import canonical  # noqa: PLC0415  reports need none of it
+    from counterfoil.events.codec import check_event  # noqa: PLC0415  the same
+    from counterfoil.events.entry import read_entry  # noqa: PLC0415  the same
+
+    try:
+        keys = {name: base64.b64decode(key, validate=True) for name, key in opening.items()}
+    except ValueError as error:
+        raise EvidenceError("commitment", "an opening that is no base64") from error
+    compared = check_event(read_entry(entry), canonical.read(event), keys).compared
+    if "body" not in compared:
+        raise EvidenceError("commitment", "the answer opens no body, so nothing was compared")
+
+
+def _signed(note: bytes) -> Checkpoint:
+    """Return a checkpoint, signed by whoever is trusted here, if anybody is."""
+    trusted = os.environ.get(TRUST_VARIABLE)
+    if not trusted:
+        return parse_checkpoint(parse_note(note).text)
+    from counterfoil.tlog.keys import parse_vkey  # noqa: PLC0415  with cryptography: 30 ms
+    from counterfoil.tlog.policy import Policy, parse_policy  # noqa: PLC0415  the same
+
+    try:
+        data = Path(trusted).read_bytes()
+        line = data.decode("utf-8").removesuffix("\n")
+        is_key = "\n" not in line and "+" in line
+        policy = Policy.for_vkey(parse_vkey(line)) if is_key else parse_policy(data)
+    except (OSError, UnicodeDecodeError, EvidenceError) as error:
+        said = error.message if isinstance(error, EvidenceError) else str(error)
+        raise RequestError("usage", f"{TRUST_VARIABLE}={trusted}: {said}") from error
+    return policy.verify_checkpoint(note)
+
+
+def _keep_checkpoint(at: Path, note: bytes, checkpoint: Checkpoint) -> None:
+    """Keep the newest checkpoint.
+
+    Raises:
+        EvidenceError: `forked`.
+    """
+    at.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = at / "checkpoint"
+    with contextlib.suppress(FileNotFoundError):
+        known = parse_checkpoint(parse_note(path.read_bytes()).text)
+        if known.size == checkpoint.size and known.root != checkpoint.root:
+            raise EvidenceError(
+                "forked",
+                f"log {checkpoint.origin} had another root at {known.size} entries; keep {path} "
+                "and the answer, tell a person, and run verify --against both",
+            )
+        if known.size >= checkpoint.size:
+            return
+    _write(path, note)
+
+
+def _keep_files(at: Path, kept: Sequence[tuple[Mapping[str, Any], Receipt]]) -> None:
+    files = {}
+    for answer, receipt in kept:
+        files[f"{receipt.index}.tlog-proof"] = str(answer["receipt"]).encode()
+        if opening := answer.get("opening"):
+            files[f"{receipt.index}.opening.json"] = json.dumps(opening, indent=1).encode()
+    if len(kept) <= SINGLE_FILES_MAX:
+        for name, content in files.items():
+            _write(at / name, content)
+        return
+    indices = sorted(receipt.index for _, receipt in kept)
+    path = at / f"{indices[0]}-{indices[-1]}.zip"
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with _own_file(part) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    part.replace(path)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: what stands there already may be the only copy."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with _own_file(part) as file:
+        file.write(content)
+    part.replace(path)
+
+
+def _own_file(path: Path) -> Any:  # noqa: ANN401  a binary file of whatever kind open returns
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w+b")
