@@ -17,6 +17,7 @@ from counterfoil.client.http import BATCH_CONTENT_TYPE, Client
 from counterfoil.client.kept_reports import kept_reports, read_report
 from counterfoil.client.push import REFUSED, Deliver, PushResult, Refused
 from counterfoil.client.push import push as push_folder
+from counterfoil.client.receipts import keep_here
 from counterfoil.client.spool import Header, check_origin
 from counterfoil.errors import EvidenceError, RequestError, UnavailableError
 
@@ -36,7 +37,7 @@ def push(*, folder: Path | None, directory: Path | None, url: str | None, as_jso
     where = folder or Path(spool_folder(str(directory or "")))
     if folder is not None and not folder.is_dir():
         raise RequestError("dir_missing", f"{folder} does not exist; name a spool folder")
-    with _taker(directory, url) as deliver:
+    with _taker(directory, url, where) as deliver:
         result = push_folder(where, deliver, wait_s=LOCK_WAIT_S)
     if result.stopped is None:
         _push_reports(where, directory, url, result)
@@ -49,14 +50,14 @@ def push(*, folder: Path | None, directory: Path | None, url: str | None, as_jso
 
 
 @contextlib.contextmanager
-def _taker(directory: Path | None, url: str | None) -> Iterator[Deliver]:
+def _taker(directory: Path | None, url: str | None, where: Path) -> Iterator[Deliver]:
     """Open what takes the records in: the directory's ledger, its server, or a server."""
     if directory is None:
         if not url:
             raise RequestError(
                 "usage", "to which ledger? give --dir DIR, or --url URL with COUNTERFOIL_TOKEN"
             )
-        yield _Sender(url, os.environ.get("COUNTERFOIL_TOKEN", "")).deliver
+        yield _Sender(url, os.environ.get("COUNTERFOIL_TOKEN", ""), where).deliver
         return
     from counterfoil.app.home import open_home, serving_address  # noqa: PLC0415  heavy, [server]
     from counterfoil.app.spool import deliver_into  # noqa: PLC0415  the same
@@ -70,7 +71,7 @@ def _taker(directory: Path | None, url: str | None) -> Iterator[Deliver]:
         if error.code != "locked" or address is None:
             raise
         token = (directory / "admin.token").read_text("ascii").strip()
-        yield _Sender(address, token).deliver
+        yield _Sender(address, token, where).deliver
         return
     with home:
         yield deliver_into(home.recorder, home.log)
@@ -79,9 +80,10 @@ def _taker(directory: Path | None, url: str | None) -> Iterator[Deliver]:
 class _Sender:
     """Posts batches to one server."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, spool: Path) -> None:
         self._url = url
         self._token = token
+        self._spool = spool
         self._clients: dict[str, Client] = {}
 
     def deliver(self, payloads: Sequence[bytes], header: Header) -> Sequence[Mapping[str, Any]]:
@@ -96,6 +98,8 @@ class _Sender:
         body = b"[" + b",".join(payloads) + b"]"
         answer = client.call("POST", "/v1/events", body=body, content_type=BATCH_CONTENT_TYPE)
         entries: list[dict[str, Any]] = json.loads(answer)["entries"]
+        if why := keep_here(entries, payloads, spool=self._spool):
+            click.echo(output.plain(f"counterfoil: receipts are not kept: {why}"), err=True)
         return entries
 
 

@@ -12,6 +12,7 @@ from counterfoil.cli import output
 from counterfoil.cli.attach import attach
 from counterfoil.cli.spooled import spooling
 from counterfoil.cli.target import Target, open_target
+from counterfoil.client.receipts import keep_here
 from counterfoil.clock import SystemClock, format_time
 from counterfoil.errors import CODES, RequestError, UnavailableError
 from counterfoil.events import canonical
@@ -89,6 +90,7 @@ def record(
         if files:
             event = made(blobs=[attach(target, file) for file in files])
         [answer] = target.record([event])
+    _keep([answer], [canonical.write(event.to_json())])
     if receipt_file:
         _write_file(receipt_file, str(answer["receipt"]).encode())
     if as_json:
@@ -158,11 +160,18 @@ def _report_one(
     except (RequestError, UnavailableError) as error:
         detail = {"code": error.code, "detail": error.message, **error.facts}
         return {"file": str(file), "error": detail}
+    _keep(answer["entries"])
     if receipts_dir is not None:
         for entry in answer["entries"]:
             path = receipts_dir / f"{entry['index']}.tlog-proof"
             _write_file(path, str(entry["receipt"]).encode())
     return {"file": str(file), **answer}
+
+
+def _keep(answers: list[dict[str, Any]], events: list[bytes] | None = None) -> None:
+    """Check and keep the receipts; a disk that takes none is said, and no reason to fail."""
+    if why := keep_here(answers, events):
+        click.echo(output.plain(f"counterfoil: the receipt is not kept: {why}"), err=True)
 
 
 def _show_reports(results: Iterable[dict[str, Any]]) -> None:

@@ -198,10 +198,35 @@ class Recording:
         """
         body = b"[" + b",".join(events) + b"]"
         sent = ("/v1/events", {"project": self._project}, body, BATCH)
-        _, why = _within(DELIVERY_S, url, token, sent)
+        _, why, answer = _within(DELIVERY_S, url, token, sent)
         if why:
             raise Unsent(why)
         self._server = (url, token)
+        self._keep_receipts(answer)
+
+    def _keep_receipts(self, answer: bytes) -> None:
+        """Check what came back, and keep it.
+
+        Whether the entries hold what was sent is left to `verify --event`: comparing commitments
+        takes a library that takes longer to load than many a command runs.
+
+        Raises:
+            Unsent: it is no receipt of these events, so they stay in the spool.
+        """
+        import json  # noqa: PLC0415  see the class
+        from pathlib import Path  # noqa: PLC0415  the same
+
+        from counterfoil.client.receipts import keep_here  # noqa: PLC0415  the same
+        from counterfoil.errors import CounterfoilError  # noqa: PLC0415  the same
+
+        try:
+            why = keep_here(json.loads(answer)["entries"], spool=Path(self._folder))
+        except CounterfoilError as error:
+            raise Unsent(f"the answer does not hold: {error.message} [{error.code}]") from error
+        except (ValueError, LookupError, TypeError) as error:
+            raise Unsent("what answered is no Counterfoil") from error
+        if why:
+            say(f"the receipts are not kept: {why}")
 
     def _query(self, report: WrittenReport) -> dict[str, str]:
         """Return what is said of a report beside its bytes."""
@@ -228,9 +253,11 @@ class Recording:
             url, token = self._server
             query = {"project": self._project, **self._query(report)}
             sent = ("/v1/reports", query, content, "application/xml")
-            status, why = _within(REPORT_S, url, token, sent)
+            status, why, answer = _within(REPORT_S, url, token, sent)
             if status is None or status >= 500:
                 raise Unsent(why)
+            if not why:
+                self._keep_receipts(answer)
         else:
             why = self._report_here(content, self._query(report))
         if why:
@@ -302,17 +329,18 @@ def say(text: str) -> None:
 
 
 Sent = tuple[str, Mapping[str, str], bytes, str]  # path, query, body, content type
+Answered = tuple[int | None, str, bytes]
 
 
-def _within(limit_s: float, url: str, token: str, sent: Sent) -> tuple[int | None, str]:
+def _within(limit_s: float, url: str, token: str, sent: Sent) -> Answered:
     """Make one POST, for `limit_s` at most whatever the network does.
 
     Returns:
-        The status, None without an answer; and why it is no 201, "" if it is one.
+        The status, None without an answer; why it is no 201, "" if it is one; the answer.
     """
     import threading  # noqa: PLC0415  see the module
 
-    result: list[tuple[int | None, str]] = []
+    result: list[Answered] = []
     # A thread that is left behind: looking up a name cannot be told to hurry.
     thread = threading.Thread(
         target=lambda: result.append(_try(limit_s, url, token, sent)),
@@ -321,10 +349,10 @@ def _within(limit_s: float, url: str, token: str, sent: Sent) -> tuple[int | Non
     )
     thread.start()
     thread.join(limit_s)
-    return result[0] if result else (None, f"no answer from {url} within {limit_s:g} s")
+    return result[0] if result else (None, f"no answer from {url} within {limit_s:g} s", b"")
 
 
-def _try(limit_s: float, url: str, token: str, sent: Sent) -> tuple[int | None, str]:
+def _try(limit_s: float, url: str, token: str, sent: Sent) -> Answered:
     import json  # noqa: PLC0415  see the module
 
     from counterfoil.client.post import post  # noqa: PLC0415  the same
@@ -335,13 +363,13 @@ def _try(limit_s: float, url: str, token: str, sent: Sent) -> tuple[int | None, 
             url, path, query, body, content_type=content_type, token=token, timeout_s=limit_s
         )
     except (OSError, ValueError) as error:
-        return None, f"no answer from {url}: {error}"
+        return None, f"no answer from {url}: {error}", b""
     if status == 201:
-        return status, ""
+        return status, "", answer
     try:
-        return status, f"{url} refused it: {json.loads(answer)['detail']}"
+        return status, f"{url} refused it: {json.loads(answer)['detail']}", answer
     except (ValueError, LookupError, TypeError):
-        return status, f"{url} answered {status}"
+        return status, f"{url} answered {status}", answer
 
 
 def spool_folder(directory: str) -> str:

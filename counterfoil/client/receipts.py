@@ -19,7 +19,6 @@ import contextlib
 import json
 import os
 import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -45,6 +44,34 @@ def project_folder(here: Path) -> Path | None:
     return None
 
 
+def keep_here(
+    answers: Sequence[Mapping[str, Any]],
+    events: Sequence[bytes] | None = None,
+    *,
+    spool: Path | None = None,
+) -> str:
+    """Check the answers to one request, and keep their receipts where the project is.
+
+    Args:
+        answers: the elements of `entries`, in order.
+        events: what was posted, in the same order; None where the server made the events.
+        spool: the spool the events came from; None to look from the working directory.
+
+    Returns:
+        "", or why they could not be kept: the answers hold all the same.
+
+    Raises:
+        EvidenceError, RequestError: as of `keep`.
+    """
+    inside = spool is not None and spool.parent.name == ".counterfoil"
+    project = spool.parent if spool is not None and inside else project_folder(Path.cwd())
+    try:
+        keep(project / "receipts" if project is not None else None, answers, events)
+    except UnavailableError as error:
+        return error.message
+    return ""
+
+
 def check_answer(answer: Mapping[str, Any], event: bytes | None = None) -> Receipt:
     """Check one answer by itself.
 
@@ -57,7 +84,11 @@ def check_answer(answer: Mapping[str, Any], event: bytes | None = None) -> Recei
             no receipt of this event.
     """
     receipt = parse_receipt(str(answer["receipt"]).encode())
-    if receipt.extra is None or receipt.index != answer["index"]:
+    if (
+        receipt.extra is None
+        or receipt.index != answer["index"]
+        or _id_of(receipt.extra) != answer["id"]
+    ):
         raise EvidenceError("damaged", f"the receipt of {answer['id']!a:.80} is of another entry")
     checkpoint = parse_checkpoint(parse_note(receipt.checkpoint).text)
     head = TreeHead(checkpoint.size, checkpoint.root)
@@ -68,14 +99,14 @@ def check_answer(answer: Mapping[str, Any], event: bytes | None = None) -> Recei
 
 
 def keep(
-    folder: Path,
+    folder: Path | None,
     answers: Sequence[Mapping[str, Any]],
     events: Sequence[bytes] | None = None,
 ) -> None:
     """Check the answers to one request, then keep their receipts; all or none.
 
     Args:
-        folder: `.counterfoil/receipts` of the project.
+        folder: `.counterfoil/receipts` of the project; None outside of any: they are checked.
         answers: the elements of `entries`, in order.
         events: what was posted, in the same order; None where the server made the events.
 
@@ -91,6 +122,8 @@ def keep(
         for at, answer in enumerate(answers)
     ]
     by_note = {one.checkpoint: _signed(one.checkpoint) for one in receipts}
+    if folder is None:
+        return
     for note, checkpoint in sorted(by_note.items(), key=lambda item: item[1].size):
         at = folder / _UNSAFE.sub("_", checkpoint.origin)
         try:
@@ -103,6 +136,13 @@ def keep(
             raise UnavailableError(
                 "read_only", f"{at} takes no receipts: {error.strerror or error}"
             ) from error
+
+
+def _id_of(entry: bytes) -> object:
+    try:
+        return json.loads(entry)["id"]
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def _check_contents(entry: bytes, event: bytes, opening: Mapping[str, str]) -> None:
@@ -145,6 +185,9 @@ def _keep_checkpoint(at: Path, note: bytes, checkpoint: Checkpoint) -> None:
         EvidenceError: `forked`.
     """
     at.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ignore = at.parent.parent / ".gitignore"
+    if at.parent.parent.name == ".counterfoil" and not ignore.exists():
+        ignore.write_text("*\n", "utf-8")
     path = at / "checkpoint"
     with contextlib.suppress(FileNotFoundError):
         known = parse_checkpoint(parse_note(path.read_bytes()).text)
@@ -170,6 +213,8 @@ def _keep_files(at: Path, kept: Sequence[tuple[Mapping[str, Any], Receipt]]) -> 
             _write(at / name, content)
         return
     indices = sorted(receipt.index for _, receipt in kept)
+    import zipfile  # noqa: PLC0415  10 ms that single events need not wait
+
     path = at / f"{indices[0]}-{indices[-1]}.zip"
     part = path.with_name(f".{path.name}.{os.getpid()}")
     with _own_file(part) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

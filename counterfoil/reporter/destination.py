@@ -128,6 +128,7 @@ class Uploader:
         self._wake = threading.Event()
         self._ending = False
         self.problem = ""
+        self.unkept = ""
         self._thread = threading.Thread(target=self._run, name="counterfoil-upload", daemon=True)
         self._thread.start()
 
@@ -154,6 +155,7 @@ class Uploader:
     def _push(self) -> str:
         from counterfoil.client.http import BATCH_CONTENT_TYPE, Client  # noqa: PLC0415  40 ms
         from counterfoil.client.push import push  # noqa: PLC0415  off the tests' thread
+        from counterfoil.client.receipts import keep_here  # noqa: PLC0415  the same
 
         where = self._destination
 
@@ -162,6 +164,7 @@ class Uploader:
             body = b"[" + b",".join(events) + b"]"
             answer = client.call("POST", "/v1/events", body=body, content_type=BATCH_CONTENT_TYPE)
             entries: Sequence[Mapping[str, Any]] = json.loads(answer)["entries"]
+            self.unkept = keep_here(entries, events, spool=where.folder)
             return entries
 
         try:

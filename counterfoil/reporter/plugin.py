@@ -351,6 +351,8 @@ class Controller(Worker):
             parts.append(f"{writer.dropped} lost ({writer.failure})")
         if self._uploader is not None and self._uploader.problem and now.waiting:
             parts.append(self._uploader.problem)
+        if self._uploader is not None and self._uploader.unkept:
+            parts.append(f"receipts are not kept: {self._uploader.unkept}")
         if self.recorder.faults:
             parts.append(f"{self.recorder.faults} could not be made ({self.recorder.fault})")
         return "; ".join(parts)

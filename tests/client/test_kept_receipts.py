@@ -122,7 +122,7 @@ def odd_opening(answers: Answers) -> None:
 
 
 LIES = {
-    "the receipt of another event": (other_entry, "commitment"),
+    "the receipt of another event": (other_entry, "damaged"),
     "the receipt of another place": (other_place, "damaged"),
     "a path to another root": (other_path, "proof"),
     "no receipt at all": (no_receipt, "note_invalid"),
