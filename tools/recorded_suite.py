@@ -2,8 +2,9 @@
 
 `python -m tools.recorded_suite [PYTEST WORDS]`: makes the ledger `.suite/`, serves it on loopback,
 runs pytest with `--counterfoil` against it, sends what still waited, and holds the page of the run
-and the whole ledger against what pytest itself counted.  The exit code is pytest's; if that is 0
-and the ledger tells another story, it is 1 and the difference is the last line.
+and the whole ledger against what pytest itself counted and what the plug-in kept.  The exit code
+is pytest's; if that is 0 and the ledger tells another story, it is 1 and the difference is the last
+line.
 
 `.suite/` stays, for `counterfoil serve --dir .suite`.
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from counterfoil.app.home import create_home
+from counterfoil.client.receipts import folder_name
 from counterfoil.ids import SystemRandomness, short_id
 from tests.served_process import ServerProcess, server_process
 
@@ -53,9 +55,13 @@ def main(words: list[str]) -> int:
         wrong = differences(
             counts_of_page(_page(server, run)), counts_of_report(REPORT.read_text())
         )
-    verdict = _call("-m", "counterfoil", "verify", str(LEDGER), quiet=True)
+    key = LEDGER / "keys" / "default.vkey"
+    origin = key.read_text("utf-8").partition("+")[0]
+    kept = ROOT / ".counterfoil" / "receipts" / folder_name(origin) / "checkpoint"
+    verdict = _call("-m", "counterfoil", "verify", str(LEDGER), "--vkey", str(key), "--against",
+                    str(kept), quiet=True)  # fmt: skip
     if verdict:
-        wrong.append(f"`counterfoil verify {LEDGER.name}` ends with {verdict}")
+        wrong.append(f"`counterfoil verify {LEDGER.name} --against {kept}` ends with {verdict}")
     if wrong:
         print(f"recorded suite: {run}: {'; '.join(wrong)}")
     return 1 if wrong else 0

@@ -44,6 +44,15 @@ def project_folder(here: Path) -> Path | None:
     return None
 
 
+def folder_name(origin: str) -> str:
+    """Return the name of the folder for a log.
+
+    >>> folder_name("log.example/acme")
+    'log.example_acme'
+    """
+    return _UNSAFE.sub("_", origin)
+
+
 def keep_here(
     answers: Sequence[Mapping[str, Any]],
     events: Sequence[bytes] | None = None,
@@ -125,7 +134,7 @@ def keep(
     if folder is None:
         return
     for note, checkpoint in sorted(by_note.items(), key=lambda item: item[1].size):
-        at = folder / _UNSAFE.sub("_", checkpoint.origin)
+        at = folder / folder_name(checkpoint.origin)
         try:
             _keep_checkpoint(at, note, checkpoint)
             _keep_files(at, [

@@ -132,7 +132,7 @@ def test_adrs_are_numbered_once_and_say_what_holds_them() -> None:
     paths = sorted((ROOT / "docs" / "adr").glob("*.md"))
     numbers = [path.name[:4] for path in paths]
 
-    assert len(set(numbers)) == len(numbers)
+    assert numbers == [f"{number:04d}" for number in range(1, len(paths) + 1)]
     for path in paths:
         text = path.read_text("utf-8")
         assert text.startswith(f"# {path.name[:4]} "), path.name
