@@ -116,16 +116,20 @@ def _chain(home: Home, project: str, ref: str, last: int) -> tuple[str, Statemen
         raise UnavailableError("busy", f"entry {last} is not folded yet; try again in a moment")
     trace = home.reader.trace(project, ref, as_of=last)
     # The file must hold an entry that names its subject, whatever else has to stay out.
-    naming = Rows(home.tables).mentioned(project, [trace.ref], last)
+    rows = Rows(home.tables)
+    naming = rows.mentioned(project, [trace.ref], last)
     if not naming:
         raise RequestError("not_found", f"no entry names {ref[:80]!r} at this moment")
+    if not trace.steps:
+        # Of a test, say, the last word is how it came out, and the first that it began.
+        naming = sorted({*naming, *rows.mentioned(project, [trace.ref], last, last=True)})
     wanted = _wanted(trace, [*naming, last])
     chosen = sorted(wanted[:ENTRIES_MAX])
     statement = _statement(trace, last, set(chosen), len(wanted))
     if naming[0] not in {step.entry for step in statement.steps}:
-        # What is in no chain still has its first word, so that no list is empty.
-        first = _said(home, project, naming[0])
-        statement = msgspec.structs.replace(statement, steps=(first, *statement.steps))
+        # What is in no chain is still said, so that no list is empty.
+        said = tuple(_said(home, project, index) for index in naming)
+        statement = msgspec.structs.replace(statement, steps=(*said, *statement.steps))
     return trace.ref, statement, chosen
 
 

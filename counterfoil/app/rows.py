@@ -177,15 +177,21 @@ class Rows:
             return list(connection.scalars(query))
 
     def mentioned(
-        self, project: str, refs: Sequence[str], as_of: int | None, limit: int = 1
+        self,
+        project: str,
+        refs: Sequence[str],
+        as_of: int | None,
+        limit: int = 1,
+        *,
+        last: bool = False,
     ) -> list[int]:
-        """Return the first entries that name any of `refs`, ascending."""
+        """Return the first entries that name any of `refs`, ascending; or the last, descending."""
         table = self._schema.mentions
         query = (
             sa.select(table.c.entry)
             .where(table.c.project == project, table.c.ref.in_(refs))
             .distinct()
-            .order_by(table.c.entry)
+            .order_by(table.c.entry.desc() if last else table.c.entry)
             .limit(limit)
         )
         if as_of is not None:

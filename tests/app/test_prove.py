@@ -131,6 +131,23 @@ def test_what_stands_in_no_chain_is_proven_by_its_first_word(home: Home) -> None
     assert [shown["name"] for shown in data["entries"][0]["shown"]] == ["body"]
 
 
+def test_a_test_is_proven_by_how_it_came_out(tmp_path: Path) -> None:
+    """Its first word is that it began, which proves little."""
+    test = "test:tests/test_shop.py::test_total"
+    context: dict[str, Any] = {"context": {"version": "0.5.1"}}
+    with running(tmp_path / "ledger") as server:
+        for kind, content in (("started", {}), ("finished", {"outcome": "pass"})):
+            posted = event(
+                type=f"dev.cdevents.testcaserun.{kind}.0.3.0", subject=test,
+                data={**context, "subject": {"id": "1", "content": content}},
+            )  # fmt: skip
+            assert server.call("POST", "/v1/events", posted).status == 201
+
+        steps = data_of(prove(server.home, "default", test))["statement"]["steps"]
+
+    assert [(step["entry"], step["outcome"]) for step in steps] == [(0, None), (1, "passed")]
+
+
 def test_one_entry_is_proven_as_of_itself(home: Home) -> None:
     made = prove(home, "default", "entry:1")
     data = data_of(made)
