@@ -28,8 +28,11 @@ Foil = Callable[..., Result]
 
 
 @pytest.fixture
-def foil(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Foil:
+def foil(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Foil:
     """Run `counterfoil WORDS`."""
+    monkeypatch.chdir(tmp_path)  # what is kept must not lie in the project of these tests
     for name in ("COUNTERFOIL_URL", "COUNTERFOIL_TOKEN", "COUNTERFOIL_DIR", "COUNTERFOIL_PROJECT"):
         monkeypatch.delenv(name, raising=False)
 
