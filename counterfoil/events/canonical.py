@@ -27,8 +27,6 @@ _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # UTF-8 of characters beyond the BMP: as member names they are ordered otherwise by UTF-16.
 _BEYOND_BMP = re.compile(rb"[\xf0-\xf4]")
-# How MessagePack begins a double, and integers of 64 bits.
-_ODD_NUMBERS = (b"\xcb", b"\xcf", b"\xd3")
 
 
 def read(data: bytes, what: str = "the body", *, depth_max: int = DEPTH_MAX) -> JSON:
@@ -93,14 +91,14 @@ def read_carefully(data: bytes, what: str = "the body", *, depth_max: int = DEPT
 
 
 def read_written(data: bytes, what: str = "the body") -> JSON:
-    """Return what `read` returns, sooner if `data` is an object or array that `write` wrote.
+    """Return what `read` returns, sooner if `data` is an object, array or text that `write` wrote.
 
     Raises:
         RequestError: as `read` does.
 
     Cost: about half of what `read` takes for what `write` wrote, one and a half for anything else.
     """
-    if data[:1] in _COMPOUND:
+    if data[:1] in _USUAL:
         try:
             value: JSON = msgspec.json.decode(data)
             # Written again the same: no member twice, none out of order, no odd escape.
@@ -130,9 +128,18 @@ def write(value: JSON) -> bytes:
             data = msgspec.json.encode(value, order="sorted")
     except (UnicodeEncodeError, OverflowError, RecursionError):
         return write_carefully(value)
-    if data is None or not (data.isascii() or _BEYOND_BMP.search(data) is None):
+    if data is None or not is_ordered(data):
         return write_carefully(value)
     return data
+
+
+def is_ordered(data: bytes) -> bool:
+    """Say whether members in the order of their code points are in that of RFC 8785 as well.
+
+    Args:
+        data: JSON in UTF-8 whose members are in that order.
+    """
+    return data.isascii() or _BEYOND_BMP.search(data) is None
 
 
 def write_carefully(value: JSON) -> bytes:
@@ -232,7 +239,7 @@ def _read_constant(text: str) -> NoReturn:
     raise _Refused("json_number", f"holds {text}, which is no JSON number")
 
 
-_COMPOUND = (b"{", b"[")
+_USUAL = (b"{", b"[", b'"')
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_read_object,
     parse_int=_read_integer,
@@ -252,7 +259,8 @@ def _write_usual(value: JSON) -> bytes | None:
     Source: the MessagePack specification, "Overview" of formats.
     """
     packed = msgspec.msgpack.encode(value)
-    if any(odd in packed for odd in _ODD_NUMBERS):
+    # How it begins a double, and integers of 64 bits.
+    if b"\xcb" in packed or b"\xcf" in packed or b"\xd3" in packed:
         return None
     data = msgspec.json.encode(value, order="sorted")
     return data if data.count(b"[") + data.count(b"{") <= DEPTH_MAX else None

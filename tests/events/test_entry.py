@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterfoil.errors import EvidenceError, RequestError
+from counterfoil.events import canonical
 from counterfoil.events.entry import ENTRY_BYTES_MAX, VIAS, Entry, read_entry, write_entry
 from counterfoil.events.refs import Named
 
@@ -46,6 +47,14 @@ def test_an_entry_is_these_bytes() -> None:
     assert read_entry(BYTES.encode()) == ENTRY
 
 
+def test_an_entry_without_refs_says_so() -> None:
+    data = write_entry(msgspec.structs.replace(ENTRY, refs=()))
+
+    assert json.loads(data)["refs"] == []
+    assert json.loads(data)["v"] == 1
+    assert read_entry(data).refs == ()
+
+
 def test_what_an_event_does_not_have_is_absent() -> None:
     entry = msgspec.structs.replace(ENTRY, subject=None, producer=None, boot=None, seq=None)
 
@@ -73,14 +82,20 @@ def test_what_an_event_does_not_have_is_absent() -> None:
         refs=st.lists(st.builds(Named, st.just("env:qa"), st.text("ab")), max_size=3).map(tuple),
         retention=st.sampled_from(["standard", "technical"]),
         commit=st.dictionaries(
-            st.sampled_from(["subject", "/data/\ue000", "/data/\U00010000", "blob/0"]),
+            st.sampled_from(["subject", "/data/\ue000", "/data/\U00010000", "blob/0"])
+            | st.text(st.characters(exclude_categories=["Cs"]), max_size=3).map("/data/".__add__),
             st.binary(min_size=32, max_size=32).map(lambda raw: base64.b64encode(raw).decode()),
         ).map(lambda more: {"body": COMMITMENT, "authid": COMMITMENT, **more}),
         v=st.just(1),
     )
 )
-def test_every_entry_reads_back_as_it_was_written(entry: Entry) -> None:
-    assert read_entry(write_entry(entry)) == entry
+def test_every_entry_is_written_by_the_rules_of_rfc_8785_and_reads_back(entry: Entry) -> None:
+    members = {**json.loads(msgspec.json.encode(entry)), "v": 1}
+    members["refs"] = [{"ref": one.ref, "role": one.role} for one in entry.refs]
+    data = write_entry(entry)
+
+    assert data == canonical.write_carefully(members)
+    assert read_entry(data) == entry
 
 
 def changed(**changes: Any) -> Callable[[], bytes]:
