@@ -15,9 +15,10 @@ from counterfoil.client.evidence_rows import ERASABLE, LEDGER, SqliteRows
 from counterfoil.client.evidence_sqlite import EvidenceDatabase
 from counterfoil.errors import CounterfoilError
 from counterfoil.verifier.kept import RowNames
-from counterfoil.verifier.ledger import Tallies, tally_range
+from counterfoil.verifier.ledger import Tallies
 from counterfoil.verifier.report import Findings
 from counterfoil.verifier.rows import Tally
+from counterfoil.verifier.whole import tally_range
 
 ENTRIES_MIN = 20_000
 """Below, starting processes takes longer than they save."""
@@ -25,6 +26,7 @@ RANGE_ENTRIES = 16 * 256
 PROCESSES_MAX = 8
 
 _rows: SqliteRows | None = None
+_findings = Findings()
 
 
 def begin(directory: Path, project: str, size: int) -> Tallies | None:
@@ -74,12 +76,15 @@ def begin(directory: Path, project: str, size: int) -> Tallies | None:
 
 def _open(directory: Path, project: str) -> None:
     """Open the databases of this process, which end with it."""
-    global _rows  # noqa: PLW0603  one process, one ledger, for as long as it lives
-    ledger = EvidenceDatabase(directory / LEDGER.name, LEDGER, Findings())
-    keys = EvidenceDatabase(directory / ERASABLE.name, ERASABLE, Findings())
+    global _rows, _findings  # noqa: PLW0603  one process, one ledger, for as long as it lives
+    _findings = Findings()
+    ledger = EvidenceDatabase(directory / LEDGER.name, LEDGER, _findings)
+    keys = EvidenceDatabase(directory / ERASABLE.name, ERASABLE, _findings)
     _rows = SqliteRows(project, ledger, keys, directory / "blobs", RowNames(""))
 
 
 def _tally(first: int, end: int) -> Tally | None:
     assert _rows is not None, "the initializer has run"
-    return tally_range(_rows, RowNames(""), first, end)
+    tally = tally_range(_rows, first, end)
+    # A cell of another type is a finding where it is read, and something else is read instead.
+    return None if len(_findings) else tally

@@ -8,9 +8,11 @@ import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from counterfoil.client.evidence_files import read_pieces
 from counterfoil.client.evidence_sqlite import EvidenceDatabase, Kind
+from counterfoil.errors import EvidenceError
 from counterfoil.verifier.kept import (
     BlobKeyRow,
     BlobRow,
@@ -21,6 +23,7 @@ from counterfoil.verifier.kept import (
     blob_path,
 )
 from counterfoil.verifier.report import Findings
+from counterfoil.verifier.whole import PieceCells
 
 LEDGER = Kind(
     "ledger.db", 0x43466C67, 1,
@@ -84,7 +87,7 @@ def foreign_rows(ledger: EvidenceDatabase, known: Sequence[str], findings: Findi
 
 
 class SqliteRows:
-    """The rows of one log; `counterfoil.verifier.ledger.LogRows`.
+    """The rows of one log; `verifier.ledger.LogRows` and `verifier.whole.RangeRows`.
 
     Args:
         project: whose log.
@@ -191,13 +194,7 @@ class SqliteRows:
         found: dict[tuple[str, str], IdemRow] = {}
         for first in range(0, len(keys), _KEYS_AT_ONCE):
             part = keys[first : first + _KEYS_AT_ONCE]
-            for place, index, digest in self._ledger.rows(
-                f"WITH asked(place, source, id) AS (VALUES {', '.join(['(?, ?, ?)'] * len(part))}) "  # noqa: S608  question marks
-                "SELECT place, idx, digest FROM asked JOIN idem USING (source, id) "
-                "WHERE project = ?",
-                [*itertools.chain.from_iterable(
-                    (place, *key) for place, key in enumerate(part)), self._project],
-            ):  # fmt: skip
+            for place, index, digest in self._ledger.rows(*self._asked(part)):
                 number = self._ledger.value(index, int, self._names.row("idem", index, "idx"), None)
                 cell = self._names.row("idem", number, "digest")
                 key = part[self._ledger.value(place, int, cell, None)]
@@ -295,6 +292,49 @@ class SqliteRows:
     def blob_file(self, stored: str) -> Iterator[bytes]:
         """Yield the stored bytes of a blob, in pieces."""
         return read_pieces(self._blob_path(stored), BLOB_MAX_BYTES)
+
+    def entry_cells(self, start: int, end: int) -> Sequence[tuple[int, bytes, bytes]]:
+        """Return (index, entry, salt) in order of the index."""
+        return self._cells("entries", ("idx", "entry", "salt"), (int, bytes, bytes), start, end)
+
+    def piece_cells(self, start: int, end: int) -> Sequence[PieceCells]:
+        """Return (index, position, name, owner, data) in order of index and position."""
+        columns = ("idx", "position", "name", "owner", "data")
+        return self._cells("bodies", columns, (int, int, str, str, bytes), start, end)
+
+    def event_key_cells(self, start: int, end: int) -> Sequence[tuple[int, bytes]]:
+        """Return (index, key) in order of the index."""
+        return self._cells("event_keys", ("idx", "key"), (int, bytes), start, end)
+
+    def idem_cells(self, keys: Sequence[tuple[str, str]]) -> Sequence[tuple[int, int, bytes]]:
+        """Return (place in `keys`, index, digest) for each (source, id) that is there."""
+        found: list[tuple[int, int, bytes]] = []
+        for first in range(0, len(keys), _KEYS_AT_ONCE):
+            asked = self._asked(keys[first : first + _KEYS_AT_ONCE], first)
+            found += self._ledger.cells(*asked, (int, int, bytes))
+        return found
+
+    def _cells(
+        self, table: str, columns: Sequence[str], kinds: tuple[type, ...], start: int, end: int
+    ) -> list[tuple[Any, ...]]:
+        database = self._ledger if table in LEDGER.columns else self._keys
+        if database is None:
+            raise EvidenceError("missing", "without erasable.db nothing opens")
+        statement = (
+            f"SELECT {', '.join(columns)} FROM {table} WHERE project = ? AND idx >= ? AND idx < ? "  # noqa: S608  names of ours
+            f"ORDER BY {', '.join(columns[:2])}"
+        )
+        return database.cells(statement, (self._project, start, end), kinds)
+
+    def _asked(self, keys: Sequence[tuple[str, str]], first: int = 0) -> tuple[str, list[object]]:
+        """Return the SELECT of (place, idx, digest) for some keys, counted from `first`."""
+        rows = ", ".join(["(?, ?, ?)"] * len(keys))
+        values = itertools.chain.from_iterable((at, *key) for at, key in enumerate(keys, first))
+        statement = (
+            f"WITH asked(place, source, id) AS (VALUES {rows}) "  # noqa: S608  question marks
+            "SELECT place, idx, digest FROM asked JOIN idem USING (source, id) WHERE project = ?"
+        )
+        return statement, [*values, self._project]
 
     def _blob_path(self, stored: str) -> Path:
         return self._blobs / blob_path(stored).removeprefix("blobs/")

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from counterfoil.errors import EvidenceError, UnavailableError
 from counterfoil.verifier.report import Findings
@@ -104,6 +104,26 @@ class EvidenceDatabase:
         """
         with self._errors():
             yield from self._db.execute(statement, values)
+
+    def cells(
+        self, statement: str, values: Sequence[object], kinds: tuple[type, ...]
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows of one SELECT at once, each cell of its column's type.
+
+        Raises:
+            Damaged: reported already, text that is not UTF-8 included.
+            EvidenceError: `damaged`: a cell is of another type.
+        """
+        with self._errors():
+            self._db.text_factory = str
+            try:
+                found = self._db.execute(statement, values).fetchall()
+            finally:
+                self._db.text_factory = _text
+        for column, kind in zip(zip(*found, strict=True), kinds, strict=False):
+            if set(map(type, column)) != {kind}:
+                raise EvidenceError("damaged", f"a cell that is not {kind.__name__}")
+        return found
 
     def value(self, value: object, kind: type[Value], cell: str, index: int | None) -> Value:
         """Return a cell as the type its column has; another type is a finding.

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from counterfoil.errors import EvidenceError
 from counterfoil.events import commitments, sealing
 from counterfoil.events.canonical import JSON
+from counterfoil.verifier import rules
 from counterfoil.verifier.kept import (
     STORED_NAME,
     BlobKeyRow,
@@ -50,8 +51,8 @@ class BlobsCheck:
             event: as far as it opened; None without its body.
             readable: whether there are keys to open anything with.
         """
-        committed = {name for name in one.entry.commit if name.startswith("blob/")}
-        digests = _blob_digests(event) if event is not None else None
+        committed = rules.blob_names(one.entry)
+        digests = rules.blob_digests(event) if event is not None else None
         count = len(digests) if digests is not None else None
         seen = set()
         for row in one.blobs:
@@ -177,12 +178,3 @@ class BlobsCheck:
             name = f"erasable.db blob_keys row {digest} column stored" if present else cell
             self._findings.add("damaged", name, "names another blob than its key does", one.index)
         return None
-
-
-def _blob_digests(event: Mapping[str, JSON]) -> list[str]:
-    """Return the digests in `data.blobs`, in order."""
-    data = event.get("data")
-    blobs = data.get("blobs") if isinstance(data, dict) else None
-    if not isinstance(blobs, list):
-        return []
-    return [str(blob.get("digest")) if isinstance(blob, dict) else "" for blob in blobs]

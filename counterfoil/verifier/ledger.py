@@ -73,33 +73,6 @@ def trusted(rows: LogRows, first: int, entries: Sequence[bytes | None]) -> list[
     ]
 
 
-def tally_range(rows: LogRows, names: RowNames, first: int, end: int) -> Tally | None:
-    """Check the rows of the entries from `first` to before `end`, as one of a crew.
-
-    Args:
-        rows: all rows of the log.
-        names: how rows are called.
-        first: a multiple of 256.
-        end: beyond the last entry.
-
-    Returns:
-        What was counted, or None when anything is not whole: what, is for `LedgerCheck` to say.
-    """
-    findings = Findings()
-    check = RowsCheck(rows, findings, names)
-    for start in range(first, end, TILE_WIDTH):
-        stop = min(start + TILE_WIDTH, end)
-        found = rows.entries(start, stop)
-        entries = trusted(rows, start, [found.get(index) for index in range(start, stop)])
-        if None in entries:
-            return None
-        check.bundle(start, entries)
-        if len(findings):
-            return None
-    tally = check.settle()
-    return None if len(findings) else tally
-
-
 class LedgerTree:
     """The tree as `ledger.db` holds it; `counterfoil.verifier.tree.StoredTree`."""
 

@@ -9,16 +9,15 @@ entry commits to pieces, so a piece or a key that is gone without an erasure in 
 Source: docs/adr/0003-entry-format-1.md, docs/adr/0005; the schema in stores/sqlite_statements.py.
 """
 
-import base64
-import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.events import canonical, codec, commitments
 from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import Entry, read_entry
+from counterfoil.verifier import rules
 from counterfoil.verifier.blobs import BlobsCheck
 from counterfoil.verifier.kept import (
     KeptRows,
@@ -29,8 +28,6 @@ from counterfoil.verifier.kept import (
 from counterfoil.verifier.opened import Opened
 from counterfoil.verifier.report import Findings
 from counterfoil.verifier.suspects import Observation, Suspects
-
-IDEM_LABEL = b"counterfoil.idem.v1\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class RowsCheck:
         findings: where findings go.
         names: how rows are called.
 
-    Cost: about 100 us an entry, and every blob is read; memory holds one bundle and a
+    Cost: about 60 us an entry, and every blob is read; memory holds one bundle and a
     piece of one blob.
     """
 
@@ -173,11 +170,14 @@ class RowsCheck:
             return None
         try:
             return codec.join(one.entry, one.body, one.personal)
-        except RequestError as error:
-            # The log commits to these bytes, so it is our own fault and no tampering; say so.
-            name = self._names.row("bodies", one.index)
-            self._findings.add("damaged", name, f"committed to, but {error.message}", one.index)
+        except EvidenceError as error:
+            self._report_committed(one, error.message)
             return None
+
+    def _report_committed(self, one: Opened, message: str) -> None:
+        # The log commits to these bytes, so it is our own fault and no tampering; say so.
+        name = self._names.row("bodies", one.index)
+        self._findings.add("damaged", name, f"committed to, but {message}", one.index)
 
     def _report_event_key(self, one: Opened) -> None:
         name = self._names.event_key(one.index)
@@ -191,7 +191,7 @@ class RowsCheck:
 
     def _match_pieces(self, one: Opened) -> list[PieceRow]:
         """Return the pieces the entry commits to; report rows too many, too few or misnamed."""
-        wanted = {name for name in one.entry.commit if not name.startswith("blob/")}
+        wanted = rules.piece_names(one.entry)
         matched: list[PieceRow] = []
         strangers = []
         for piece in one.pieces:
@@ -226,7 +226,7 @@ class RowsCheck:
             return
         self.pieces += 1
         plain: bytes | None = piece.data
-        if piece.owner != "plain":
+        if piece.owner != rules.PLAIN:
             try:
                 plain = commitments.unseal(key, one.salt, piece.name, piece.data)
             except EvidenceError:
@@ -238,7 +238,7 @@ class RowsCheck:
         def cells() -> frozenset[str]:
             return keys() | {self._names.piece(one.index, piece.position, "data")}
 
-        if plain is not None and _committed(one, key, piece.name, plain):
+        if plain is not None and rules.is_committed(one.entry, one.salt, key, piece.name, plain):
             one.tried.append(Observation(ok=True, cells=cells, message=""))
             if piece.name == "body":
                 one.body = plain
@@ -247,7 +247,7 @@ class RowsCheck:
             return
         one.complete = False
         message = f"{piece.name[:64]!a} does not open to what the entry committed to"
-        if plain is not None and piece.owner != "plain":
+        if plain is not None and piece.owner != rules.PLAIN:
             # It opens, so key and salt are right: somebody who has the keys sealed other content.
             one.tried.append(Observation(ok=True, cells=keys, message=""))
             data = self._names.piece(one.index, piece.position, "data")
@@ -257,21 +257,16 @@ class RowsCheck:
 
     def _owner_key(self, one: Opened, piece: PieceRow) -> tuple[bytes | None, Callable[[], str]]:
         """Return the key that opens a piece and its name; None, reported, when there is none."""
-        technical = one.entry.retention == "technical"
 
         def event_cell() -> str:
             return self._names.event_key(one.index)
 
-        if piece.name == "body":
-            right = piece.owner == ("plain" if technical else "event")
-        else:
-            right = piece.owner == "event" or piece.owner in _actors(one.entry)
-        if not right:
+        if not rules.owns(one.entry, piece.name, piece.owner):
             name = self._names.piece(one.index, piece.position, "owner")
             message = f"{piece.owner[:64]!a} is no owner of {piece.name[:64]!a} in this entry"
             self._findings.add("damaged", name, message, one.index)
             return None, event_cell
-        if not piece.owner.startswith("actor:"):
+        if not rules.is_person(piece.owner):
             return one.event_key, event_cell
         person = self._rows.person(piece.owner)
         if person is None:
@@ -294,17 +289,15 @@ class RowsCheck:
             one.complete = False
             return
         one.personal[piece.name] = value
-        if not piece.owner.startswith("actor:") or not isinstance(value, str):
-            return
-        is_ref = piece.name == "subject" or piece.name.startswith("/data/refs/")
-        if not is_ref and piece.name != "authid":
+        account = rules.account_in(piece.name, value)
+        if account is None or not rules.is_person(piece.owner):
             return
         person = self._rows.person(piece.owner)
-        if person is None or person.account != (value.removeprefix("actor:") if is_ref else value):
+        if person is None or person.account != account:
             first, _ = self._accounts.get(piece.owner, (one.index, one.index))
             self._accounts[piece.owner] = (first, one.index)
 
-    def _check_idem(self, one: Opened, event: Mapping[str, JSON] | None) -> None:
+    def _check_idem(self, one: Opened, event: dict[str, JSON] | None) -> None:
         row = one.idem
         if row is None:
             self._unlisted[one.index] = one.entry.id
@@ -317,15 +310,20 @@ class RowsCheck:
         if event is None or one.event_key is None or not one.complete:
             return
         self.idem += 1
-        digest = hashlib.sha256(canonical.write(dict(event))).digest()
-        expected = hmac.digest(one.event_key, IDEM_LABEL + digest, hashlib.sha256)
+        try:
+            expected = rules.idem_digest(one.event_key, event)
+        except RequestError as error:
+            self._report_committed(one, error.message)
+            return
 
         def cells() -> frozenset[str]:
             row = self._names.row("idem", one.index, "digest")
             return frozenset({row, self._names.event_key(one.index)})
 
         message = "the idempotency digest is not that of the event"
-        one.tried.append(Observation(ok=expected == row.digest, cells=cells, message=message))
+        one.tried.append(
+            Observation(ok=hmac.compare_digest(expected, row.digest), cells=cells, message=message)
+        )
 
     def _find_stray_idem(self) -> None:
         """Tell rows of a changed key from rows that are gone, and name those of no entry."""
@@ -351,15 +349,3 @@ class RowsCheck:
                 )
             seen.add(index)
         return left
-
-
-def _committed(one: Opened, key: bytes, name: str, content: bytes) -> bool:
-    opening = commitments.derive_opening(key, one.salt, name)
-    made = base64.b64encode(commitments.commit(opening, content)).decode()
-    return hmac.compare_digest(made, one.entry.commit[name])
-
-
-def _actors(entry: Entry) -> set[str]:
-    """Return the pseudonyms an entry names."""
-    named: Iterable[str] = (one.ref for one in entry.refs)
-    return {ref for ref in (*named, entry.subject or "") if ref.startswith("actor:")}
