@@ -8,7 +8,7 @@ opened, so the database can only be ahead of them, and one read transaction then
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +112,33 @@ class _SnapshotLog(DirectoryLog):
         return iter(self._names)
 
 
+class _Export:
+    """The exported log of a project, checked when there is time: at the latest for the verdict."""
+
+    def __init__(self, prefix: str, log: _SnapshotLog, policy: Policy | None) -> None:
+        self.log = log
+        self._prefix = prefix
+        self._policy = policy
+        self._findings = Findings()
+        self._verdict: LogVerdict | None = None
+
+    def check(self) -> None:
+        """Check it now, and keep what is found."""
+        self._findings = Findings()
+        self._verdict = check_log(
+            self.log, self._policy, self._findings, lambda path: self._prefix + path
+        )
+
+    def verdict(self, findings: Findings) -> LogVerdict:
+        """Return what the check led to, and hand on what it found."""
+        if self._verdict is None:
+            self.check()
+        assert self._verdict is not None
+        findings.extend(self._findings)
+        findings.uncounted += self._findings.uncounted
+        return self._verdict
+
+
 class _Directory:
     """One check of one directory."""
 
@@ -195,13 +222,14 @@ class _Directory:
         policy = self._policy
         if policy is None and key is not None:
             policy = Policy.for_vkey(key)
+        export = _Export(f"public/{project}/", exported, policy)
         if rows is None:
             name = names.row("logs", project)
             self._findings.add("missing", name, f"public/{project} is of no log of the database")
             check = None
         else:
-            check = self._rows(project, rows, names)
-        verdict = self._export(project, exported, policy, check)
+            check = self._rows(project, rows, names, export.check)
+        verdict = self._export(project, export, check)
         signed = verdict.checkpoint if verdict is not None else None
         known = signed.origin if signed is not None else key.name if key is not None else None
         if rows is not None and known is not None and origin != known:
@@ -264,12 +292,14 @@ class _Directory:
         own = log_held(f"public/{AGGREGATE}", exported, signed.size) if verdict.whole else None
         return [CheckedLog(signed.origin, seen, key, own)]
 
-    def _rows(self, project: str, rows: SqliteRows, names: RowNames) -> LedgerCheck | None:
+    def _rows(
+        self, project: str, rows: SqliteRows, names: RowNames, meanwhile: Callable[[], None]
+    ) -> LedgerCheck | None:
         def crew(size: int) -> Tallies | None:
             # Without its keys a ledger has nothing to share out: pieces stay closed.
             return evidence_crew.begin(self._directory, project, size)
 
-        check = LedgerCheck(rows, self._findings, names, crew)
+        check = LedgerCheck(rows, self._findings, names, crew, meanwhile)
         try:
             check.run()
         except Damaged:
@@ -287,20 +317,16 @@ class _Directory:
         return check
 
     def _export(
-        self,
-        project: str,
-        exported: _SnapshotLog,
-        policy: Policy | None,
-        check: LedgerCheck | None,
+        self, project: str, export: _Export, check: LedgerCheck | None
     ) -> LogVerdict | None:
         prefix = f"public/{project}/"
         if check is not None and check.size == 0:
             try:
-                if exported.checkpoint() is None and not any(exported.names()):
+                if export.log.checkpoint() is None and not any(export.log.names()):
                     return None  # an empty log has nothing to export yet
             except EvidenceError:
                 pass  # reported by the check itself
-        verdict = check_log(exported, policy, self._findings, lambda path: prefix + path)
+        verdict = export.verdict(self._findings)
         self._checked.update(
             {
                 "checkpoints": int(verdict.checkpoint is not None),

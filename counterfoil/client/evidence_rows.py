@@ -201,6 +201,11 @@ class SqliteRows:
                 found[key] = IdemRow(number, self._ledger.value(digest, bytes, cell, number))
         return found
 
+    def idem_count(self) -> int:
+        """Return how many idempotency rows the log has."""
+        rows = self._ledger.rows("SELECT count(*) FROM idem WHERE project = ?", (self._project,))
+        return sum(count for (count,) in rows if isinstance(count, int))
+
     def idem_keys(self) -> Iterator[tuple[str, str, int]]:
         """Yield (source, id, index) of every idempotency row of the log."""
         for source, event_id, index in self._ledger.rows(

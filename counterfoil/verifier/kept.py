@@ -74,6 +74,10 @@ class KeptRows(Protocol):
         """Look idempotency keys up, (source, id) each; those that are not there are absent."""
         ...
 
+    def idem_count(self) -> int:
+        """Return how many idempotency rows the log has."""
+        ...
+
     def idem_keys(self) -> Iterator[tuple[str, str, int]]:
         """Yield (source, id, index) of every idempotency row of the log."""
         ...

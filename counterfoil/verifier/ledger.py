@@ -135,10 +135,16 @@ class LedgerCheck:
         findings: where findings go.
         names: how rows are called.
         crew: who checks ranges of rows meanwhile; None to check them one after the other.
+        meanwhile: called when the crew has begun: what can be done until it has ended.
     """
 
     def __init__(
-        self, rows: LogRows, findings: Findings, names: RowNames, crew: Crew | None = None
+        self,
+        rows: LogRows,
+        findings: Findings,
+        names: RowNames,
+        crew: Crew | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         self.size = 0
         self.root: bytes | None = None
@@ -147,6 +153,7 @@ class LedgerCheck:
         self.kept = RowsCheck(rows, findings, names)
         self._rows = rows
         self._crew = crew
+        self._meanwhile = meanwhile
         self._findings = findings
         self._names = names
 
@@ -176,8 +183,11 @@ class LedgerCheck:
             return False
         scratch = Findings()
         check = self._tree(expected, scratch)
-        whole = check.run()
-        found = tallies()
+        try:
+            whole = check.run()
+            self._meanwhile()
+        finally:
+            found = tallies()
         if not whole or len(scratch) or found is None:
             return False
         self.kept.take(found, self.size)

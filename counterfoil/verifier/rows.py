@@ -327,7 +327,7 @@ class RowsCheck:
 
     def _find_stray_idem(self) -> None:
         """Tell rows of a changed key from rows that are gone, and name those of no entry."""
-        count = sum(1 for _ in self._rows.idem_keys())
+        count = self._rows.idem_count()
         waiting = {index: key for index, key in self._unlisted.items() if key}
         if count != self._listed + len(self._unlisted) - len(waiting):
             waiting = self._name_strays(waiting)
