@@ -103,17 +103,35 @@ class TreeCheck:
         It stops early when there are more findings than anybody reads: rubble, or a checkpoint
         of a size that nobody has the entries of.
         """
+
+        def leaves(n: int, width: int) -> Hashes:
+            entries = self._tree.entries(n, width)
+            assert len(entries) == width, f"bundle {n} has {len(entries)} entries, not {width}"
+            if each is not None:
+                each(n * TILE_WIDTH, entries)
+            return [None if entry is None else leaf_hash(entry) for entry in entries]
+
+        return self._run(leaves)
+
+    def run_above_leaves(self) -> bool:
+        """Check everything but that the tiles of level 0 are made of the entries.
+
+        For a caller who has that from elsewhere, and keeps no verdict without it.
+        """
+
+        def leaves(n: int, width: int) -> Hashes:
+            data = self._tree.tile(0, n, width)
+            return [None] * width if data is None else _split(data)
+
+        return self._run(leaves)
+
+    def _run(self, leaves: Callable[[int, int], Hashes]) -> bool:
         for n in range(-(-self._size // TILE_WIDTH)):
             if self._findings.full:
                 return False
             width = min(TILE_WIDTH, self._size - n * TILE_WIDTH)
-            entries = self._tree.entries(n, width)
-            assert len(entries) == width, f"bundle {n} has {len(entries)} entries, not {width}"
+            self._pending[0] = leaves(n, width)
             self.entries += width
-            if each is not None:
-                each(n * TILE_WIDTH, entries)
-            leaves: Hashes = [None if entry is None else leaf_hash(entry) for entry in entries]
-            self._pending[0] = leaves
             if width == TILE_WIDTH:
                 self._close(0)
         self._settle_edges()
