@@ -13,8 +13,7 @@ from counterfoil.app.answers import Step, Trace
 from counterfoil.errors import RequestError
 from counterfoil.web.pages import words
 
-# So many are written out whole; beyond that, in parts.
-WHOLE_MAX: Final = 24
+# So many are written out at once.
 STEPS_PER_PAGE: Final = 18
 GAPS_PER_PAGE: Final = 8
 
@@ -40,7 +39,7 @@ def part_of(steps: Sequence[Step], cursor: str) -> tuple[Sequence[Step], int]:
         RequestError: `query_invalid`: the cursor is none of ours.
     """
     end = len(steps)
-    if not cursor and end <= WHOLE_MAX:
+    if not cursor and end <= STEPS_PER_PAGE:
         return steps, 0
     if cursor:
         index, _, nth = cursor.partition(".")
