@@ -66,6 +66,7 @@ class Held:
         self,
         words: Sequence[str],
         environment: Mapping[str, str],
+        meanwhile: Callable[[], object],
         on_slow: Callable[[], object] | None = None,
     ) -> Ended:
         """Run a command to its end.
@@ -73,12 +74,14 @@ class Held:
         Args:
             words: the command and its arguments.
             environment: all of the child's environment.
+            meanwhile: called when it has begun; signals wait in their queue until it returns.
             on_slow: called once, if the child still runs after `SLOW_S`.
         """
         try:
             child = _spawn(words, environment, self.before)
         except OSError as error:
             return not_started(words[0], error)
+        meanwhile()
         while True:
             timeout_s = SLOW_S if on_slow is not None else 86_400.0
             info = signal.sigtimedwait(FORWARDED | {signal.SIGCHLD}, timeout_s)

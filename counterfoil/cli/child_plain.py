@@ -27,6 +27,7 @@ class PlainlyHeld(Held):
         self,
         words: Sequence[str],
         environment: Mapping[str, str],
+        meanwhile: Callable[[], object],
         on_slow: Callable[[], object] | None = None,
     ) -> Ended:
         """Run a command to its end; arguments as of `Held.run`."""
@@ -34,6 +35,7 @@ class PlainlyHeld(Held):
             child = subprocess.Popen(list(words), env=dict(environment))  # noqa: S603  it is the task
         except OSError as error:
             return not_started(words[0], error)
+        meanwhile()
         try:
             code = child.wait(SLOW_S)
         except subprocess.TimeoutExpired:

@@ -58,6 +58,17 @@ class Recording:
         self._events: list[bytes] = []
         self._writer: SpoolWriter | None = None
 
+    def prepare(self) -> None:
+        """Load what describing and sending takes, while the command runs; never raises."""
+        try:
+            import counterfoil.client.redact  # noqa: PLC0415  see the class
+            import counterfoil.client.step  # noqa: PLC0415  the same
+
+            if self._url:
+                import counterfoil.client.post  # noqa: F401, PLC0415  the same
+        except Exception:  # noqa: BLE001, S110  said when the command has ended and it is needed
+            pass
+
     def begun(self) -> None:
         """Spool that the command began; trouble with that waits for its end."""
         from counterfoil.errors import CounterfoilError  # noqa: PLC0415  light anyway
@@ -348,6 +359,9 @@ def _within(limit_s: float, url: str, token: str, sent: Sent) -> Answered:
         daemon=True,
     )
     thread.start()
+    # The answer is waited for anyway: what reads it is loaded meanwhile.
+    import counterfoil.client.receipts  # noqa: F401, PLC0415  see the module
+
     thread.join(limit_s)
     return result[0] if result else (None, f"no answer from {url} within {limit_s:g} s", b"")
 

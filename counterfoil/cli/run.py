@@ -78,7 +78,8 @@ def run_step(options: Options, command: Sequence[str]) -> int:
     with _held() as held:
         recording.started = format_time(clock.now())
         began_ns = time.monotonic_ns()
-        ended = held.run(command, {**variables, PARENT_VARIABLE: recording.run}, recording.begun)
+        given = {**variables, PARENT_VARIABLE: recording.run}
+        ended = held.run(command, given, recording.prepare, recording.begun)
         duration_ms = (time.monotonic_ns() - began_ns) // 1_000_000
         try:
             recording.ended(ended, format_time(clock.now()), duration_ms)

@@ -6,15 +6,14 @@ text, so checking a note needs them before the note is known to be good.
 Source: C2SP tlog-checkpoint, "Note text".
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from counterfoil.errors import EvidenceError
 from counterfoil.tlog import strict
 from counterfoil.tlog.tree import EMPTY_ROOT, HASH_SIZE, TreeHead
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """What a log says its tree is.
 
     Args:

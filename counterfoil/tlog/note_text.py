@@ -7,7 +7,7 @@ Source: C2SP signed-note.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from counterfoil.errors import EvidenceError
 from counterfoil.tlog import strict
@@ -18,8 +18,7 @@ MAX_SIGNATURES = 100
 _KEY_ID_BYTES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """One signature line.
 
     Args:
@@ -33,8 +32,7 @@ class Signature:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """A text and signatures over it.
 
     Args:

@@ -7,7 +7,7 @@ is protected by nothing here: Counterfoil puts the entry there, whose hash the p
 Source: C2SP tlog-proof; the file suffix is `.tlog-proof`.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from counterfoil.errors import EvidenceError
 from counterfoil.tlog import strict
@@ -18,8 +18,7 @@ _HEADER = "c2sp.org/tlog-proof@v1"
 _MAX_PATH = 63  # a tree of 2^63 leaves
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """An inclusion proof with the checkpoint it leads to, nothing of it checked yet.
 
     Args:
@@ -29,7 +28,7 @@ class Receipt:
         checkpoint: the whole signed note, cosignatures included.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # the noun wins over a method of tuples
     extra: bytes | None
     path: tuple[bytes, ...]
     checkpoint: bytes

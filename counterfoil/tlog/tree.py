@@ -9,8 +9,7 @@ Source: RFC 6962 section 2.1 (the same tree as RFC 9162), SHA-256.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 HASH_SIZE = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
@@ -28,8 +27,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(_NODE + left + right).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class TreeHead:
+class TreeHead(NamedTuple):
     """What a checkpoint commits to.
 
     Args:
