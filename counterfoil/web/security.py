@@ -170,7 +170,7 @@ async def read_chunks(request: Request, limit_bytes: int, pace: Pace) -> AsyncIt
         too_large = size_bytes > limit_bytes
         if not too_large and chunk:
             yield chunk
-    await _drain(stream, pace.drain_s)
+    await drain(stream, pace.drain_s)
     raise RequestError("body_too_large", f"the body is over {limit_bytes} bytes; send it in parts")
 
 
@@ -178,8 +178,12 @@ def _too_slow(how: str) -> RequestError:
     return RequestError("request_timeout", f"the body came too slowly ({how}); send it again")
 
 
-async def _drain(stream: AsyncIterator[bytes], drain_s: float) -> None:
-    """Read on for a moment and keep nothing: most senders listen only after they have sent."""
+async def drain(stream: AsyncIterator[bytes], drain_s: float) -> None:
+    """Read on for a moment and keep nothing: most senders listen only after they have sent.
+
+    Raises:
+        RequestError: `body_too_large`, `request_timeout`, where `stream` is of `read_chunks`.
+    """
     try:
         async with asyncio.timeout(drain_s):
             async for _ in stream:

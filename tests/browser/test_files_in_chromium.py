@@ -32,7 +32,8 @@ def test_an_image_appears_on_its_entry(watched: Watched, entry: int) -> None:
     page = watched.open(f"/entries/{entry}")
     image = page.locator("#files img").first
     image.scroll_into_view_if_needed()
-    page.wait_for_function("document.querySelector('#files img').complete")
+    # Complete is also said of an image that has not begun to load.
+    page.wait_for_function("document.querySelector('#files img').naturalWidth > 0")
 
     assert image.evaluate("image => image.naturalWidth") == 1
 

@@ -234,9 +234,9 @@ def test_an_event_of_an_unknown_type_comes_back_as_it_was_posted(web: Running) -
 
 def test_a_refused_write_becomes_a_counted_event(web: Running) -> None:
     """Attempts are evidence; a thousand of them in a minute are one entry."""
+    size = web.size()
     for _ in range(3):
         post(web, b"{")
-    size = web.size()
     web.home.recorder.record_refusals(everything=True)
 
     entries = [web.get(f"/v1/entries/{at}").json() for at in range(size, web.size())]
@@ -245,8 +245,10 @@ def test_a_refused_write_becomes_a_counted_event(web: Running) -> None:
         for one in entries
         if one["entry"]["type"].startswith("dev.cdeventsx.counterfoil-refusal.counted.")
     ]
-    [broken] = [one for one in counted if one["reason"] == "json_broken"]
+    broken = [one for one in counted if one["reason"] == "json_broken"]
 
-    assert broken["count"] >= 3
-    assert broken["source"] == "POST /v1/events"
-    assert broken["credential"] == "token:admin"
+    # Two, if a minute ended between them.
+    assert 1 <= len(broken) <= 2
+    assert sum(one["count"] for one in broken) >= 3
+    assert {one["source"] for one in broken} == {"POST /v1/events"}
+    assert {one["credential"] for one in broken} == {"token:admin"}

@@ -4,7 +4,8 @@ Both ways it goes piece by piece, so what is held in memory does not grow with a
 are whatever somebody sent, so they are always a download, never a page of ours.
 """
 
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, suppress
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -12,8 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from counterfoil.app.blobs import BLOB_MAX_BYTES, KeptBlob
+from counterfoil.errors import RequestError
 from counterfoil.web.api.route import Body, Call, Param, Raw, Route
-from counterfoil.web.security import read_chunks
+from counterfoil.web.security import drain, read_chunks
 
 _OCTETS: Final = "application/octet-stream"
 _STEP_BYTES: Final = 256 * 1024
@@ -50,6 +52,17 @@ async def receive_blob(call: Call, expected: str = "") -> KeptBlob:
     Raises:
         RequestError: `blob_digest`, `blob_quota`, `body_too_large`, `request_timeout`.
     """
+    chunks = read_chunks(call.request, BLOB_MAX_BYTES, call.served.pace)
+    try:
+        return await _receive(call, expected, chunks)
+    except RequestError as error:
+        if error.code == "blob_quota":
+            with suppress(RequestError):
+                await drain(chunks, call.served.pace.drain_s)
+        raise
+
+
+async def _receive(call: Call, expected: str, chunks: AsyncIterator[bytes]) -> KeptBlob:
     declared = call.request.headers.get("content-length", "")
     with ExitStack() as stack:
         receiving = await run_in_threadpool(
@@ -58,7 +71,7 @@ async def receive_blob(call: Call, expected: str = "") -> KeptBlob:
         if declared.isdecimal() and int(declared) <= BLOB_MAX_BYTES:
             receiving.announce(int(declared))
         waiting = bytearray()
-        async for chunk in read_chunks(call.request, BLOB_MAX_BYTES, call.served.pace):
+        async for chunk in chunks:
             waiting += chunk
             if len(waiting) >= _STEP_BYTES:
                 await run_in_threadpool(receiving.add, bytes(waiting))
