@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import email.utils
 import hashlib
+import http
 import os
 import signal
 import socket
@@ -43,10 +44,10 @@ from counterfoil.app.wire import (
     frame,
     read_to_worker,
 )
-from counterfoil.errors import CODES
+from counterfoil.errors import UnavailableError
 from counterfoil.ids import SystemRandomness
 from counterfoil.policy.access import Credential
-from counterfoil.web.api.errors import RETRY_AFTER_S
+from counterfoil.web.api.errors import MEDIA_TYPE, RETRY_AFTER_S, document_of, status_of
 from counterfoil.web.api.events import BODY_MAX_BYTES, EventsAnswer, entry_answer
 from counterfoil.web.head import HEAD_MAX_BYTES, START, Head, read_head
 from counterfoil.web.security import HEADERS, HSTS
@@ -172,14 +173,11 @@ class Worker:
         self._channel.write(frame(message))
 
     def _refusal(self, code: str, message: str) -> bytes:
-        _, status, title = CODES[code]
-        document = {
-            "type": f"/docs#error-{code}", "title": title, "status": status, "detail": message,
-            "code": code,
-        }  # fmt: skip
+        error = UnavailableError(code, message)
+        status = status_of(error)
         return self._response(
-            f"{status} Service Unavailable", "application/problem+json",
-            self._encoder.encode(document), f"retry-after: {RETRY_AFTER_S}\r\n".encode(),
+            f"{status} {http.HTTPStatus(status).phrase}", MEDIA_TYPE,
+            self._encoder.encode(document_of(error)), f"retry-after: {RETRY_AFTER_S}\r\n".encode(),
         )  # fmt: skip
 
     def _response(self, status: str, media: str, body: bytes, more: bytes = b"") -> bytes:
@@ -199,11 +197,15 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._request = b""
+        self._is_full = False
         self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for a request, but not for long."""
         self._transport = cast("asyncio.Transport", transport)
+        # Any byte of an answer that waits here counts as full: who gets the connection next must
+        # not speak before the answer is out, and letting go of it drops what still waits.
+        self._transport.set_write_buffer_limits(high=0)
         self._worker.connections.add(self)
         self._be_patient()
 
@@ -216,7 +218,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes; one request at a time is looked at."""
         self._received += data
-        if not self._request:
+        if not self._request and not self._is_full:
             self._look()
         elif len(self._received) > _PIPELINED_MAX_BYTES and self._transport is not None:
             self._transport.pause_reading()
@@ -227,6 +229,21 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             return
         self._transport.write(response)
+        if not self._is_full:
+            self._go_on()
+
+    def pause_writing(self) -> None:
+        """Note that an answer is not out yet."""
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        """Go on: the answer is out."""
+        self._is_full = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._transport is None:
+            return
         self._transport.resume_reading()
         if self._worker.stopping:
             self._transport.close()

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -187,6 +187,42 @@ def test_requests_sent_ahead_and_in_pieces_are_answered_in_order(shared: ServerP
 
     places = [received.index(f'"id":"{one["id"]}"'.encode()) for one in posted]
     assert places == sorted(places)
+
+
+def test_a_client_that_reads_slowly_gets_every_answer_whole(shared: ServerProcess) -> None:
+    """Nobody else gets a connection before its answers are out: what waited here would be lost."""
+    posted = [[event() for _ in range(1_000)] for _ in range(4)]
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.settimeout(60)
+        sock.connect(("127.0.0.1", shared.port))
+        with ThreadPoolExecutor(1) as pool:
+            raw = b"".join(plain_request(shared, json.dumps(one).encode()) for one in posted)
+            sending = pool.submit(sock.sendall, raw)
+            time.sleep(3)  # longer than a worker keeps a connection on which nothing happens
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            with sock.makefile("rb") as file:
+                bodies = [read_answer(file) for _ in posted]
+            sending.result()
+
+    assert [[one["id"] for one in body["entries"]] for body in bodies] == [
+        [one["id"] for one in batch] for batch in posted
+    ]
+
+
+def read_answer(file: BinaryIO) -> Any:
+    """Read one 201 of several on a connection, and return its body."""
+    assert file.readline() == b"HTTP/1.1 201 Created\r\n"
+    headers = http.client.parse_headers(file)
+    return json.loads(file.read(int(headers["content-length"])))
+
+
+def plain_request(server: ServerProcess, body: bytes) -> bytes:
+    head = (
+        f"POST /v1/events HTTP/1.1\r\nHost: localhost:{server.port}\r\nAuthorization: Bearer "
+        f"{server.token}\r\nContent-Type: {BATCH}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def test_a_body_that_stalls_is_refused_like_everywhere(shared: ServerProcess) -> None:

@@ -37,10 +37,10 @@ def status_of(error: CounterfoilError) -> int:
     return CODES[error.code][1]
 
 
-def problem(error: CounterfoilError, extra_headers: dict[str, str] | None = None) -> Response:
-    """Answer with `error` as a problem document."""
+def document_of(error: CounterfoilError) -> dict[str, object]:
+    """Return the members of the problem document of `error`."""
     _, status, title = CODES[error.code]
-    document = {
+    return {
         **error.facts,
         "type": f"/docs#error-{error.code}",
         "title": title,
@@ -48,13 +48,21 @@ def problem(error: CounterfoilError, extra_headers: dict[str, str] | None = None
         "detail": error.message,
         "code": error.code,
     }
+
+
+def problem(error: CounterfoilError, extra_headers: dict[str, str] | None = None) -> Response:
+    """Answer with `error` as a problem document."""
+    status = status_of(error)
     headers = {"cache-control": "no-store", **(extra_headers or {})}
     if status == 401:
         headers["www-authenticate"] = 'Bearer realm="counterfoil"'
     if isinstance(error, UnavailableError) and status == 503:
         headers["retry-after"] = str(RETRY_AFTER_S)
     return Response(
-        msgspec.json.encode(document), status_code=status, headers=headers, media_type=MEDIA_TYPE
+        msgspec.json.encode(document_of(error)),
+        status_code=status,
+        headers=headers,
+        media_type=MEDIA_TYPE,
     )
 
 
