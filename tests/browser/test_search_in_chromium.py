@@ -167,6 +167,17 @@ def test_a_click_on_a_bar_is_that_bar(searching: Watched) -> None:
     assert page.url.endswith(href.partition("?")[2])
 
 
+def test_a_click_on_a_bar_is_that_bar_while_something_else_is_chosen(searching: Watched) -> None:
+    """Only a drag that ends on a bar is no click."""
+    page = searching.open("/search")
+    page.get_by_role("slider", name="To").focus()
+    page.keyboard.press("ArrowLeft")
+    href = page.locator(BARS).nth(5).get_attribute("href") or ""
+    page.locator(BARS).nth(5).click(position={"x": 2, "y": 5})
+    page.wait_for_url("**since*until*")
+    assert page.url.endswith(href.partition("?")[2])
+
+
 @pytest.mark.parametrize("searching", [{"java_script_enabled": False}], indirect=True, ids=["none"])
 def test_without_scripts_the_table_has_every_bar_as_a_link(searching: Watched) -> None:
     page = searching.open("/search")
@@ -229,6 +240,10 @@ def test_an_open_raw_event_stays_while_the_log_grows(watched: Watched, served: R
     assert served.call("POST", "/v1/events", event(type="com.example.live")).status == 201
     page.wait_for_selector("#unseen:not([hidden])", timeout=10_000)
     assert page.locator("#feed .raw-panel pre").count() == 1
+    page.click("#unseen")
+    line = page.locator("#feed li.line").first
+    line.locator(".raw-open").click()
+    assert line.locator(".raw-panel pre").inner_text(), "new lines open like those before them"
 
 
 def test_the_words_that_hit_are_marked_as_they_were_written(searching: Watched) -> None:

@@ -53,6 +53,7 @@ function growFeed(feed, fetched) {
     button.onclick = () => {
       feed.replaceChildren(...fetched.cloneNode(true).childNodes);
       button.hidden = true;
+      document.dispatchEvent(new CustomEvent("counterfoil:refreshed"));
     };
   }
 }

@@ -13,6 +13,7 @@ const svg = document.querySelector("svg.hist[data-start]");
 /** @type {Range} */
 let shown = { first: 0, last: 0 };
 let anchor = null;
+let dragged = false;
 
 const number = (name) => Number(svg.dataset[name]);
 const momentAt = (edge) => new Date(Date.parse(svg.dataset.start) + edge * number("bucket") * 1000);
@@ -20,6 +21,11 @@ const spoken = (edge) => momentAt(edge).toLocaleString("en-GB", {
   weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: "UTC",
 });
 const placeOf = (edge) => number("left") + (edge * (number("width") - number("left"))) / number("count");
+
+/** What stands before anything is chosen. @returns {Range} */
+const unchosen = () => ({ first: number("first"), last: number("last") });
+/** How far an end may go. @param {"first" | "last"} end */
+const bounds = (end) => (end === "first" ? [0, shown.last - 1] : [shown.first + 1, number("count")]);
 
 /** Draw what is chosen, and say it. @param {Range} range */
 function show(range) {
@@ -32,8 +38,9 @@ function show(range) {
     const thumb = svg.querySelector(`[data-end="${end}"]`);
     thumb.setAttribute("transform", `translate(${placeOf(range[end])} 0)`);
     thumb.setAttribute("aria-valuenow", String(range[end]));
-    thumb.setAttribute("aria-valuemin", String(end === "first" ? 0 : range.first + 1));
-    thumb.setAttribute("aria-valuemax", String(end === "first" ? range.last - 1 : number("count")));
+    const [low, high] = bounds(end);
+    thumb.setAttribute("aria-valuemin", String(low));
+    thumb.setAttribute("aria-valuemax", String(high));
     thumb.setAttribute("aria-valuetext", spoken(range[end]));
   }
   const asked = range.first !== number("first") || range.last !== number("last");
@@ -57,14 +64,13 @@ function go() {
 
 /** @param {KeyboardEvent} event @param {"first" | "last"} end */
 function step(event, end) {
-  const low = end === "first" ? 0 : shown.first + 1;
-  const high = end === "first" ? shown.last - 1 : number("count");
+  const [low, high] = bounds(end);
   const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -PAGE, PageUp: PAGE };
   let place = shown[end];
   if (event.key in steps) place += steps[event.key];
   else if (event.key === "Home") place = low;
   else if (event.key === "End") place = high;
-  else if (event.key === "Escape") return show({ first: number("first"), last: number("last") });
+  else if (event.key === "Escape") return show(unchosen());
   else if (event.key === "Enter") return void (event.preventDefault(), go());
   else return undefined;
   event.preventDefault();
@@ -86,8 +92,7 @@ function drag(event) {
   }
   const here = edgeAt(event.clientX);
   if (anchor.end) {
-    const low = anchor.end === "first" ? 0 : shown.first + 1;
-    const high = anchor.end === "first" ? shown.last - 1 : number("count");
+    const [low, high] = bounds(anchor.end);
     show({ ...shown, [anchor.end]: Math.max(low, Math.min(here, high)) });
   } else {
     const first = Math.min(anchor.edge, here, number("count") - 1);
@@ -107,21 +112,22 @@ function upgrade() {
   svg.addEventListener("dragstart", (event) => event.preventDefault());
   svg.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
+    dragged = false;
     const end = event.target.closest("[data-end]")?.dataset.end ?? null;
     anchor = { x: event.clientX, edge: edgeAt(event.clientX), end };
   });
   svg.addEventListener("pointermove", drag);
   svg.addEventListener("pointerup", (event) => {
-    const dragged = anchor !== null && svg.hasPointerCapture(event.pointerId);
+    dragged = anchor !== null && svg.hasPointerCapture(event.pointerId);
     anchor = null;
     if (dragged) go();
   });
   svg.addEventListener("pointercancel", () => { anchor = null; });
   // A drag that ends on a bar is no click on its link.
   svg.addEventListener("click", (event) => {
-    if (shown.first !== number("first") || shown.last !== number("last")) event.preventDefault();
+    if (dragged) event.preventDefault();
   }, true);
-  show({ first: number("first"), last: number("last") });
+  show(unchosen());
 }
 
 // One bar alone has no stretch to choose.
@@ -129,5 +135,5 @@ if (svg && number("count") > 1) {
   upgrade();
   document.getElementById("range-go").addEventListener("click", go);
   // Coming back by the Back button: what was being chosen is chosen no more.
-  window.addEventListener("pageshow", () => show({ first: number("first"), last: number("last") }));
+  window.addEventListener("pageshow", () => { dragged = false; show(unchosen()); });
 }
