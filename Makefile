@@ -47,19 +47,19 @@ check: setup
 	$(BIN)/python -m pytest -q tests/house/test_docs.py tests/house/test_events_house.py
 
 bench: setup
-	$(BIN)/python bench/append.py --seconds 2
+	$(BIN)/python -m bench.append --seconds 2
 	$(BIN)/python -m bench.ingest --seconds 3 --workers 0 --workers 1
 	$(BIN)/python -m bench.peers --seconds 3
 	$(BIN)/python -m bench.steps
-	-$(BIN)/python bench/pytest_overhead.py --tests 1000 --rounds 3
+	-$(BIN)/python -m bench.pytest_overhead --tests 1000 --rounds 3
 	$(BIN)/python bench/project.py
 	$(BIN)/python bench/search.py --events 100000 --queries 200
-	$(BIN)/python bench/startup.py
+	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.blobs --mib 20
-	$(BIN)/python bench/run_overhead.py --rounds 15
+	$(BIN)/python -m bench.run_overhead --rounds 15
 
 bench-full: setup
-	$(BIN)/python bench/append.py --seconds 30
+	$(BIN)/python -m bench.append --seconds 30
 	$(BIN)/python -m bench.ingest --seconds 120 --workers 0 --workers 1
 	$(BIN)/python -m bench.peers --seconds 60
 

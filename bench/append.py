@@ -1,6 +1,6 @@
 """How fast the ledger appends: entries a second in one process, with every receipt.
 
-    python bench/append.py --seconds 2
+    python -m bench.append --seconds 2
 
 What is timed: queue, transaction with its sync, self-check, signature, and one verified receipt
 an entry; not timed: decoding, commitments, encryption.  The sync floor is the time one 4 KiB
@@ -9,12 +9,12 @@ write and fdatasync takes on the same disk in the same minute: compare with that
 
 import argparse
 import hashlib
-import os
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
+from bench.machine import sync_floor_s
 from counterfoil.clock import SystemClock
 from counterfoil.ids import SeededRandomness
 from counterfoil.ledger.append import Ledger
@@ -47,19 +47,6 @@ def make_item(number: int) -> Item:
         ),
         blobs=(),
     )
-
-
-def sync_floor_s(directory: Path, tries: int = 50) -> float:
-    """Return the median time of one 4 KiB write with its sync."""
-    times = []
-    with (directory / "floor").open("wb") as file:
-        for _ in range(tries):
-            start = time.perf_counter()
-            file.write(b"\0" * 4096)
-            file.flush()
-            os.fdatasync(file.fileno())
-            times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def measure(directory: Path, batch: int, seconds: float) -> tuple[float, float, float]:
@@ -97,7 +84,7 @@ def main() -> None:
     parser.add_argument("--dir", type=Path, help="measure on the disk of this directory")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.dir) as place:
-        floor_ms = sync_floor_s(Path(place)) * 1_000
+        floor_ms = sync_floor_s(Path(place))[0] * 1_000
         print(f"sync floor {floor_ms:.2f} ms (4 KiB, median of 50)")
         print(f"{'batch':>6} {'entries/s':>10} {'p50 ms':>8} {'p99 ms':>8}")
         for batch in BATCHES:

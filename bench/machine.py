@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import tempfile
@@ -44,6 +45,12 @@ def describe(directory: Path) -> str:
         f"disk {' '.join(device.split())}: one 4 KiB write and fdatasync takes "
         f"{median_s * 1e3:.2f} ms (p99 {worst_s * 1e3:.2f} ms)"
     )
+
+
+def children_cpu_s() -> float:
+    """Return the processor time, user and system, of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def cpu_s(pids: "list[int]") -> float:

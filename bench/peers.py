@@ -9,8 +9,8 @@ Counterfoil over HTTP with every receipt.  PostgreSQL runs with its own defaults
 the client is `pgbench`, written in C.  What is compared is rates of durable events; only the
 last one gives its callers proof, and (b) and (c) are what people build to have some.
 
-A peer that is not installed is named as absent; `make test SYSTEM=1` installs PostgreSQL, pymerkle is
-measured where somebody installed it.
+A peer that is not installed is named as absent; `make test SYSTEM=1` installs PostgreSQL, `make setup`
+pymerkle.
 """
 
 import argparse
@@ -86,8 +86,7 @@ def find_postgresql() -> Path | None:
 @contextmanager
 def postgresql(programs: Path, place: Path) -> Iterator[Path]:
     """Run a fresh server over a Unix socket in a directory; yield the directory."""
-    # PostgreSQL refuses to run as root.
-    user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    user = _user()
     as_user = ["/usr/sbin/runuser", "-u", user, "--"] if os.geteuid() == 0 else []
     directory = place / "postgresql"
     directory.mkdir()
@@ -121,10 +120,14 @@ def postgresql(programs: Path, place: Path) -> Iterator[Path]:
         server.wait(60)
 
 
+def _user() -> str:
+    # PostgreSQL refuses to run as root.
+    return "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+
+
 def measure_postgresql(programs: Path, directory: Path, *, chain: bool, seconds: float) -> str:
     """Return a row: single inserts from 4 connections into a fresh table."""
-    user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    where = ["-h", str(directory), "-U", user]
+    where = ["-h", str(directory), "-U", _user()]
     setup = "DROP TABLE IF EXISTS audit, chain; DROP SEQUENCE IF EXISTS numbers;"
     setup += _TABLE + _EVENT % event_bytes(1).decode().replace("'", "''")
     subprocess.run(
@@ -149,8 +152,7 @@ def measure_postgresql(programs: Path, directory: Path, *, chain: bool, seconds:
 def measure_pymerkle(place: Path, seconds: float) -> str:
     """Return a row: appends to pymerkle's SQLite tree, synced like the others."""
     if importlib.util.find_spec("pymerkle") is None:
-        # Its licence is none of ours to pin, so it is measured where somebody put it.
-        return "pymerkle is not installed (pip install pymerkle, then again)"
+        return "pymerkle is not installed (make setup installs it)"
     # By name: it says nothing about its types.
     tree = importlib.import_module("pymerkle").SqliteTree(str(place / "pymerkle.db"))
     tree.con.execute("PRAGMA synchronous = FULL")

@@ -1,6 +1,6 @@
 """What recording costs a test run: CPU a test, beside other reporters of pytest.
 
-    python bench/pytest_overhead.py --tests 2000 --rounds 5
+    python -m bench.pytest_overhead --tests 2000 --rounds 5
 
 Each reporter runs a suite of empty tests in a process of its own.  Two numbers each, the least of
 all rounds, because whatever else the machine does only ever adds:
@@ -18,7 +18,6 @@ is named and left out.
 import argparse
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,8 @@ import venv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench.machine import children_cpu_s
 
 ROOT = Path(__file__).resolve().parents[1]
 BUDGET_US = 50.0
@@ -124,7 +125,7 @@ def run(python: Path, folder: Path, words: Sequence[str], clocked: str = "") -> 
         (target / "test_it.py").write_bytes((folder / "test_it.py").read_bytes())
         (target / "hook_clock.py").write_text(HOOK_CLOCK)
         clock = ("-p", "hook_clock") if clocked else ()
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        before_s = children_cpu_s()
         subprocess.run(
             [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *words, *clock],
             cwd=target, check=True, capture_output=True,
@@ -133,9 +134,9 @@ def run(python: Path, folder: Path, words: Sequence[str], clocked: str = "") -> 
                 "PYTHONPATH": ".", "CLOCKED": clocked,
             },
         )  # fmt: skip
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu_s = children_cpu_s() - before_s
         spent_s = int((target / "spent").read_text()) / 1e9 if clocked else 0.0
-    return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime), spent_s
+    return cpu_s, spent_s
 
 
 class Cost:

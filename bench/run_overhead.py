@@ -1,6 +1,6 @@
 """What `counterfoil run` adds to a command that ends at once: the bare command beside it.
 
-    python bench/run_overhead.py [--rounds N]
+    python -m bench.run_overhead [--rounds N]
 
 Three ways: to a server on this machine (the promise: at most 60 ms added at the median), into a
 spool, and into a ledger directory nobody serves, which loads the ledger's own code.  Rounds are
@@ -10,7 +10,6 @@ stands the CPU time the command line took, user and system: what a busy machine 
 
 import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import threading
 import time
 from pathlib import Path
 
+from bench.machine import children_cpu_s
 from counterfoil.app.home import create_home, open_home
 from counterfoil.clock import SystemClock
 from counterfoil.ids import SystemRandomness
@@ -31,12 +31,11 @@ BARE = ["/bin/true"]
 
 def timed_ms(words: list[str], place: Path, environment: dict[str, str]) -> tuple[float, float]:
     """Run one command line; return how long it took, and its CPU time."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before_s = children_cpu_s()
     began = time.perf_counter()
     subprocess.run(words, cwd=place, env=environment, check=True, stderr=subprocess.DEVNULL)
     took_s = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    cpu_s = children_cpu_s() - before_s
     return took_s * 1000, cpu_s * 1000
 
 

@@ -1,6 +1,6 @@
 """How long `counterfoil` takes to answer at all: `--help`, and the verbs pipelines call.
 
-    python bench/startup.py [--rounds N]
+    python -m bench.startup [--rounds N]
 
 The promise is `--help` below 150 ms.  Beside it stands the interpreter that does nothing, which
 is the floor; rounds are interleaved, so that a busy moment of the machine meets all of them.  CPU
@@ -9,13 +9,14 @@ time, user and system, stands beside the time that passes: a busy machine leaves
 
 import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from bench.machine import children_cpu_s
 
 PROGRAM = Path(sys.executable).with_name("counterfoil")
 PROMISE_MS = 150.0
@@ -36,12 +37,11 @@ def measure(rounds: int) -> dict[str, list[tuple[float, float]]]:
         # The first rounds compile what an installed package has compiled already.
         for number in range(rounds + 2):
             for name, words in WAYS.items():
-                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                before_s = children_cpu_s()
                 began = time.perf_counter()
                 subprocess.run(words, cwd=place, check=False, capture_output=True)
                 took_s = time.perf_counter() - began
-                after = resource.getrusage(resource.RUSAGE_CHILDREN)
-                cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+                cpu_s = children_cpu_s() - before_s
                 if number >= 2:
                     found[name].append((took_s * 1000, cpu_s * 1000))
     return found
