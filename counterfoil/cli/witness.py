@@ -53,7 +53,7 @@ def witness(
             click.echo(f"witness {book.vkey.name} on {url} watches {len(book.logs)} logs")
             click.echo(f"its verifier key: {book.vkey}")
 
-        tls = (str(tls_cert), str(tls_key)) if tls_cert and tls_key else None
+        tls = (tls_cert, tls_key) if tls_cert and tls_key else None
         serve_witness(book, sock, announce, tls=tls)
     finally:
         book.close()

@@ -6,9 +6,14 @@ closed, so that slow or endless ones cannot use up the server.
 """
 
 import asyncio
+from pathlib import Path
 from typing import Any, Final
 
+import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from counterfoil.errors import RequestError
 
 HEADERS_TIMEOUT_S: Final = 15.0
 # Above what `security.Guard` takes, so that its problem document is what callers meet first.
@@ -19,6 +24,48 @@ _TOO_LARGE: Final = (
     b"content-length: 21\r\nconnection: close\r\n\r\n"
     b"headers are too large"
 )
+
+
+def settings(
+    app: ASGIApp,
+    tls: tuple[Path, Path] | None,
+    stop_timeout_s: int,
+    *,
+    requests_max: int | None = None,
+) -> uvicorn.Config:
+    """Return how uvicorn is to serve an application, loaded, so that TLS files were read.
+
+    Args:
+        app: the application.
+        tls: files of certificate and key.
+        stop_timeout_s: how long requests in work may take once the server is to stop.
+        requests_max: 503 beyond so many connections or tasks at once.
+
+    Raises:
+        RequestError: `file_unreadable`: certificate or key.
+    """
+    config = uvicorn.Config(
+        app,
+        http=BoundedProtocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Who is believed about the caller is decided in `site`, for the settings' proxies only.
+        proxy_headers=False,
+        limit_concurrency=requests_max,
+        timeout_keep_alive=20,
+        timeout_graceful_shutdown=stop_timeout_s,
+        ssl_certfile=str(tls[0]) if tls else None,
+        ssl_keyfile=str(tls[1]) if tls else None,
+    )
+    try:
+        config.load()
+    except OSError as error:
+        raise RequestError("file_unreadable", f"certificate or key: {error}") from error
+    return config
 
 
 class BoundedProtocol(HttpToolsProtocol):

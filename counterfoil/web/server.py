@@ -34,7 +34,7 @@ from counterfoil.web.api.errors import internal, problem
 from counterfoil.web.api.route import Served
 from counterfoil.web.api.table import ROUTES
 from counterfoil.web.identity import Door
-from counterfoil.web.protocol import AdoptedProtocol, BoundedProtocol
+from counterfoil.web.protocol import AdoptedProtocol, settings
 from counterfoil.web.security import Guard, Pace
 from counterfoil.web.site import make_site
 from counterfoil.web.workers import Workers
@@ -218,26 +218,7 @@ def make_server(
     url = public_url or home.config.server.public_url or f"{scheme}://localhost:{port}"
     # Tools on this machine: under TLS only the public name matches the certificate.
     local = f"http://{'127.0.0.1' if host == '0.0.0.0' else _bracketed(host)}:{port}"  # noqa: S104  a comparison
-    config = uvicorn.Config(
-        build_app(home, public_url=url, pace=pace),
-        http=BoundedProtocol,
-        loop="uvloop",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Who is believed about the caller is decided in `site`, for the settings' proxies only.
-        proxy_headers=False,
-        timeout_keep_alive=20,
-        timeout_graceful_shutdown=STOP_TIMEOUT_S,
-        ssl_certfile=str(tls[0]) if tls else None,
-        ssl_keyfile=str(tls[1]) if tls else None,
-    )
-    try:
-        config.load()
-    except OSError as error:
-        raise RequestError("file_unreadable", f"certificate or key: {error}") from error
+    config = settings(build_app(home, public_url=url, pace=pace), tls, STOP_TIMEOUT_S)
     return Server(config, home, url if tls else local, url, workers)
 
 

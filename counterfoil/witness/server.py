@@ -12,6 +12,7 @@ import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -24,7 +25,7 @@ from starlette.routing import Route
 from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.tlog.witness import SIZE_MEDIA_TYPE, Refused
 from counterfoil.web.api.errors import internal, problem
-from counterfoil.web.protocol import BoundedProtocol
+from counterfoil.web.protocol import settings
 from counterfoil.web.security import Pace, read_body
 from counterfoil.witness.book import Book
 
@@ -100,7 +101,7 @@ def serve_witness(
     sock: socket.socket,
     announce: Callable[[], None],
     *,
-    tls: tuple[str, str] | None = None,
+    tls: tuple[Path, Path] | None = None,
 ) -> None:
     """Serve an opened witness until SIGTERM or SIGINT, with everything accepted answered.
 
@@ -113,25 +114,7 @@ def serve_witness(
     Raises:
         RequestError: `file_unreadable`: certificate or key.
     """
-    config = uvicorn.Config(
-        build_witness(book),
-        http=BoundedProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=CONNECTIONS_MAX,
-        timeout_keep_alive=20,
-        timeout_graceful_shutdown=STOP_TIMEOUT_S,
-        ssl_certfile=tls[0] if tls else None,
-        ssl_keyfile=tls[1] if tls else None,
-    )
-    try:
-        config.load()
-    except OSError as error:
-        raise RequestError("file_unreadable", f"certificate or key: {error}") from error
+    config = settings(build_witness(book), tls, STOP_TIMEOUT_S, requests_max=CONNECTIONS_MAX)
     server = _Server(config)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
