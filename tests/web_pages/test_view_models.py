@@ -10,7 +10,7 @@ from counterfoil.app.answers import ActorView, Page, WitnessStatus
 from counterfoil.clock import parse_time
 from counterfoil.projections.base import At
 from counterfoil.projections.trace import LANES
-from counterfoil.web.pages import entry, log, now, releases, runs, timeline, words
+from counterfoil.web.pages import changed_parts, entry, log, now, releases, runs, timeline, words
 from counterfoil.web.pages.parts import (
     RECEIVED_NOTE,
     Counts,
@@ -444,3 +444,14 @@ def test_relative_time_is_only_for_the_last_hour() -> None:
 def test_characters_that_act_on_others_are_boxes(character: str) -> None:
     assert f"U+{ord(character):04X}" in words.visible(f"a{character}b")
     assert character not in words.plain_visible(f"a{character}b")
+
+
+def test_what_is_not_shown_of_the_commits_and_changes_between_is_counted() -> None:
+    found = sample.COMMITS_BETWEEN.between
+    assert found is not None
+    many = dataclasses.replace(found, commits=found.commits[:1] * 40, changes=found.changes * 43)
+
+    view = changed_parts.between_view(many, resolve, LINKS)
+
+    assert (len(view.commits), view.commits_more) == (40, "")
+    assert (len(view.changes), view.changes_more) == (40, "3 more are in the JSON.")

@@ -91,10 +91,9 @@ def project_of(request: Request, route: Route, served: Served) -> str:
     """
     named = request.path_params.get("project") or request.query_params.get("project")
     project = named if named is not None else _DEFAULT_PROJECT
-    if project in served.projects:
+    # The aggregate log belongs to no project: it has addresses under /log/, and nothing else.
+    if project in served.projects or (project == AGGREGATE and "project" in request.path_params):
         return project
-    if project == AGGREGATE and "project" in request.path_params:
-        return _DEFAULT_PROJECT  # a log that belongs to no project: its route looks at the path
     if route.takes_project or "project" in request.path_params:
         check_project(project)
         raise RequestError("project_unknown", f"this ledger has no log for project {project!r}")

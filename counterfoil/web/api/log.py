@@ -28,7 +28,7 @@ _OCTETS: Final = "application/octet-stream"
 
 async def get_checkpoint(call: Call) -> Response:
     """Answer with the latest signed checkpoint."""
-    note = await run_in_threadpool(call.home.outside.checkpoint, _log_of(call))
+    note = await run_in_threadpool(call.home.outside.checkpoint, call.project)
     headers = {"cache-control": _CHECKPOINT_CACHE}
     return Response(note, headers=headers, media_type="text/plain; charset=utf-8")
 
@@ -36,25 +36,20 @@ async def get_checkpoint(call: Call) -> Response:
 async def get_tile(call: Call) -> Response:
     """Answer with one tile of hashes or one bundle of entries."""
     tile = _parse(f"tile/{call.text('tile')}")
-    project = _log_of(call)
+    project = call.project
     ledger = call.home.outside.log_of(project)
     # The aggregate log holds checkpoints, which everybody may read one by one.
     public = call.home.config.log.public or project == AGGREGATE
     if tile.level == ENTRIES_LEVEL:
         if not public:
             caller = await call.served.door.caller(call.request)
-            require(caller.credential, "read", call.project)
+            require(caller.credential, "read", project)
         content = await run_in_threadpool(ledger.bundle, project, tile.n, tile.width)
         cache = _TILE_CACHE if public else _BUNDLE_CACHE
     else:
         content = await run_in_threadpool(ledger.tile, project, tile.level, tile.n, tile.width)
         cache = _TILE_CACHE
     return Response(content, headers={"cache-control": cache}, media_type=_OCTETS)
-
-
-def _log_of(call: Call) -> str:
-    """Return the project in the path, or the aggregate log, which is no project."""
-    return AGGREGATE if call.text("project") == AGGREGATE else call.project
 
 
 def _parse(path: str) -> Tile:

@@ -1,22 +1,24 @@
 """What changed since: a run against the last green one, a release since a moment, all tests."""
 
 import datetime
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.app.answers import ActorView, Gap, LogLine
+from counterfoil.app.answers import Gap, LogLine
 from counterfoil.app.changed import Changed, changed
 from counterfoil.projections.changed import GapChange, RunChange, TraceChange, Turned
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.changed_parts import (
+    SHOWN_MAX,
     BetweenView,
     ReleaseView,
+    Resolve,
     between_view,
+    more_words,
     release_sentence,
     release_view,
 )
@@ -36,11 +38,8 @@ from counterfoil.web.pages.parts import (
 )
 from counterfoil.web.pages.render import render
 
-SHOWN_MAX: Final = 40
 LINES_MAX: Final = 25
 _RED: Final = frozenset({"failed", "error"})
-
-Resolve = Callable[[str], ActorView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +243,6 @@ def _groups(found: Changed, links: Links) -> tuple[Group, ...]:
 
 
 def _group(title: str, turned: tuple[Turned, ...], heads: tuple[str, str], links: Links) -> Group:
-    more = len(turned) - SHOWN_MAX
     return Group(
         title=title,
         count=words.count(len(turned), "test"),
@@ -259,7 +257,7 @@ def _group(title: str, turned: tuple[Turned, ...], heads: tuple[str, str], links
             )
             for one in turned[:SHOWN_MAX]
         ),
-        more=f"{words.number(more)} more are in the JSON." if more > 0 else "",
+        more=more_words(len(turned)),
         old_head=heads[0],
         new_head=heads[1],
     )

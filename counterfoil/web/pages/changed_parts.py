@@ -6,7 +6,8 @@ from typing import Final
 
 from counterfoil.app.answers import ActorView
 from counterfoil.app.between import Between
-from counterfoil.projections.release_changed import ReleaseChange
+from counterfoil.projections.base import kind_of
+from counterfoil.projections.release_changed import KINDS, ReleaseChange
 from counterfoil.web.pages import words
 from counterfoil.web.pages.parts import Links, Mark, Pill, RefChip, Who, mark, pill, ref_chip, who
 
@@ -41,10 +42,11 @@ class BetweenView:
 
     commits: tuple[CommitLine, ...]
     commit_words: str
+    commits_more: str
     how: str
-    more: str
     changes: tuple[ChangeLine, ...]
     change_words: str
+    changes_more: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,14 @@ class ReleaseView:
     rule_words: str
 
 
+def more_words(count: int) -> str:
+    """Say how many of `count` things are not shown; "" if all are."""
+    return f"{words.number(count - SHOWN_MAX)} more are in the JSON." if count > SHOWN_MAX else ""
+
+
 def between_view(found: Between, resolve: Resolve, links: Links) -> BetweenView:
     """Build the commits and changes between two."""
     count = len(found.commits)
-    more = count - SHOWN_MAX
     said = words.count(count, "commit")
     return BetweenView(
         commits=tuple(
@@ -95,13 +101,14 @@ def between_view(found: Between, resolve: Resolve, links: Links) -> BetweenView:
         if found.by == "parents"
         else "No recorded way of parents leads from one to the other: these were recorded between "
         "them in the same repository.",
-        more=f"{words.number(more)} more are in the JSON." if more > 0 else "",
+        commits_more=more_words(count),
         changes=tuple(
             ChangeLine(ref_chip(one.ref, links), one.title or "", pill(one.state),
                        mark(one.entry, links))
             for one in found.changes[:SHOWN_MAX]
         ),
         change_words=words.count(len(found.changes), "change"),
+        changes_more=more_words(len(found.changes)),
     )  # fmt: skip
 
 
@@ -132,20 +139,18 @@ def release_view(found: ReleaseChange, links: Links) -> ReleaseView:
 
 
 def _refs(title: str, refs: tuple[str, ...], links: Links) -> Refs:
-    more = len(refs) - SHOWN_MAX
     return Refs(
         title,
         words.count(len(refs), "thing"),
         tuple(ref_chip(ref, links) for ref in refs[:SHOWN_MAX]),
-        f"{words.number(more)} more are in the JSON." if more > 0 else "",
+        more_words(len(refs)),
     )
 
 
 def release_sentence(found: ReleaseChange) -> str:
     """Say in one sentence what one release has that the other has not, and what is missing."""
-    before, now = (sum(getattr(one, side) for one in found.gaps) for side in ("before", "after"))
-    kinds = {kind: sum(ref.startswith(f"{kind}:") for ref in found.added)
-             for kind in ("change", "commit", "artifact", "run")}  # fmt: skip
+    before, now = sum(one.before for one in found.gaps), sum(one.after for one in found.gaps)
+    kinds = {kind: sum(kind_of(ref) == kind for ref in found.added) for kind in KINDS}
     added = [words.count(count, kind) for kind, count in kinds.items() if count]
     said = (
         f"Against {found.before.partition(':')[2]}: "

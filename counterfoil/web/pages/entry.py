@@ -158,6 +158,7 @@ def build_entry(
     entry, shown = opened.entry, words.number(opened.index)
     refs = entry.refs
     happened = words.full_time(entry.time)
+    text, said = event_text(opened)
     subject = entry.subject
     return EntryPage(
         index=opened.index,
@@ -192,8 +193,8 @@ def build_entry(
         bytes_words=f"{words.number(len(opened.bytes))} bytes · canonical JSON",
         hex_text=_hex(opened.bytes) if as_hex else "",
         hex_href=links.to(f"/entries/{opened.index}", bytes=None if as_hex else "hex"),
-        event_text=event_text(opened)[0],
-        event_words=event_text(opened)[1],
+        event_text=text,
+        event_words=said,
         erased_words=_erased_words(opened),
         files=attachments(opened, looks, links),
         mark=mark(opened.index, links, state="erased" if "body" in opened.erased else "recorded"),
@@ -324,18 +325,23 @@ def entry_page(request: Request, context: Context) -> Response:
     if context.as_of is not None and index > context.as_of:
         return unknown_page(request, context, f"entry {words.number(index)}", "/log")
     opened = reader.entry(context.project, index)
-    digests = {blob.name.digest for blob in opened.blobs[:FILES_MAX]}
-    found = {digest: context.home.blobs.look(context.project, digest) for digest in digests}
     view = build_entry(
         opened,
         reader.vkey(context.project),
         size,
         as_hex=request.query_params.get("bytes") == "hex",
         links=links_of(context),
-        looks={digest: look for digest, look in found.items() if look is not None},
+        looks=looks_of(context, opened),
         witnessed_by=context.home.outside.witnesses.names_for(context.project, index),
     )
     return render(request, "entry.html", frame=frame, view=view)
+
+
+def looks_of(context: Context, opened: Opened) -> dict[str, Look]:
+    """Return how the evidence files of an entry begin that are kept here, by digest."""
+    digests = {blob.name.digest for blob in opened.blobs[:FILES_MAX]}
+    found = {digest: context.home.blobs.look(context.project, digest) for digest in digests}
+    return {digest: look for digest, look in found.items() if look is not None}
 
 
 def index_of(request: Request) -> int:

@@ -15,8 +15,8 @@ from counterfoil.app.blobs import Look
 from counterfoil.errors import RequestError
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
-from counterfoil.web.pages.attachments import FILES_MAX, Attachment, attachments
-from counterfoil.web.pages.entry import event_text, index_of
+from counterfoil.web.pages.attachments import Attachment, attachments
+from counterfoil.web.pages.entry import event_text, index_of, looks_of
 from counterfoil.web.pages.frame import links_of
 from counterfoil.web.pages.parts import Links, RefChip, ref_chip
 from counterfoil.web.pages.render import render
@@ -74,7 +74,5 @@ def raw_part(request: Request, context: Context) -> Response:
     if context.as_of is not None and index > context.as_of:
         raise RequestError("not_found", f"entry {index} was not recorded yet at that moment")
     opened = reader.entry(context.project, index)
-    digests = {blob.name.digest for blob in opened.blobs[:FILES_MAX]}
-    found = {digest: context.home.blobs.look(context.project, digest) for digest in digests}
-    looks = {digest: look for digest, look in found.items() if look is not None}
-    return render(request, "raw.html", view=build_raw(opened, looks, links_of(context)))
+    view = build_raw(opened, looks_of(context, opened), links_of(context))
+    return render(request, "raw.html", view=view)
