@@ -166,12 +166,16 @@ class Follower:
                 project = self._due.pop()
             if project in self._stopped:
                 continue
-            try:
-                self._catch_up_due(project)
-            except CounterfoilError as error:
-                _log.error("following %s stopped: %s", project, error)
-            except Exception:  # noqa: BLE001  the thread must outlive a defect in one project
-                _log.exception("following %s stopped by a defect", project)
+            self.catch_up_or_log(project)
+
+    def catch_up_or_log(self, project: str) -> None:
+        """Follow a project that is due; why that stopped goes into the program's log."""
+        try:
+            self._catch_up_due(project)
+        except CounterfoilError as error:
+            _log.error("following %s stopped: %s", project, error)
+        except Exception:  # noqa: BLE001  the other projects must outlive a defect in one
+            _log.exception("following %s stopped by a defect", project)
 
     def _catch_up_due(self, project: str) -> None:
         self.catch_up(project)

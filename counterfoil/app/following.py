@@ -27,7 +27,6 @@ from typing import Final
 import msgspec
 
 from counterfoil.app.follow import Follower, SignedLog, signed_head
-from counterfoil.errors import CounterfoilError
 from counterfoil.ids import SystemRandomness
 from counterfoil.ledger.store import KeyStore, LogReads
 from counterfoil.stores.erasable import ErasableStore
@@ -218,13 +217,9 @@ def follow(directory: Path) -> None:
                 break
             project = next(iter(due))
             del due[project]
-        try:
-            follower.catch_up(project)
-        except CounterfoilError as error:
-            _log.error("following %s stopped: %s", project, error)
-        finally:
-            if (stopped := follower.stopped(project)) is not None:
-                say(Followed(project, follower.size(project), stopped))
+        follower.catch_up_or_log(project)
+        if (stopped := follower.stopped(project)) is not None:
+            say(Followed(project, follower.size(project), stopped))
     tables.close()
     keys.close()
     log.close()

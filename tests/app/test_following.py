@@ -2,14 +2,18 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from counterfoil.app.follow import Follower
-from counterfoil.app.following import FollowingElsewhere
+from counterfoil.app.following import Followed, FollowingElsewhere, Signed
 from counterfoil.app.home import create_home, open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SystemClock
@@ -73,3 +77,30 @@ def test_why_following_stopped_is_told_across_processes(tmp_path: Path) -> None:
     with open_home(directory, SystemClock(), SystemRandomness(), follow_elsewhere=True) as home:
         assert _until(lambda: home.follower.stopped(PROJECT) is not None)
         assert "rest on 9 entries" in (home.follower.stopped(PROJECT) or "")
+
+
+def test_a_defect_in_one_project_does_not_end_the_process_that_follows(tmp_path: Path) -> None:
+    """One that ends is started again, meets the same rows and ends again, for ever."""
+    directory = tmp_path / "ledger"
+    create_home(directory, SystemRandomness())
+    with open_home(directory, SystemClock(), SystemRandomness()) as home:
+        home.recorder.record(PROJECT, [make_sample(0)], LOCAL, "cli")
+        home.follower.catch_up(PROJECT)
+        checkpoint = home.ledger.checkpoint(PROJECT)
+        with home.tables.write(PROJECT) as writing:
+            position = writing.position()
+            # A tree of one entry has one node at its right edge: none has this shape.
+            writing.set_position(type(position)(1, position.nodes * 2, position.root))
+    with subprocess.Popen(
+        [sys.executable, "-m", "counterfoil.app.following", str(directory)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in range(2):
+            process.stdin.write(msgspec.json.encode(Signed(PROJECT, checkpoint)) + b"\n")
+            process.stdin.flush()
+            said = msgspec.json.decode(process.stdout.readline(), type=Followed)
+            assert said.stopped.startswith("a defect: AssertionError")
+        process.stdin.close()
+        assert process.wait(SOON_S) == 0
