@@ -138,8 +138,9 @@ class FollowingElsewhere(Follower):
             with self._moved:
                 if self._moved.wait_for(lambda: self._closing, RESTART_S):
                     return
-            _log.warning("the process that follows ended; it is replaced")
-            self._process = self._spawn()
+                # Under the lock: `close` is to end this one, and would end the one before it.
+                _log.warning("the process that follows ended; it is replaced")
+                self._process = self._spawn()
             for info in self._log.projects():
                 self._tell(info.project)
 

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from counterfoil.app.follow import Follower
 from counterfoil.app.following import Followed, FollowingElsewhere, Signed
@@ -62,6 +63,41 @@ def test_rows_made_elsewhere_are_the_rows_and_a_killed_follower_is_replaced(
         assert list(here.dump()) == elsewhere
         here.close()
     assert not Path(f"/proc/{follower.pid}").exists()
+
+
+class _ClosedMeanwhile(FollowingElsewhere):
+    """Closed by another thread while a process that ended is being replaced."""
+
+    closer: threading.Thread | None = None
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        if self.pid and self.closer is None:
+            self.closer = threading.Thread(target=self.close, daemon=True)
+            self.closer.start()
+            # As far as it comes before the next process is there to be ended.
+            self.closer.join(0.5)
+        return super()._spawn()
+
+
+def test_closing_ends_a_process_that_is_only_now_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stdin would stay open, and closing would wait for it for ever."""
+    directory = tmp_path / "ledger"
+    create_home(directory, SystemRandomness())
+    monkeypatch.setattr("counterfoil.app.home.FollowingElsewhere", _ClosedMeanwhile)
+    with open_home(directory, SystemClock(), SystemRandomness(), follow_elsewhere=True) as home:
+        follower = home.follower
+        assert isinstance(follower, _ClosedMeanwhile)
+        killed = follower.pid
+        os.kill(killed, signal.SIGKILL)
+        assert _until(lambda: follower.pid != killed)
+        assert follower.closer is not None
+        follower.closer.join(10.0)
+        hangs = follower.closer.is_alive()
+        if hangs:
+            os.kill(follower.pid, signal.SIGKILL)
+        assert not hangs
 
 
 def test_why_following_stopped_is_told_across_processes(tmp_path: Path) -> None:
