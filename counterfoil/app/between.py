@@ -87,6 +87,7 @@ def between(
         found, cut = _recorded(rows, project, after, (low, high), as_of)
         by = "recorded"
     commits = sorted(found.values(), key=lambda row: (-row.entries[0], row.ref))
+    changes, changes_cut = _changes(chain, rows, project, [row.ref for row in commits], as_of)
     return Between(
         before=before,
         after=after,
@@ -95,20 +96,23 @@ def between(
             CommitBetween(ref=row.ref, message=row.message, author=row.author, entry=row.entries[0])
             for row in commits[:COMMITS_MAX]
         ),
-        changes=_changes(chain, rows, project, [row.ref for row in commits], as_of),
-        cut=cut or len(commits) > COMMITS_MAX,
+        changes=changes,
+        cut=cut or changes_cut or len(commits) > COMMITS_MAX,
     )
 
 
 def _behind(chain: Chain, start: set[str], stop: set[str]) -> tuple[set[str], bool]:
     """Return `start` and every commit behind it, not beyond `stop`, and whether that is all."""
     seen, edge = set(start), set(start)
+    cut = False
     while edge and len(seen) < WALK_MAX:
         links = chain.links(sorted(edge), LINKS_MAX)
+        # Runs and changes link to commits too: the links to parents may be the ones left out.
+        cut |= len(links) >= LINKS_MAX
         parents = {one.target for one in links if one.role == "parent" and one.source in edge}
         edge = parents - seen - stop
         seen |= parents
-    return seen, not edge
+    return seen, not edge and not cut
 
 
 def _span(
@@ -134,16 +138,18 @@ def _recorded(
 
 def _changes(
     chain: Chain, rows: Rows, project: str, commits: Sequence[str], as_of: int
-) -> tuple[ChangeBetween, ...]:
+) -> tuple[tuple[ChangeBetween, ...], bool]:
+    """Return the changes that hold one of these commits, and whether there may be more."""
     links = chain.links(commits, LINKS_MAX) if commits else []
     named = {ref for one in links for ref in (one.source, one.target) if ref.startswith("change:")}
     found = rows.some(CHANGES, project, sorted(named), as_of).values()
     wanted = set(commits)
-    return tuple(
+    changes = tuple(
         ChangeBetween(ref=row.ref, title=row.title, state=row.state, entry=row.entries[-1])
         for row in sorted(found, key=lambda row: (-row.entries[-1], row.ref))
         if wanted & _commits_of(row)
     )
+    return changes, len(links) >= LINKS_MAX
 
 
 def _commits_of(row: ChangeRow) -> set[str]:

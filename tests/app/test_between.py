@@ -131,6 +131,33 @@ def test_a_long_way_is_cut_and_says_so(home: Home) -> None:
     assert len(found.commits) == 200
 
 
+def test_changes_beyond_the_links_that_are_read_are_cut_and_said_so(home: Home) -> None:
+    """Every commit has 5 runs and a change, more links than are read at once: some are missing."""
+    commits = range(1, 151)
+    last = fill(
+        home, commit(0), run(0, 0, "success"), *[commit(n, n - 1) for n in commits],
+        *[run(5 * n + extra, n, "failure") for n in commits for extra in range(5)],
+        *[told("ci", "change.merged", f"change:acme/shop#{n}", (sha(n), "contains"))
+          for n in commits],
+    )  # fmt: skip
+    found = lies_between(home, "run:acme/shop/754", last)
+    assert (found.by, len(found.commits)) == ("parents", 150)
+    assert len(found.changes) < 150
+    assert found.cut
+
+
+def test_parents_beyond_the_links_that_are_read_are_cut_and_said_so(home: Home) -> None:
+    """A commit with more runs than links are read, known before its parents are."""
+    last = fill(
+        home, commit(1), commit(2, 1), run(0, 2, "success"),
+        *[run(n, 3, "failure") for n in range(1, 1_001)], commit(4, 3, 2), commit(3, 1), commit(5, 4),
+        run(1_001, 5, "failure"),
+    )  # fmt: skip
+    found = lies_between(home, "run:acme/shop/1001", last)
+    assert (found.by, numbers(found)) == ("parents", [5, 3, 4])
+    assert found.cut
+
+
 # --- releases
 
 
