@@ -22,11 +22,9 @@ from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, Un
 from counterfoil.events.event import make_event
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Ledger
-from counterfoil.ledger.receipt import build_receipt
 from counterfoil.ledger.store import LogReads
 from counterfoil.stores.files import PublicFiles
 from counterfoil.stores.state import State
-from counterfoil.tlog.tile import node_from_tiles
 from counterfoil.verifier.aggregate import AGGREGATE
 
 _log = logging.getLogger(__name__)
@@ -47,7 +45,6 @@ class Outside:
     """
 
     _ledger: Ledger
-    _log: LogReads
     _recorder: Recorder
 
     def __init__(
@@ -87,9 +84,9 @@ class Outside:
         Raises:
             UnavailableError: `storage`.
         """
-        self._ledger, self._log, self._recorder = ledger, log, recorder
+        self._ledger, self._recorder = ledger, recorder
         infos = log.projects()
-        self._sources = [self._witnessed(info.project) for info in infos]
+        self._sources = [_witnessed(info.project, ledger, log) for info in infos]
         if self._config.timestamp.url:
             self._timestamps = Timestamps(directory, self._config.timestamp.url)
         keys = directory / self._config.keys.directory
@@ -98,7 +95,9 @@ class Outside:
             self.aggregate = Aggregate(directory, signer, self._public, self._clock)
         except CounterfoilError as error:
             self._aggregate_failed(error)
-        shown = [*self._sources, *([self._own(self.aggregate)] if self.aggregate else [])]
+        shown = list(self._sources)
+        if self.aggregate is not None:
+            shown.append(_witnessed(AGGREGATE, self.aggregate.ledger, self.aggregate.store))
         self.witnesses.start(shown)
         if self.aggregate is not None:
             self._thread = threading.Thread(
@@ -181,28 +180,8 @@ class Outside:
             RequestError: `not_found`.
             EvidenceError: `missing`, `tile`, `proof`: storage does not lead to the root.
         """
-        best = self.witnesses.best_for(project, index) if index >= 0 else None
-        if best is None:
-            return self._ledger.receipt(project, index)
-        [entry] = self._log.entries(project, index, index + 1)
-        node = node_from_tiles(lambda level, n: self._log.tile(project, level, n))
-        return build_receipt(index, entry, best.head, best.note, node)
-
-    def _witnessed(self, project: str) -> WitnessedLog:
-        return WitnessedLog(
-            project,
-            self._ledger.vkey(project),
-            lambda: self._ledger.checkpoint(project),
-            lambda level, n: self._log.tile(project, level, n),
-        )
-
-    def _own(self, aggregate: Aggregate) -> WitnessedLog:
-        return WitnessedLog(
-            AGGREGATE,
-            aggregate.ledger.vkey(AGGREGATE),
-            lambda: aggregate.ledger.checkpoint(AGGREGATE),
-            lambda level, n: aggregate.store.tile(AGGREGATE, level, n),
-        )
+        best = self.witnesses.best_for(project, index)
+        return self._ledger.receipt(project, index, (best.head, best.note) if best else None)
 
     def _alarmed(self, project: str, witness: str, alarm: Alarm, size: int) -> None:
         """Put an alarm on record, in the log it is about; the aggregate log holds no events."""
@@ -227,3 +206,12 @@ class Outside:
         # The page and the program's output say it whether or not the log still takes entries.
         with contextlib.suppress(CounterfoilError):
             self._recorder.record(where, [event], SERVER, "server")
+
+
+def _witnessed(project: str, ledger: Ledger, log: LogReads) -> WitnessedLog:
+    return WitnessedLog(
+        project,
+        ledger.vkey(project),
+        lambda: ledger.checkpoint(project),
+        lambda level, n: log.tile(project, level, n),
+    )

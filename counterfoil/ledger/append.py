@@ -27,7 +27,7 @@ from counterfoil.ledger.sign import Notary, Signed
 from counterfoil.ledger.store import Exporter, Item, KeyStore, LogStore
 from counterfoil.tlog.note import SignerKey, VerifierKey
 from counterfoil.tlog.tile import TILE_HEIGHT, TILE_WIDTH, node_from_tiles
-from counterfoil.tlog.tree import HASH_SIZE
+from counterfoil.tlog.tree import HASH_SIZE, TreeHead
 
 __all__ = ["Appended", "Ledger", "LogStatus", "Placed"]
 
@@ -181,21 +181,29 @@ class Ledger:
         size = self._log(project).signed.head.size
         return self._store.entries(project, size - 1, size)[0] if size else None
 
-    def receipt(self, project: str, index: int) -> bytes:
-        """Return the receipt of an entry under the newest signed head.
+    def receipt(
+        self, project: str, index: int, under: tuple[TreeHead, bytes] | None = None
+    ) -> bytes:
+        """Return the receipt of an entry.
+
+        Args:
+            project: of which log.
+            index: of which entry.
+            under: a head of this log and the note that signs it; the newest if None.
 
         Raises:
             RequestError: `not_found`.
             EvidenceError: `missing`, `tile`, `proof`: storage does not lead to the root.
         """
-        signed = self._log(project).signed
-        if not 0 <= index < signed.head.size:
+        newest = self._log(project).signed
+        head, note = under or (newest.head, newest.checkpoint)
+        if not 0 <= index < head.size:
             raise RequestError("not_found", f"log {project} has no entry {index}")
         entries = self._store.entries(project, index, index + 1)
         if not entries:
             raise EvidenceError("missing", f"log {project}: entry {index} is missing")
         node = node_from_tiles(_tile_reader(self._store, project))
-        return build_receipt(index, entries[0], signed.head, signed.checkpoint, node)
+        return build_receipt(index, entries[0], head, note, node)
 
     def tile(self, project: str, level: int, n: int, width: int = TILE_WIDTH) -> bytes:
         """Return a tile as any signed head had it: `width` hashes of 32 bytes.

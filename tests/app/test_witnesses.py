@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from counterfoil.tlog.note import parse_note
 from counterfoil.tlog.policy import Policy, parse_policy
 from counterfoil.tlog.receipt import parse_receipt
 from counterfoil.tlog.witness import parse_add_checkpoint
+from counterfoil.verifier.aggregate import AGGREGATE
 from counterfoil.verifier.receipt import check_receipt
 from counterfoil.web.pages.witnessing import witnessed
 from tests.app.witnessed import (
@@ -172,6 +174,29 @@ def test_what_was_cosigned_is_known_after_a_restart_without_asking(directory: Pa
 def line_for(body: bytes, signer: SignerKey) -> bytes:
     text = parse_note(parse_add_checkpoint(body).note).text
     return cosign(signer, text, 1_700_000_000)
+
+
+def test_a_receipt_under_a_cosigned_head_is_refused_as_every_other_one(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What storage lacks, and the log that has no events to prove, are answered, not a defect."""
+    with odd_witness(lambda body: (200, {}, line_for(body, SIGNER))) as witness:
+        configure(directory, ("one", SIGNER.vkey, witness.url))
+        with opened(directory) as home:
+            record(home, 0)
+            assert home.outside.aggregate is not None
+            home.outside._aggregate_once(home.outside.aggregate)
+            for project in ("default", AGGREGATE):
+                until(partial(home.outside.witnesses.size, project), "never cosigned")
+            with pytest.raises(RequestError, match="no entry -1"):
+                home.outside.receipt("default", -1)
+            with pytest.raises(RequestError, match=AGGREGATE):
+                home.outside.receipt(AGGREGATE, 0)
+            with monkeypatch.context() as lost:
+                lost.setattr(home.log, "entries", lambda *_: [])
+                with pytest.raises(EvidenceError) as refused:
+                    home.outside.receipt("default", 0)
+            assert refused.value.code == "missing"
 
 
 def _drip(stream: Any) -> None:
