@@ -9,13 +9,13 @@ import logging
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from counterfoil.app.aggregate import Aggregate, read_signer
 from counterfoil.app.asking import Alarm
 from counterfoil.app.config import Config
 from counterfoil.app.record import SERVER, Recorder
 from counterfoil.app.refusals import SOURCE
-from counterfoil.app.timestamps import Timestamps
 from counterfoil.app.witnesses import WitnessedLog, Witnesses
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
@@ -26,6 +26,9 @@ from counterfoil.ledger.store import LogReads
 from counterfoil.stores.files import PublicFiles
 from counterfoil.stores.state import State
 from counterfoil.verifier.aggregate import AGGREGATE
+
+if TYPE_CHECKING:
+    from counterfoil.app.timestamps import Timestamps
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +91,9 @@ class Outside:
         infos = log.projects()
         self._sources = [_witnessed(info.project, ledger, log) for info in infos]
         if self._config.timestamp.url:
+            # It loads X.509 and ASN.1, which nobody else waits for at start.
+            from counterfoil.app.timestamps import Timestamps  # noqa: PLC0415  35 ms
+
             self._timestamps = Timestamps(directory, self._config.timestamp.url)
         keys = directory / self._config.keys.directory
         try:

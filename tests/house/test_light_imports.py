@@ -85,6 +85,17 @@ def test_a_verb_that_only_sends_loads_no_cryptography(tmp_path: Path, verb: str)
     assert "cryptography" not in outside(loaded(tmp_path, *CORE_VERBS[verb]))
 
 
+def test_a_ledger_without_a_time_stamp_authority_loads_none_of_its_formats() -> None:
+    """Whoever opens a ledger would wait for X.509 and ASN.1, which few settings ask for."""
+    probe = "import json, sys, counterfoil.app.home; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+
+    modules = set(json.loads(done.stdout))
+
+    assert "counterfoil.app.outside" in modules
+    assert not {"rfc3161_client", "cryptography.x509", "counterfoil.app.timestamps"} & modules
+
+
 def test_the_plugin_costs_nothing_until_it_is_asked_for(tmp_path: Path) -> None:
     """Pytest loads it in every project that has it installed, wanted or not."""
     probe = (
