@@ -19,7 +19,7 @@ from counterfoil.tlog import strict
 from counterfoil.tlog.checkpoint_text import Checkpoint, parse_checkpoint
 from counterfoil.tlog.keys import COSIGNATURE, MLDSA44, VerifierKey
 from counterfoil.tlog.note import verify_note
-from counterfoil.tlog.note_text import MAX_SIGNATURES, parse_note
+from counterfoil.tlog.note_text import MAX_SIGNATURES, parse_note, signature_line_of
 from counterfoil.tlog.proof import verify_consistency
 from counterfoil.tlog.tree import EMPTY_ROOT, TreeHead
 
@@ -189,12 +189,8 @@ def read_cosignatures(answer: bytes, text: bytes, key: VerifierKey) -> bytes:
     note = text + b"\n" + answer
     if parse_note(note).text != text:
         raise EvidenceError("note_invalid", "the answer is not a few cosignature lines")
-    verified = verify_note(note, [key])
-    signed = {(line.name, line.key_id) for line in verified.signatures}
-    parsed = parse_note(note).signatures
     # A second line by the same key adds nothing that the first does not say.
-    place = next(i for i, one in enumerate(parsed) if (one.name, one.key_id) in signed)
-    return answer.split(b"\n")[place] + b"\n"
+    return signature_line_of(verify_note(note, [key]).signatures[0])
 
 
 def parse_held_size(body: bytes) -> int:
