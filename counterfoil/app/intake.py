@@ -157,8 +157,10 @@ class Report:
         try:
             return recorder.record(self._project, part, self._credential, self._via)
         except RequestError as error:
+            if error.code != "id_conflict":
+                raise
             known = reported(self._home, self._project, part)
-            if error.code != "id_conflict" or not any(index is not None for index in known):
+            if all(index is None for index in known):
                 raise
         answers: list[Answer] = []
         for event, index in zip(part, known, strict=True):
@@ -316,11 +318,11 @@ def _record(
     try:
         return events, home.recorder.record(project, events, credential, via)
     except RequestError as error:
-        # Another release read them otherwise, or the same bytes came twice at once and the others
-        # were first.  What was made of them then stands.
-        before = delivered(home, project, events, blob.digest) if is_all else []
         if error.code != "id_conflict":
             raise
+    # Another release read them otherwise, or the same bytes came twice at once and the others
+    # were first.  What was made of them then stands.
+    before = delivered(home, project, events, blob.digest) if is_all else []
     if before:
         return events, home.recorder.recall(project, before, credential)
     events = _as_before(home, project, read)
