@@ -86,6 +86,8 @@ class Rows:
         wanted = [table.c.project == project, as_of_clause(table, as_of)]
         wanted += [table.c[name] == value for name, value in (where or {}).items()]
         place: sa.ColumnElement[Any] = table.c[order]
+        if below is not None:
+            wanted.append(place < below)
         if lead:
             groups = [
                 (sa.and_(*(table.c[name] == value for name, value in group.items())), rank)
@@ -93,8 +95,6 @@ class Rows:
             ]
             # One number for both, so that a cursor stays one place; no log has 2^48 entries.
             place = sa.case(*groups, else_=len(lead)) * _GROUP_SIZE + place
-        if below is not None:
-            wanted.append(place < below)
         beyond = []
         if cursor is not None:
             at, key = _read_cursor(cursor)

@@ -7,6 +7,7 @@ import pytest
 
 from counterfoil.app.home import Home
 from counterfoil.clock import SteppedClock
+from counterfoil.projections.runs import CASES
 from tests.app.desk import PROJECT, RUN, desk, record
 from tests.projections.trail import event_of, told
 
@@ -45,3 +46,23 @@ def test_what_failed_comes_first_then_errors_then_the_rest_and_paging_loses_noth
             if cursor is None:
                 break
         assert shown == wanted
+
+
+def test_below_is_of_the_order_whatever_comes_first(home: Home) -> None:
+    """What comes first has a place before all else, which is no place in the order."""
+    outcomes = {"t0": "success", "t1": "failure", "t2": "success", "t3": "failure"}
+    steps = [
+        told("ci", "testcaserun.finished", f"test:{name}", (RUN, "part-of"), outcome=outcome,
+             custom={"attempt": 1, "final": True})
+        for name, outcome in outcomes.items()
+    ]  # fmt: skip
+    record(home, [event_of(one, place) for place, one in enumerate(steps)])
+    rows = home.reader._rows
+
+    page = rows.page(
+        CASES, PROJECT, as_of=None, cursor=None, limit=9, ascending=True, below=3,
+        lead=[{"outcome": "failed"}],
+    )  # fmt: skip
+
+    assert [row.test for row in page.rows] == ["test:t1", "test:t0", "test:t2"]
+    assert page.total == 3
