@@ -32,7 +32,7 @@ Send = Callable[[bytes], Answer]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Cosigned:
-    """The witness signed: its line, and the size it holds from now on."""
+    """The witness signed: its line, checked."""
 
     line: bytes
 

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from counterfoil.app.answers import WitnessStatus
-from counterfoil.app.asking import Alarm, Cosigned, ask, own_note
+from counterfoil.app.asking import Alarm, Cosigned, Failed, ask, own_note
 from counterfoil.app.config import WitnessConfig
 from counterfoil.app.cosigned import CosignedNote, best_for, with_line, worth_keeping
 from counterfoil.client.witness import ask_witness
@@ -284,7 +284,10 @@ class Witnesses:
             self._notes[log.project] = notes
         self._public.cosign(log.project, fresh.note)
 
-    def _noted(self, project: str, name: str, outcome: object, known: int, head: TreeHead) -> None:
+    def _noted(
+        self, project: str, name: str, outcome: Cosigned | Failed | Alarm, known: int,
+        head: TreeHead,
+    ) -> None:  # fmt: skip
         tell: Alarm | None = None
         with self._lock:
             standing = self._standing[project, name]
@@ -294,7 +297,7 @@ class Witnesses:
                 standing.failures = 0
                 standing.due_s = 0.0
                 return
-            why = getattr(outcome, "why", "")
+            why = outcome.why
             standing.problem = why
             if isinstance(outcome, Alarm):
                 standing.alarm = why
