@@ -11,12 +11,12 @@ The directory: `witness.key` (0600), `witness.vkey`, `logs` (a verifier key a li
 Source: C2SP tlog-witness.
 """
 
-import fcntl
 import hashlib
 import os
 import threading
 from pathlib import Path
 
+from counterfoil.client import system
 from counterfoil.clock import Clock
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.ids import Randomness
@@ -241,11 +241,9 @@ def _log_key(text: str) -> VerifierKey:
 def _take_lock(directory: Path) -> int:
     with os_errors_translated(directory / "lock"):
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not system.try_lock(lock):
             os.close(lock)
             raise UnavailableError(
                 "locked", f"another witness process serves {directory}; stop it first"
-            ) from error
+            )
     return lock

@@ -123,7 +123,7 @@ def elsewhere(place: Path, program: str, *words: str) -> subprocess.CompletedPro
 
 def test_what_the_core_install_runs_is_imported_without_posix(tmp_path: Path) -> None:
     # They need [server]: Linux.
-    server = ["counterfoil.cli.serve", "counterfoil.cli.admin", "counterfoil.cli.witness"]
+    server = ["counterfoil.cli.serve", "counterfoil.cli.admin"]
     program = IMPORTS.replace(
         "    importlib", f"    if found.name in {server}: continue\n" + " " * 8 + "importlib"
     )
