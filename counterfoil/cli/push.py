@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import click
 from counterfoil.cli import output
 from counterfoil.cli.recording import spool_folder
 from counterfoil.cli.target import open_target
-from counterfoil.client.http import BATCH_CONTENT_TYPE, Client
+from counterfoil.client.http import Client
 from counterfoil.client.kept_reports import kept_reports, read_report
 from counterfoil.client.push import REFUSED, Deliver, PushResult, Refused
 from counterfoil.client.push import push as push_folder
@@ -95,9 +94,7 @@ class _Sender:
         if header.origin is not None:
             note = client.call("GET", f"/log/{header.project}/checkpoint")
             check_origin(header, note.split(b"\n", 1)[0].decode("utf-8", "replace"))
-        body = b"[" + b",".join(payloads) + b"]"
-        answer = client.call("POST", "/v1/events", body=body, content_type=BATCH_CONTENT_TYPE)
-        entries: list[dict[str, Any]] = json.loads(answer)["entries"]
+        entries = client.post_batch(payloads)
         if why := keep_here(entries, payloads, spool=self._spool):
             click.echo(output.plain(f"counterfoil: receipts are not kept: {why}"), err=True)
         return entries

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DELIVERY_S = 2.0
 REPORT_S = 10.0  # of a server that has just answered
 BATCH = "application/cloudevents-batch+json"
+NO_COUNTERFOIL = "what answered is no Counterfoil"
 
 Options = dict[str, list[str]]
 
@@ -212,14 +213,19 @@ class Recording:
         _, why, answer = _within(DELIVERY_S, url, token, sent)
         if why:
             raise Unsent(why)
+        self._keep_receipts(answer, len(events))
+        # Not before: the reports must not follow to whatever else answers there.
         self._server = (url, token)
-        self._keep_receipts(answer)
 
-    def _keep_receipts(self, answer: bytes) -> None:
+    def _keep_receipts(self, answer: bytes, count: int | None = None) -> None:
         """Check what came back, and keep it.
 
         Whether the entries hold what was sent is left to `verify --event`: comparing commitments
         takes a library that takes longer to load than many a command runs.
+
+        Args:
+            answer: the body.
+            count: how many events it answers for; None where the server made them, of a report.
 
         Raises:
             Unsent: it is no receipt of these events, so they stay in the spool.
@@ -231,11 +237,14 @@ class Recording:
         from counterfoil.errors import CounterfoilError  # noqa: PLC0415  the same
 
         try:
-            why = keep_here(json.loads(answer)["entries"], spool=Path(self._folder))
+            entries = json.loads(answer)["entries"]
+            if count is not None and len(entries) != count:
+                raise Unsent(NO_COUNTERFOIL)
+            why = keep_here(entries, spool=Path(self._folder))
         except CounterfoilError as error:
             raise Unsent(f"the answer does not hold: {error.message} [{error.code}]") from error
-        except (ValueError, LookupError, TypeError) as error:
-            raise Unsent("what answered is no Counterfoil") from error
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise Unsent(NO_COUNTERFOIL) from error
         if why:
             say(f"the receipts are not kept: {why}")
 

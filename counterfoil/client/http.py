@@ -12,7 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any, TypedDict
+from typing import IO, Any, NotRequired, TypedDict
 
 import msgspec
 
@@ -24,7 +24,6 @@ from counterfoil.errors import (
     RequestError,
     UnavailableError,
 )
-from counterfoil.events import canonical
 from counterfoil.events.event import Event
 from counterfoil.tlog.receipt import parse_receipt
 
@@ -47,6 +46,7 @@ class _Entry(TypedDict):
     index: int
     status: str
     receipt: str
+    opening: NotRequired[dict[str, str] | None]
 
 
 class _Entries(TypedDict):
@@ -104,10 +104,20 @@ class Client:
 
     def record(self, events: Sequence[Event]) -> list[dict[str, Any]]:
         """Post one batch, all or nothing; return the answer of each event in order."""
-        body = b"[" + b",".join(canonical.write(event.to_json()) for event in events) + b"]"
+        return self.post_batch([event.canonical for event in events])
+
+    def post_batch(self, payloads: Sequence[bytes]) -> list[dict[str, Any]]:
+        """Post events as they are written, all or nothing; return the answer of each in order.
+
+        Raises:
+            RequestError, UnavailableError, EvidenceError: as of `call`.
+            UnavailableError: `unreachable` too when what came back has not an answer for each.
+        """
+        body = b"[" + b",".join(payloads) + b"]"
         answer = self.call("POST", "/v1/events", body=body, content_type=BATCH_CONTENT_TYPE)
         entries: list[dict[str, Any]] = self._read(answer, _Entries)["entries"]
-        if len(entries) != len(events):
+        # Who sends from a spool removes it after this: fewer answers would be records lost.
+        if len(entries) != len(payloads):
             raise self._foreign()
         return entries
 

@@ -153,7 +153,7 @@ class Uploader:
             period_s = min(period_s * 2, PERIOD_MAX_S) if self.problem else PERIOD_S
 
     def _push(self) -> str:
-        from counterfoil.client.http import BATCH_CONTENT_TYPE, Client  # noqa: PLC0415  40 ms
+        from counterfoil.client.http import Client  # noqa: PLC0415  40 ms
         from counterfoil.client.push import push  # noqa: PLC0415  off the tests' thread
         from counterfoil.client.receipts import keep_here  # noqa: PLC0415  the same
 
@@ -161,9 +161,7 @@ class Uploader:
 
         def deliver(events: Sequence[bytes], header: Header) -> Sequence[Mapping[str, Any]]:
             client = Client(where.url, where.token, header.project, timeout_s=30.0)
-            body = b"[" + b",".join(events) + b"]"
-            answer = client.call("POST", "/v1/events", body=body, content_type=BATCH_CONTENT_TYPE)
-            entries: Sequence[Mapping[str, Any]] = json.loads(answer)["entries"]
+            entries = client.post_batch(events)
             self.unkept = keep_here(entries, events, spool=where.folder)
             return entries
 

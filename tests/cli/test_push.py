@@ -17,6 +17,7 @@ from counterfoil.client.spool import SpoolWriter
 from counterfoil.clock import SystemClock
 from counterfoil.events.entry import Entry, read_entry
 from tests.cli.conftest import Foil, Result
+from tests.one_answer import NO_ANSWERS, answering
 from tests.web_server import Running, event, running
 
 
@@ -367,3 +368,19 @@ def test_killed_in_the_middle_push_goes_on_where_it_was(
     assert result["waiting"] == 0
     assert [one.id for one in entries(server)] == [one["id"] for one in sent]
     assert result["recorded"] + result["duplicate"] < 6_000, "it began where it was"
+
+
+@pytest.mark.parametrize(("status", "body"), NO_ANSWERS.values(), ids=NO_ANSWERS.keys())
+def test_an_answer_that_names_no_receipt_for_each_event_keeps_every_spool(
+    foil: Foil, folder: Path, status: int, body: bytes
+) -> None:
+    """A captive portal says 200 to anything: what it swallowed was recorded by nobody."""
+    paths = [write(folder, [event(), event()], boot=boot) for boot in ("b1", "b2")]
+    before = [path.read_bytes() for path in paths]
+
+    with answering(body, status) as url:
+        result = foil("push", "--spool", folder, "--url", url, "--json")
+
+    assert (result.code, result.json()["recorded"], result.json()["waiting"]) == (4, 0, 4)
+    assert result.json()["error"]["code"] == "unreachable"
+    assert [path.read_bytes() for path in paths] == before

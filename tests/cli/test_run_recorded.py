@@ -26,6 +26,7 @@ from counterfoil.events.registry import TYPES
 from counterfoil.ids import SystemRandomness
 from tests.cli.conftest import Foil
 from tests.cli.stepping import BARE, FOIL, kept, run, spooled, start, wait_for
+from tests.one_answer import NO_ANSWERS, answering
 from tests.served_process import ServerProcess, server_process
 
 
@@ -211,6 +212,20 @@ def test_what_cannot_be_sent_is_kept_and_the_exit_code_stays(
 
     assert (code, out) == (3, b"hi\n")
     assert err.count(b"\n") == 1
+    assert len(kept(place)) == 2
+
+
+@pytest.mark.parametrize(("status", "body"), NO_ANSWERS.values(), ids=NO_ANSWERS.keys())
+def test_an_answer_that_names_no_receipt_for_each_event_keeps_the_step(
+    place: Path, status: int, body: bytes
+) -> None:
+    """A captive portal says 200 to anything: what it swallowed was recorded by nobody."""
+    with answering(body, status) as url:
+        code, _, err = run(place, "--url", url, "--", "sh", "-c", "exit 3")
+
+    assert code == 3
+    assert err.count(b"\n") == 1
+    assert b"counterfoil push" in err
     assert len(kept(place)) == 2
 
 

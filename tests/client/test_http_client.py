@@ -1,45 +1,15 @@
 """The HTTP client against servers that are none of ours, and words that are no address."""
 
-import http.server
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from counterfoil.client.http import Client
 from counterfoil.errors import CounterfoilError, RequestError, UnavailableError
 from counterfoil.events.event import Event, make_event
+from tests.one_answer import answering
 
 ENTRY = {"id": "42", "index": 0, "status": "recorded", "receipt": "c2sp.org/tlog-proof@v1\n"}
-
-
-@contextmanager
-def answering(body: bytes, status: int = 200) -> Iterator[str]:
-    """Serve one answer to everything."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_POST = do_GET  # noqa: N815  the base class names it
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base names it
-            del format, args
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def event() -> Event:
@@ -62,6 +32,8 @@ def event() -> Event:
         b'{"entries": null}',
         b'{"entries": [{}]}',
         b'{"entries": []}',
+        json.dumps({"entries": [{**ENTRY, "opening": "open"}]}).encode(),
+        json.dumps({"entries": [{**ENTRY, "opening": {"body": 1}}]}).encode(),
         b'{"steps": 1, "gaps": 1}',
         b'{"index": "first", "receipt": "c2sp.org/tlog-proof@v1"}',
         b'{"index": 0, "receipt": "anything"}',
@@ -73,6 +45,7 @@ def test_an_answer_of_another_program_is_unreachable_and_no_traceback(body: byte
         client = Client(url, "", "default")
         for call in (
             lambda: client.record([event()]),
+            lambda: client.post_batch([event().canonical]),
             lambda: client.report(b"<testsuite/>", {}),
             lambda: client.trace("run:1", ""),
             lambda: client.receipt(0),

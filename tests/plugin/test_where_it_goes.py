@@ -16,6 +16,7 @@ import pytest
 
 from counterfoil.client.spool import SpoolWriter, read_spool
 from counterfoil.clock import SystemClock
+from tests.one_answer import NO_ANSWERS, answering
 from tests.suites import (
     JsonObject,
     command,
@@ -146,6 +147,19 @@ def test_a_server_that_is_away_or_silent_costs_three_seconds_and_no_record(
             assert entry["time"] < entry["recordedtime"], "both times are kept"
             assert entry["seq"] >= 0
     assert not list(folder.glob("*.spool"))
+
+
+@pytest.mark.parametrize(("status", "body"), NO_ANSWERS.values(), ids=NO_ANSWERS.keys())
+def test_an_answer_that_names_no_receipt_for_each_record_keeps_every_record(
+    tmp_path: Path, status: int, body: bytes
+) -> None:
+    """Another program behind the address may say 201 too: that is nobody's word for a record."""
+    with answering(body, status) as url:
+        ended = run_suite(tmp_path / "it", SUITE, "--counterfoil", env={"COUNTERFOIL_URL": url})
+
+    assert ended.returncode == 1
+    assert "no answer of Counterfoil" in ended.line
+    assert len(spooled(spool_of(tmp_path / "it"))) == 7
 
 
 def test_a_server_that_comes_back_while_tests_run_gets_all_of_them(tmp_path: Path) -> None:
