@@ -30,6 +30,10 @@ class Unsent(Exception):  # noqa: N818  a reason, not a fault
     """Why a step stays in the spool."""
 
 
+class Untrue(Unsent):
+    """It was answered by receipts that do not hold, which somebody has to hear of."""
+
+
 class Recording:
     """What becomes of one step.  Imports what it needs when it needs it: see `run`."""
 
@@ -177,6 +181,8 @@ class Recording:
         if url:
             try:
                 self._post(url, token, events)
+            except Untrue:
+                raise
             except Unsent:
                 # Left behind by a server that was killed?  Then the lock is free.
                 pass
@@ -206,7 +212,8 @@ class Recording:
         """Post the events, for `DELIVERY_S` at most.
 
         Raises:
-            Unsent: not answered with 201 in that time.
+            Unsent: not answered with 201 in that time, or not by Counterfoil.
+            Untrue: answered by what does not hold.
         """
         body = b"[" + b",".join(events) + b"]"
         sent = ("/v1/events", {"project": self._project}, body, BATCH)
@@ -228,7 +235,8 @@ class Recording:
             count: how many events it answers for; None where the server made them, of a report.
 
         Raises:
-            Unsent: it is no receipt of these events, so they stay in the spool.
+            Unsent: it is no answer of Counterfoil, so the events stay in the spool.
+            Untrue: it is no receipt of these events, so they stay there too.
         """
         import json  # noqa: PLC0415  see the class
         from pathlib import Path  # noqa: PLC0415  the same
@@ -242,7 +250,7 @@ class Recording:
                 raise Unsent(NO_COUNTERFOIL)
             why = keep_here(entries, spool=Path(self._folder))
         except CounterfoilError as error:
-            raise Unsent(f"the answer does not hold: {error.message} [{error.code}]") from error
+            raise Untrue(f"the answer does not hold: {error.message} [{error.code}]") from error
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise Unsent(NO_COUNTERFOIL) from error
         if why:

@@ -181,3 +181,19 @@ def test_outside_of_any_project_no_folder_is_made(
     assert record(foil, tmp_path, url) == 0
 
     assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_step_sent_through_its_directory_says_that_an_answer_does_not_hold(
+    project: Path, server: Running, liar: str
+) -> None:
+    """Whoever holds the lock has answered, and not with the truth: "locked" would hide that."""
+    folder = server.home.directory
+    (folder / "server.json").write_text(json.dumps({"url": liar}))
+    (folder / "admin.token").write_text(server.token)
+
+    code, _, err = stepping.run(project, "--dir", folder, "--", "true")
+
+    assert code == 0
+    assert b"the answer does not hold" in err
+    assert b"[proof]" in err
+    assert len(stepping.spooled(folder / "spool")) == 2
