@@ -7,7 +7,6 @@ The file is written whole or not at all, and goes when the report is answered fo
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -37,17 +36,10 @@ def keep_report(
         UnavailableError: `read_only`.
     """
     path = folder / FOLDER / (name + SUFFIX)
-    part = path.with_name(f".{path.name}")
     header = {"counterfoil-report": _VERSION, "project": project, "query": dict(query)}
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | system.OPEN_FLAGS, 0o600)
-        with os.fdopen(file, "wb") as written:
-            written.write(json.dumps(header).encode() + b"\n")
-            written.write(content)
-            written.flush()
-            os.fsync(written.fileno())
-        part.replace(path)
+        system.write_whole(path, json.dumps(header).encode() + b"\n" + content)
     except OSError as error:
         raise UnavailableError(
             "read_only", f"no report can be kept in {folder}: {error.strerror or error}"

@@ -265,15 +265,9 @@ def _write(path: Path, value: object) -> None:
     Raises:
         UnavailableError: `read_only`.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | system.OPEN_FLAGS, 0o600)
-        with os.fdopen(file, "wb") as written:
-            written.write(json.dumps(value, indent=1).encode())
-            written.flush()
-            os.fsync(written.fileno())
-        part.replace(path)
+        system.write_whole(path, json.dumps(value, indent=1).encode())
     except OSError as error:
         raise _read_only(path.parent, error) from error
 

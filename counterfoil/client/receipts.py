@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from counterfoil.client import system
 from counterfoil.errors import EvidenceError, RequestError, UnavailableError
 from counterfoil.tlog.checkpoint_text import Checkpoint, parse_checkpoint
 from counterfoil.tlog.note_text import parse_note
@@ -191,7 +192,7 @@ def _keep_checkpoint(at: Path, note: bytes, checkpoint: Checkpoint) -> None:
     """Keep the newest checkpoint.
 
     Raises:
-        EvidenceError: `forked`.
+        EvidenceError: `forked`; `note_invalid` if what is kept is none.
     """
     at.mkdir(mode=0o700, parents=True, exist_ok=True)
     ignore = at.parent.parent / ".gitignore"
@@ -199,7 +200,7 @@ def _keep_checkpoint(at: Path, note: bytes, checkpoint: Checkpoint) -> None:
         ignore.write_text("*\n", "utf-8")
     path = at / "checkpoint"
     with contextlib.suppress(FileNotFoundError):
-        known = parse_checkpoint(parse_note(path.read_bytes()).text)
+        known = _kept_checkpoint(path)
         if known.size == checkpoint.size and known.root != checkpoint.root:
             raise EvidenceError(
                 "forked",
@@ -208,7 +209,21 @@ def _keep_checkpoint(at: Path, note: bytes, checkpoint: Checkpoint) -> None:
             )
         if known.size >= checkpoint.size:
             return
-    _write(path, note)
+    # On the disk before it counts: the only word against another history of this log.
+    system.write_whole(path, note)
+
+
+def _kept_checkpoint(path: Path) -> Checkpoint:
+    """Read the checkpoint kept before; naming its file, for the answer is not to blame."""
+    data = path.read_bytes()
+    try:
+        return parse_checkpoint(parse_note(data).text)
+    except EvidenceError as error:
+        raise EvidenceError(
+            error.code,
+            f"{path}, kept before, is no checkpoint any more: {error.message};"
+            " move it away to begin with the newest",
+        ) from error
 
 
 def _keep_files(at: Path, kept: Sequence[tuple[Mapping[str, Any], Receipt]]) -> None:
@@ -219,26 +234,16 @@ def _keep_files(at: Path, kept: Sequence[tuple[Mapping[str, Any], Receipt]]) -> 
             files[f"{receipt.index}.opening.json"] = json.dumps(opening, indent=1).encode()
     if len(kept) <= SINGLE_FILES_MAX:
         for name, content in files.items():
-            _write(at / name, content)
+            # Not waited for: `receipt` gets it from the server again.
+            system.write_whole(at / name, content, sync=False)
         return
     indices = sorted(receipt.index for _, receipt in kept)
-    import zipfile  # noqa: PLC0415  10 ms that single events need not wait
+    import io  # noqa: PLC0415  10 ms that single events need not wait
+    import zipfile  # noqa: PLC0415  the same
 
-    path = at / f"{indices[0]}-{indices[-1]}.zip"
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with _own_file(part) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-    part.replace(path)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: what stands there already may be the only copy."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with _own_file(part) as file:
-        file.write(content)
-    part.replace(path)
-
-
-def _own_file(path: Path) -> Any:  # noqa: ANN401  a binary file of whatever kind open returns
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w+b")
+    path = at / f"{indices[0]}-{indices[-1]}.zip"
+    system.write_whole(path, packed.getvalue(), sync=False)

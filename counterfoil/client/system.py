@@ -71,6 +71,28 @@ def write_at(file: int, data: bytes, offset: int) -> int:
     return os.write(file, data)
 
 
+def write_whole(path: str | os.PathLike[str], data: bytes, *, sync: bool = True) -> None:
+    """Write a file, whole or not at all, for its owner alone.
+
+    A crash leaves what stood there before, and perhaps a part beside it whose name begins with ".".
+
+    Args:
+        path: the file; its folder is there.
+        data: all of it.
+        sync: return when it is on the disk; without, a machine that goes down may leave it empty.
+    """
+    # os.path, because programs that stand in front of every command do not wait for pathlib.
+    folder, name = os.path.split(path)
+    part = os.path.join(folder, f".{name}.{os.getpid()}")  # noqa: PTH118  light
+    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | OPEN_FLAGS, 0o600)
+    with os.fdopen(file, "wb") as written:
+        written.write(data)
+        if sync:
+            written.flush()
+            os.fsync(file)
+    os.replace(part, path)  # noqa: PTH105  light
+
+
 def sync_data(file: int) -> None:
     """Return when what was written is on the disk."""
     if hasattr(os, "fdatasync"):

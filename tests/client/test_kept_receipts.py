@@ -1,6 +1,7 @@
 """What a producer gets back is checked before it is kept, and kept so that it serves later."""
 
 import json
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,6 +160,48 @@ def test_a_log_with_another_root_at_the_same_size_is_a_fork(server: Running, fol
         receipts.keep(folder, answers, sent)
 
     assert raised.value.code == "forked"
+
+
+@pytest.mark.parametrize("left", [b"", b"log.example/acme\n"], ids=["nothing", "its first line"])
+def test_a_kept_checkpoint_that_is_none_any_more_is_named(
+    server: Running, folder: Path, left: bytes
+) -> None:
+    """Nothing is wrong with the answer: whoever reads the message looks at the file."""
+    answers, sent = post(server, 1)
+    receipts.keep(folder, answers, sent)
+    [path] = folder.rglob("checkpoint")
+    path.write_bytes(left)
+
+    with pytest.raises(EvidenceError) as raised:
+        receipts.keep(folder, answers, sent)
+
+    assert str(path) in raised.value.message
+    assert raised.value.code == "note_invalid"
+    assert path.read_bytes() == left
+
+
+def test_the_checkpoint_is_on_the_disk_before_it_is_the_one_that_counts(
+    server: Running, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that goes down right after must not leave an empty file in its place."""
+    steps: list[str] = []
+    sync, replace = os.fsync, os.replace
+
+    def noted_sync(file: int) -> None:
+        steps.append("on the disk")
+        sync(file)
+
+    def noted_replace(old: Any, new: Any) -> None:
+        steps.append(Path(new).name)
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(os, "replace", noted_replace)
+    answers, sent = post(server, 1)
+
+    receipts.keep(folder, answers, sent)
+
+    assert steps[steps.index("checkpoint") - 1] == "on the disk"
 
 
 def test_whoever_is_named_as_trusted_must_have_signed(
