@@ -10,6 +10,8 @@ import os
 import re
 from collections.abc import Iterable
 
+from counterfoil.client import system
+
 KEY_FILE = "redaction.key"
 KEY_BYTES = 32
 _DIGEST_LENGTH = 32
@@ -95,9 +97,8 @@ def read_key(folder: str) -> bytes:
             return kept
         os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103  the same
         part = f"{path}.{fresh[:8].hex()}"
-        file = os.open(
-            part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600
-        )
+        # Raw bytes: where line ends are translated, one key in eight would be written longer.
+        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.OPEN_FLAGS, 0o600)
         try:
             os.write(file, fresh)
             os.fsync(file)
