@@ -90,7 +90,7 @@ def record(
         if files:
             event = made(blobs=[attach(target, file) for file in files])
         [answer] = target.record([event])
-    _keep([answer], [canonical.write(event.to_json())])
+    _keep([answer], [event.canonical])
     if receipt_file:
         _write_file(receipt_file, str(answer["receipt"]).encode())
     if as_json:

@@ -9,7 +9,6 @@ from counterfoil.client.spool import SpoolWriter
 from counterfoil.client.step import machine_id
 from counterfoil.clock import SystemClock
 from counterfoil.errors import UnavailableError
-from counterfoil.events import canonical
 from counterfoil.events.event import Event
 
 # The ledger stands, and whoever has it does not answer now.
@@ -38,7 +37,7 @@ def spooling(directory: Path | None, project: str, event: Event) -> Iterator[Non
             folder, producer=machine_id(), boot=os.urandom(8).hex(), project=project, via="cli",
             clock=SystemClock(),
         )  # fmt: skip
-        writer.append(canonical.write(event.to_json()))
+        writer.append(event.canonical)
         writer.close()
         if writer.dropped:
             raise
