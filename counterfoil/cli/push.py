@@ -95,9 +95,16 @@ class _Sender:
             note = client.call("GET", f"/log/{header.project}/checkpoint")
             check_origin(header, note.split(b"\n", 1)[0].decode("utf-8", "replace"))
         entries = client.post_batch(payloads)
-        if why := keep_here(entries, payloads, spool=self._spool):
-            click.echo(output.plain(f"counterfoil: receipts are not kept: {why}"), err=True)
+        _keep(entries, payloads, spool=self._spool)
         return entries
+
+
+def _keep(
+    answers: Sequence[Mapping[str, Any]], events: Sequence[bytes] | None = None, *, spool: Path
+) -> None:
+    """Check and keep the receipts; a disk that takes none is said, and no reason to fail."""
+    if why := keep_here(answers, events, spool=spool):
+        _warn(f"receipts are not kept: {why}")
 
 
 def _push_reports(
@@ -108,7 +115,8 @@ def _push_reports(
         try:
             project, query, content = read_report(path)
             with open_target(directory, url, project) as target:
-                target.report(content, query)
+                answer = target.report(content, query)
+            _keep(answer["entries"], spool=folder)
         except RequestError as error:
             if not error.code.startswith("report_"):
                 result.stuck[path.name] = error

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from counterfoil.client.kept_reports import keep_report
 from counterfoil.client.push import waiting
 from counterfoil.client.spool import SpoolWriter
 from counterfoil.clock import SystemClock
@@ -197,3 +198,32 @@ def test_a_step_sent_through_its_directory_says_that_an_answer_does_not_hold(
     assert b"the answer does not hold" in err
     assert b"[proof]" in err
     assert len(stepping.spooled(folder / "spool")) == 2
+
+
+def test_a_kept_report_that_is_pushed_leaves_receipts_in_the_project(
+    foil: Foil, project: Path, url: str
+) -> None:
+    """It was sent late, and is proved as much as one that was not."""
+    folder = project / ".counterfoil" / "spool"
+    keep_report(folder, "late", REPORT.encode(), "default", {"name": "s"})
+
+    assert foil("push", "--spool", folder, "--url", url).code == 0
+
+    proofs = [name for name in kept(project) if name.endswith(".tlog-proof")]
+    assert len(proofs) == 3
+    assert "checkpoint" in kept(project)
+
+
+def test_a_kept_report_stays_when_the_answer_to_it_does_not_hold(
+    foil: Foil, project: Path, url: str, liar: str
+) -> None:
+    del url
+    folder = project / ".counterfoil" / "spool"
+    path = keep_report(folder, "late", REPORT.encode(), "default", {"name": "s"})
+
+    ended = foil("push", "--spool", folder, "--url", liar)
+
+    assert ended.code == 1
+    assert "[proof]" in ended.err
+    assert path.exists()
+    assert kept(project) == []
