@@ -16,6 +16,7 @@ Readable by their owner alone: an opening shows what an entry keeps closed.
 
 import base64
 import contextlib
+import functools
 import json
 import os
 import re
@@ -100,7 +101,7 @@ def check_answer(answer: Mapping[str, Any], event: bytes | None = None) -> Recei
         or _id_of(receipt.extra) != answer["id"]
     ):
         raise EvidenceError("damaged", f"the receipt of {answer['id']!a:.80} is of another entry")
-    checkpoint = parse_checkpoint(parse_note(receipt.checkpoint).text)
+    checkpoint = _read_checkpoint(receipt.checkpoint)
     head = TreeHead(checkpoint.size, checkpoint.root)
     verify_inclusion(leaf_hash(receipt.extra), receipt.index, receipt.path, head)
     if event is not None:
@@ -131,7 +132,8 @@ def keep(
         check_answer(answer, None if events is None else events[at])
         for at, answer in enumerate(answers)
     ]
-    by_note = {one.checkpoint: _signed(one.checkpoint) for one in receipts}
+    # One checkpoint is under a whole batch: its signature is checked once.
+    by_note = {note: _signed(note) for note in dict.fromkeys(one.checkpoint for one in receipts)}
     if folder is None:
         return
     for note, checkpoint in sorted(by_note.items(), key=lambda item: item[1].size):
@@ -146,6 +148,12 @@ def keep(
             raise UnavailableError(
                 "read_only", f"{at} takes no receipts: {error.strerror or error}"
             ) from error
+
+
+@functools.lru_cache(maxsize=8)
+def _read_checkpoint(note: bytes) -> Checkpoint:
+    """Parse a checkpoint; that of a batch, which is under each of its receipts, once."""
+    return parse_checkpoint(parse_note(note).text)
 
 
 def _id_of(entry: bytes) -> object:
@@ -173,7 +181,7 @@ def _signed(note: bytes) -> Checkpoint:
     """Return a checkpoint, signed by whoever is trusted here, if anybody is."""
     trusted = os.environ.get(TRUST_VARIABLE)
     if not trusted:
-        return parse_checkpoint(parse_note(note).text)
+        return _read_checkpoint(note)
     from counterfoil.tlog.keys import parse_vkey  # noqa: PLC0415  with cryptography: 30 ms
     from counterfoil.tlog.policy import Policy, parse_policy  # noqa: PLC0415  the same
 
@@ -217,7 +225,7 @@ def _kept_checkpoint(path: Path) -> Checkpoint:
     """Read the checkpoint kept before; naming its file, for the answer is not to blame."""
     data = path.read_bytes()
     try:
-        return parse_checkpoint(parse_note(data).text)
+        return _read_checkpoint(data)
     except EvidenceError as error:
         raise EvidenceError(
             error.code,

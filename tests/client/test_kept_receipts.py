@@ -12,6 +12,8 @@ import pytest
 from counterfoil.client import receipts
 from counterfoil.client.evidence import verify_path
 from counterfoil.errors import EvidenceError, RequestError
+from counterfoil.tlog.checkpoint_text import Checkpoint
+from counterfoil.tlog.policy import Policy
 from tests.web_server import Running, event, running
 
 Answers = list[dict[str, Any]]
@@ -229,6 +231,26 @@ def test_whoever_is_named_as_trusted_must_have_signed(
     monkeypatch.setenv("COUNTERFOIL_TRUST", str(tmp_path / "absent"))
     with pytest.raises(RequestError, match="COUNTERFOIL_TRUST="):
         receipts.keep(folder, answers, sent)
+
+
+def test_the_signature_under_a_batch_is_checked_once(
+    server: Running, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand receipts have one checkpoint between them."""
+    answers, sent = post(server, 20)
+    monkeypatch.setenv("COUNTERFOIL_TRUST", str(server.home.directory / "keys" / "default.vkey"))
+    notes: list[bytes] = []
+    verify = Policy.verify_checkpoint
+
+    def noted(policy: Policy, note: bytes) -> Checkpoint:
+        notes.append(note)
+        return verify(policy, note)
+
+    monkeypatch.setattr(Policy, "verify_checkpoint", noted)
+
+    receipts.keep(folder, answers, sent)
+
+    assert len(notes) == 1
 
 
 def test_the_folder_of_a_project_is_where_its_git_or_its_own_folder_is(tmp_path: Path) -> None:
