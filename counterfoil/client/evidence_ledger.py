@@ -124,7 +124,6 @@ class _Export:
 
     def check(self) -> None:
         """Check it now, and keep what is found."""
-        self._findings = Findings()
         self._verdict = check_log(
             self.log, self._policy, self._findings, lambda path: self._prefix + path
         )
@@ -135,7 +134,6 @@ class _Export:
             self.check()
         assert self._verdict is not None
         findings.extend(self._findings)
-        findings.uncounted += self._findings.uncounted
         return self._verdict
 
 

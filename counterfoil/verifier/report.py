@@ -5,7 +5,7 @@ docs/trust.md.
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -82,10 +82,11 @@ class Findings:
         else:
             self.uncounted += 1
 
-    def extend(self, findings: Iterable[Finding]) -> None:
-        """Keep several."""
+    def extend(self, findings: "Findings") -> None:
+        """Keep those of another check, with what it only counted."""
         for one in findings:
             self.add(one.klass, one.object, one.message, one.first, one.last)
+        self.uncounted += findings.uncounted
 
     @property
     def full(self) -> bool:

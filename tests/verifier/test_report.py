@@ -65,3 +65,18 @@ def test_findings_are_kept_once_and_only_so_many() -> None:
     assert len(findings) == MAX_FINDINGS
     assert findings.uncounted == 5
     assert findings.full
+
+
+def test_findings_of_another_check_come_with_what_it_only_counted() -> None:
+    """The line "and N more" is of all that was found, whoever found it."""
+    other = Findings()
+    for number in range(MAX_FINDINGS + 5):
+        other.add("missing", f"row {number}", "gone", number)
+    findings = Findings()
+    findings.add("missing", "row 0", "gone", 0)
+    findings.add("damaged", "row 1", "other bytes", 1)
+
+    findings.extend(other)
+
+    assert len(findings) == MAX_FINDINGS
+    assert findings.uncounted == 5 + 1
