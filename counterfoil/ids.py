@@ -52,14 +52,19 @@ def short_id(randomness: Randomness, length: int = 16) -> str:
 
 
 def local_account() -> str:
-    """Return the account that runs this program, as this machine knows it: `local:NAME`.
+    """Return the account that runs this program, as this machine knows it: `local:NAME`."""
+    return f"local:{user_name()}"
 
-    A number that no list of users has, as in many containers, is named `local:uid-NUMBER`.
+
+def user_name() -> str:
+    """Return the name of the user who runs this program.
+
+    A number that no list of users has, as in many containers, is named `uid-NUMBER`.
     """
     try:
-        return f"local:{getpass.getuser()}"
+        return getpass.getuser()
     except (KeyError, OSError, ImportError):
-        return f"local:{user_number()}"
+        return user_number()
 
 
 def user_number() -> str:

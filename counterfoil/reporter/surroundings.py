@@ -6,7 +6,6 @@ producer is a digest, and people are `actor:` refs.
 """
 
 import contextlib
-import getpass
 import hashlib
 import os
 import platform
@@ -22,7 +21,7 @@ from typing import Any, Final
 
 from counterfoil.events.canonical import JSON
 from counterfoil.events.refs import is_ref, safe_id
-from counterfoil.ids import user_number
+from counterfoil.ids import user_name
 
 GIT_TIMEOUT_S: Final = 2.0
 LOCK_FILES: Final = (
@@ -69,10 +68,7 @@ def read_surroundings(environ: Mapping[str, str], folder: Path) -> Surroundings:
         return _github(environ, git)
     if environ.get("GITLAB_CI") and environ.get("CI_PROJECT_PATH"):
         return _gitlab(environ, git)
-    try:
-        account = getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        account = user_number()
+    account = user_name()
     repository = git.pop("repository", None) or f"local/{safe_id(folder.name, 100)}"
     machine = hashlib.sha256(f"{platform.node()}\0{account}".encode()).hexdigest()[:8]
     return Surroundings(
