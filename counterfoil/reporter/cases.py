@@ -19,8 +19,6 @@ from counterfoil.events.refs import safe_id
 from counterfoil.reporter.events import CASE_FINISHED, CASE_SKIPPED
 from counterfoil.reporter.text import Cleaner, cut
 
-_PASSED: Final = ("success", None, None)
-
 # Of pytest or of any plug-in: what it has is asked for, not assumed.
 Report: TypeAlias = Any
 
@@ -147,9 +145,7 @@ class Cases:
         nodeid = attempt.nodeid
         self._attempts[nodeid] += 1
         number = self._attempts[nodeid]
-        outcome, result, report = _PASSED if not attempt.reports else _judge(attempt)
-        if cut_off:
-            outcome, result, report = "cancel", None, None
+        outcome, result, report = ("cancel", None, None) if cut_off else _judge(attempt)
         failed_inside = self._subtests_failed.pop((worker, nodeid), 0)
         is_final = not any(one.outcome == "rerun" for one in attempt.reports)
         self.retries += not is_final
