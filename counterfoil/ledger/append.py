@@ -346,6 +346,9 @@ class Ledger:
             if self._ended.wait(self._export_interval_s):
                 return
             self._grown.clear()
+            # Asked again: what `close` set just before would have been cleared away with the rest.
+            if self._ended.is_set():
+                return
             try:
                 self.export_now()
             except CounterfoilError as error:

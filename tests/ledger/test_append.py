@@ -299,6 +299,37 @@ def test_the_export_follows_by_itself(place: Place) -> None:
     assert place.check().exported_size == 3
 
 
+class ClosedAtTheLastMoment(threading.Event):
+    """Says "not yet" to one who waits, and is set by the time they hear it."""
+
+    def __init__(self, then: threading.Event) -> None:
+        super().__init__()
+        self.then = then
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait as an event does; then comes the end."""
+        said = super().wait(timeout)
+        if not said:
+            self.set()
+            self.then.set()
+        return said
+
+
+def test_an_export_that_is_due_when_the_ledger_closes_does_not_keep_it_open(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread clears its call and waits for the next one: the last must not be lost."""
+    place.stop()
+    place.start(export_interval_s=0.01)
+    ended = ClosedAtTheLastMoment(place.ledger._grown)
+    monkeypatch.setattr(place.ledger, "_ended", ended)
+    place.append(make_items(0, 3))
+
+    assert ended.wait(20)
+    place.ledger._exporting.join(20)
+    assert not place.ledger._exporting.is_alive()
+
+
 def test_reads_cover_every_partial_tile_and_bundle_of_every_signed_size(place: Place) -> None:
     items = make_items(0, 300)
     place.append(items)
