@@ -32,10 +32,10 @@ def test_an_image_appears_on_its_entry(watched: Watched, entry: int) -> None:
     page = watched.open(f"/entries/{entry}")
     image = page.locator("#files img").first
     image.scroll_into_view_if_needed()
-    # Complete is also said of an image that has not begun to load.
-    page.wait_for_function("document.querySelector('#files img').naturalWidth > 0")
+    # Complete is also said of an image that has not begun to load: one that did has a size.
+    loaded = "image => image.decode().then(() => image.naturalWidth)"
 
-    assert image.evaluate("image => image.naturalWidth") == 1
+    assert image.evaluate(loaded) == 1
 
 
 def test_a_page_as_evidence_is_read_as_text(watched: Watched, entry: int) -> None:
