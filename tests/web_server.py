@@ -20,6 +20,7 @@ from counterfoil.web.server import bind, make_server
 
 QUICK = Pace(idle_s=0.5, grace_s=0.5, rate_bytes_s=1000.0, drain_s=0.5)
 REFUSAL = f'"type":"{refusals.TYPE}"'.encode()
+SETTLE_S = 20.0
 _numbers = itertools.count()
 
 
@@ -61,7 +62,9 @@ class Running:
         *,
         token: str | None = "",
     ) -> Reply:
-        """Make one call; `token=None` sends none."""
+        """Make one call; `token=None` sends none.  What is read holds what was posted before."""
+        if method == "GET":
+            self.settle()
         sent = {"Host": self.host, **(headers or {})}
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
@@ -83,6 +86,12 @@ class Running:
     def get(self, path: str, **headers: str) -> Reply:
         """Read with the administrator's token."""
         return self.call("GET", path, headers=headers)
+
+    def settle(self) -> None:
+        """Wait until the rows have reached the logs: a page shows as far as they have come."""
+        for info in self.home.log.projects():
+            size = self.home.ledger.status(info.project).size
+            self.home.follower.wait_for(info.project, size, SETTLE_S)
 
     def size(self, project: str = "default") -> int:
         """Return how many entries are recorded, without the server's own counts of refusals.

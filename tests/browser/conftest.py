@@ -118,9 +118,10 @@ def signed_in(chromium: Browser, served: Running, clock: Clock | None = None) ->
 class Watched:
     """A page and everything it complained about."""
 
-    def __init__(self, page: Page, base: str) -> None:
+    def __init__(self, page: Page, server: Running) -> None:
         self.page = page
-        self.base = base
+        self.server = server
+        self.base = f"http://{server.host}"
         self.complaints: list[str] = []
         page.on("console", lambda said: self._note(said.type, said.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -131,6 +132,7 @@ class Watched:
 
     def open(self, path: str) -> Page:
         """Go to a path of the server and wait until it has settled."""
+        self.server.settle()
         self.page.goto(self.base + path, wait_until="load")
         return self.page
 
@@ -144,5 +146,5 @@ def watched(
     context = chromium.new_context(
         storage_state=session, viewport={"width": look[0], "height": 800}, color_scheme=look[1]
     )
-    yield Watched(context.new_page(), f"http://{served.host}")
+    yield Watched(context.new_page(), served)
     context.close()

@@ -35,7 +35,7 @@ def bare(
         storage_state=session, viewport={"width": width, "height": 900}, color_scheme=scheme,
         bypass_csp=True, reduced_motion="reduce",
     )  # fmt: skip
-    yield Watched(context.new_page(), f"http://{served.host}")
+    yield Watched(context.new_page(), served)
     context.close()
 
 

@@ -53,7 +53,7 @@ def searching(
     """A page of that server; parametrise indirectly with options of the browser."""
     options: dict[str, Any] = {"viewport": {"width": 1360, "height": 800}}
     context = chromium.new_context(storage_state=state, **options | getattr(request, "param", {}))
-    watched = Watched(context.new_page(), f"http://{day[0].host}")
+    watched = Watched(context.new_page(), day[0])
     yield watched
     context.close()
     assert watched.complaints == []
