@@ -195,13 +195,17 @@ def test_another_content_type_is_refused(web: Running, content_type: str) -> Non
 
 def test_projects_do_not_share_keys_or_numbers(web: Running) -> None:
     posted = event()
-    sizes = web.size(), web.size("other")
+    size = web.size("other")
 
     here = post(web, posted).json()["entries"][0]
     there = post(web, posted, query="?project=other").json()["entries"][0]
 
-    assert (here["index"], there["index"]) == sizes
     assert here["status"] == there["status"] == "recorded"
+    # Nothing else is sent to that project, refused requests included: its next number is known.
+    assert there["index"] == size
+    for index, project in ((here["index"], "default"), (there["index"], "other")):
+        entry = web.get(f"/v1/entries/{index}?project={project}").json()["entry"]
+        assert entry["id"] == posted["id"]
 
 
 @pytest.mark.parametrize(
