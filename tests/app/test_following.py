@@ -100,16 +100,22 @@ def test_closing_ends_a_process_that_is_only_now_replaced(
         assert not hangs
 
 
-def test_why_following_stopped_is_told_across_processes(tmp_path: Path) -> None:
-    """Rows that rest on more entries than the log has: the same refusal, the same words."""
-    directory = tmp_path / "ledger"
+def _misplace_rows(directory: Path, size: int) -> bytes:
+    """Make a ledger of one entry whose rows say they rest on `size`; return its checkpoint."""
     create_home(directory, SystemRandomness())
     with open_home(directory, SystemClock(), SystemRandomness()) as home:
         home.recorder.record(PROJECT, [make_sample(0)], LOCAL, "cli")
         home.follower.catch_up(PROJECT)
         with home.tables.write(PROJECT) as writing:
             position = writing.position()
-            writing.set_position(type(position)(9, position.nodes * 2, position.root))
+            writing.set_position(type(position)(size, position.nodes * 2, position.root))
+        return home.ledger.checkpoint(PROJECT)
+
+
+def test_why_following_stopped_is_told_across_processes(tmp_path: Path) -> None:
+    """Rows that rest on more entries than the log has: the same refusal, the same words."""
+    directory = tmp_path / "ledger"
+    _misplace_rows(directory, 9)
     with open_home(directory, SystemClock(), SystemRandomness(), follow_elsewhere=True) as home:
         assert _until(lambda: home.follower.stopped(PROJECT) is not None)
         assert "rest on 9 entries" in (home.follower.stopped(PROJECT) or "")
@@ -118,15 +124,8 @@ def test_why_following_stopped_is_told_across_processes(tmp_path: Path) -> None:
 def test_a_defect_in_one_project_does_not_end_the_process_that_follows(tmp_path: Path) -> None:
     """One that ends is started again, meets the same rows and ends again, for ever."""
     directory = tmp_path / "ledger"
-    create_home(directory, SystemRandomness())
-    with open_home(directory, SystemClock(), SystemRandomness()) as home:
-        home.recorder.record(PROJECT, [make_sample(0)], LOCAL, "cli")
-        home.follower.catch_up(PROJECT)
-        checkpoint = home.ledger.checkpoint(PROJECT)
-        with home.tables.write(PROJECT) as writing:
-            position = writing.position()
-            # A tree of one entry has one node at its right edge: none has this shape.
-            writing.set_position(type(position)(1, position.nodes * 2, position.root))
+    # A tree of one entry has one node at its right edge: none has this shape.
+    checkpoint = _misplace_rows(directory, 1)
     with subprocess.Popen(
         [sys.executable, "-m", "counterfoil.app.following", str(directory)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

@@ -2,7 +2,6 @@
 
 import contextlib
 import http.server
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from counterfoil.clock import SystemClock
 from counterfoil.ids import SystemRandomness
 from counterfoil.tlog.keys import VerifierKey, parse_vkey
 from tests.ledgers import make_sample
+from tests.loopback import serving
 
 PATIENCE_S = 20.0
 
@@ -110,11 +110,5 @@ class OddServer(http.server.ThreadingHTTPServer):
 @contextlib.contextmanager
 def odd_witness(answer: Callable[[bytes], Any]) -> Iterator[OddServer]:
     """Serve a witness whose answers come from a function of the request's body."""
-    with OddServer(answer) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(OddServer(answer)) as server:
+        yield server

@@ -4,7 +4,6 @@ import functools
 import http.server
 import json
 import os
-import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from counterfoil.client.spool import SpoolWriter
 from counterfoil.clock import SystemClock
 from tests.cli import stepping
 from tests.cli.conftest import Foil
+from tests.loopback import serving
 from tests.web_server import Running, event, running
 
 REPORT = (
@@ -78,14 +78,9 @@ class _Liar(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def liar(url: str) -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Liar, url)) as served:
-        thread = threading.Thread(target=served.serve_forever)
-        thread.start()
-        try:
-            yield f"http://localhost:{served.server_port}"
-        finally:
-            served.shutdown()
-            thread.join()
+    handler = functools.partial(_Liar, url)
+    with serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)) as served:
+        yield f"http://localhost:{served.server_port}"
 
 
 def spool(project: Path, count: int) -> Path:

@@ -2,13 +2,13 @@
 
 import functools
 import http.server
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from counterfoil.client.evidence import verify_path
 from counterfoil.verifier.report import Report
+from tests.loopback import serving
 
 
 def verify(
@@ -73,11 +73,5 @@ class _Server(http.server.ThreadingHTTPServer):
 @contextmanager
 def served(directory: Path) -> Iterator[str]:
     handler = functools.partial(_Files, directory=str(directory))
-    with _Server(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(_Server(("127.0.0.1", 0), handler)) as server:
+        yield f"http://127.0.0.1:{server.server_port}"
