@@ -316,8 +316,10 @@ def test_static_files_with_two_witnesses_verify_from_any_web_server(directory: P
         policy.write_text(policy_text(directory, *both))
         with opened(directory) as home:
             record(home, *range(300))
+            policy_read = parse_policy(policy.read_bytes())
+            until(lambda: is_by(policy_read, published(home), 300), "never cosigned by both")
         checkpoint = (directory / "public" / "default" / "checkpoint").read_bytes()
-        assert is_by(parse_policy(policy.read_bytes()), checkpoint, 300)
+        assert is_by(policy_read, checkpoint, 300)
     with plain_server(directory / "public") as url:
 
         def foil(*words: object) -> Any:
