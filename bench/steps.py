@@ -21,7 +21,7 @@ import msgspec
 from bench.machine import describe
 from bench.posting import event_bytes
 from counterfoil.app.desk import Desk
-from counterfoil.app.prepare import Opening, Prepared, accounts_of, prepare
+from counterfoil.app.prepare import Prepared, accounts_of, open_keys, prepare
 from counterfoil.app.wire import Place, Placed, frame, read_from_worker
 from counterfoil.events import codec
 from counterfoil.events.event import parse_posting
@@ -69,7 +69,7 @@ class Steps:
         people = self._keys.people(accounts_of(events, parts))
 
         def sealed() -> list[Prepared]:
-            opened = [Opening(self._randomness, one, {}) for one in parts]
+            opened = open_keys(self._randomness, parts, {})
             return prepare(events, parts, opened, people, ADMIN, "api")
 
         prepared = self._timed("keys, commitments, sealing, entry bytes", sealed)

@@ -15,7 +15,8 @@ from counterfoil.app.blobs import Blobs
 from counterfoil.app.record import LOCAL, Answer, Recorder
 from counterfoil.clock import SteppedClock
 from counterfoil.events.canonical import JSON
-from counterfoil.events.event import BlobName, Event, make_event
+from counterfoil.events.event import Event, make_event
+from counterfoil.events.naming import BlobName
 from counterfoil.ids import SeededRandomness
 from counterfoil.ledger.append import Ledger
 from counterfoil.stores.blobs import BlobFiles

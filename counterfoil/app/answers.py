@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import Entry
-from counterfoil.events.event import BlobName
+from counterfoil.events.naming import BlobName
 from counterfoil.projections.approvals import ApprovalRow
 from counterfoil.projections.artifacts import ArtifactRow
 from counterfoil.projections.changes import ChangeRow

@@ -9,7 +9,7 @@ byte.
 import dataclasses
 from pathlib import Path
 
-from counterfoil.app.prepare import Opening, Prepared, accounts_of, prepare, require_allowed
+from counterfoil.app.prepare import Prepared, accounts_of, open_keys, prepare, require_allowed
 from counterfoil.app.record import Answer
 from counterfoil.app.wire import Placed
 from counterfoil.errors import CounterfoilError
@@ -62,7 +62,7 @@ class Desk:
             people = self._keys.known_people(accounts)
             if len(people) < len(accounts):
                 return Strangers([account for account in accounts if account not in people])
-            opened = [Opening(self._randomness, one, {}) for one in parts]
+            opened = open_keys(self._randomness, parts, {})
             return prepare(events, parts, opened, people, credential, "api")
         except CounterfoilError:
             return None

@@ -8,7 +8,8 @@ from counterfoil.app.opening import open_all, open_body, recorded_of
 from counterfoil.events.canonical import JSON
 from counterfoil.events.codec import join
 from counterfoil.events.entry import read_entry
-from counterfoil.events.event import TIME_UNCLAIMED, BlobName
+from counterfoil.events.event import TIME_UNCLAIMED
+from counterfoil.events.naming import BlobName
 from counterfoil.events.sentence import say
 from counterfoil.ledger.store import Kept, KeyStore, LogReads
 from counterfoil.projections.base import Recorded, event_outcome, is_demo

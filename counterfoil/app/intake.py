@@ -23,7 +23,8 @@ from counterfoil.app.record import EVENTS_PER_APPEND, Answer
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError
 from counterfoil.events.entry import read_entry
-from counterfoil.events.event import TIME_UNCLAIMED, BlobName, Event
+from counterfoil.events.event import TIME_UNCLAIMED, Event
+from counterfoil.events.naming import BlobName
 from counterfoil.events.refs import parse_ref
 from counterfoil.ids import local_account
 from counterfoil.policy.access import Credential, decide

@@ -5,16 +5,18 @@ when it was recorded (one clock, never backwards) -> the ledger.  Nothing else a
 """
 
 import base64
-import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+
+import msgspec
 
 from counterfoil.app.blobs import Blobs
 from counterfoil.app.prepare import (
     Opening,
     Prepared,
     accounts_of,
+    open_keys,
     prepare,
     require_allowed,
     stamped,
@@ -24,7 +26,8 @@ from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError
 from counterfoil.events import codec, commitments
 from counterfoil.events.entry import read_entry
-from counterfoil.events.event import BlobName, Event
+from counterfoil.events.event import Event
+from counterfoil.events.naming import BlobName
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Appended, Ledger, Placed
 from counterfoil.ledger.store import BlobKey, Item, KeyStore, LogStore
@@ -36,8 +39,7 @@ SERVER = Credential(id="server", kind="server", handle="counterfoil")
 LOCAL = Credential(id="local", kind="local", handle="local")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What the producer of one event gets back.
 
     Attributes:
@@ -67,8 +69,7 @@ class Answer:
         }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Stood:
+class Stood(msgspec.Struct, frozen=True):
     """Where prepared entries stand, and the recorded time they were given."""
 
     recordedtime: str
@@ -248,7 +249,7 @@ class Recorder:
         via: str,
     ) -> list[Prepared]:
         people = self._keys.people(accounts_of(events, parts))
-        opened = [Opening(self._randomness, one, held) for one in parts]
+        opened = open_keys(self._randomness, parts, held)
         self._commit_blobs(opened, held)
         return prepare(events, parts, opened, people, credential, via)
 

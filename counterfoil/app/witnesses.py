@@ -79,7 +79,7 @@ class _Standing:
     alarm: str = ""
     failures: int = 0
     due_s: float = 0.0
-    asking: bool = False
+    asking: Future[None] | None = None
     told: set[tuple[str, int | None]] = field(default_factory=set)
 
 
@@ -234,8 +234,11 @@ class Witnesses:
 
     def _ask(self, log: WitnessedLog, note: bytes, head: TreeHead, *, wait_s: float) -> None:
         """Ask every witness that is due about one checkpoint; wait for them, but not long."""
+        until_s = time.monotonic() + wait_s
+        if wait_s:
+            # Who is still asked about an earlier checkpoint would be left out of this one.
+            wait(self._under_way(log.project), timeout=wait_s)
         standing = self._note_at(log.project, head)
-        now_s = time.monotonic()
         stale_s = self._clock.now().timestamp() - COSIGN_AGAIN_S
         asked: list[Future[None]] = []
         for name, (key, _) in self._witnesses.items():
@@ -244,15 +247,20 @@ class Witnesses:
                 continue
             with self._lock:
                 one = self._standing[log.project, name]
-                if one.asking or one.due_s > now_s:
+                if one.asking is not None or one.due_s > time.monotonic():
                     continue
-                one.asking = True
-            try:
-                asked.append(self._pool.submit(self._ask_one, log, name, note, head))
-            except RuntimeError:  # closing
-                one.asking = False
+                try:
+                    one.asking = self._pool.submit(self._ask_one, log, name, note, head)
+                except RuntimeError:  # closing
+                    continue
+                asked.append(one.asking)
         if wait_s:
-            wait(asked, timeout=wait_s)
+            wait(asked, timeout=max(0.0, until_s - time.monotonic()))
+
+    def _under_way(self, project: str) -> list[Future[None]]:
+        with self._lock:
+            kept = [self._standing[project, name].asking for name in self._witnesses]
+        return [one for one in kept if one is not None]
 
     def _ask_one(self, log: WitnessedLog, name: str, note: bytes, head: TreeHead) -> None:
         key, url = self._witnesses[name]
@@ -270,7 +278,7 @@ class Witnesses:
             _log.exception("asking witness %s about %s failed", name, log.project)
         finally:
             with self._lock:
-                standing.asking = False
+                standing.asking = None
 
     def _keep(self, log: WitnessedLog, note: bytes, line: bytes, head: TreeHead) -> None:
         """Add one cosignature to what is kept, durably, and to what is published."""

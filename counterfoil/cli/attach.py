@@ -6,7 +6,7 @@ from pathlib import Path
 
 from counterfoil.cli.target import Target
 from counterfoil.errors import RequestError
-from counterfoil.events.event import BlobName
+from counterfoil.events.naming import BlobName
 
 BLOB_MAX_BYTES = 100 * 1024 * 1024
 OCTETS = "application/octet-stream"

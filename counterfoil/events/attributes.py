@@ -10,6 +10,7 @@ import binascii
 import functools
 import re
 from collections.abc import Mapping
+from typing import cast
 
 from counterfoil.errors import RequestError
 from counterfoil.events.canonical import JSON
@@ -32,6 +33,21 @@ _URI_REFERENCE = re.compile(
     rf"(?://(?:{_CHAR}|[\[\]])*(?=[/?#]|\Z))?(?:{_CHAR}|/)*"
     rf"(?:\?(?:{_CHAR}|[/?])*)?(?:#(?:{_CHAR}|[/?])*)?"
 )
+
+
+def read_scalars(given: Mapping[str, JSON]) -> dict[str, Scalar]:
+    """Return every attribute of an event but its data, each checked; `attribute_invalid` else."""
+    scalars = {name: one for name, one in given.items() if name != "data"}
+    texts = [one for one in scalars.values() if type(one) is str]
+    # What prints is what nothing is wrong with: one look at all of it at once.
+    if "".join(texts).isprintable() and scalars.keys() <= _USUAL:
+        checked = cast("dict[str, Scalar]", scalars)
+        if len(texts) < len(scalars):
+            for name, one in scalars.items():
+                if type(one) is not str:
+                    checked[name] = read_scalar(name, one)
+        return checked
+    return {name: read_scalar(name, one) for name, one in scalars.items()}
 
 
 def read_scalar(name: str, value: JSON) -> Scalar:
@@ -60,12 +76,12 @@ def read_scalar(name: str, value: JSON) -> Scalar:
 
 def text(scalars: Mapping[str, Scalar], name: str) -> str:
     """Return a mandatory string that is not empty; `attribute_missing` else."""
-    if name not in scalars:
+    value = scalars.get(name)
+    if isinstance(value, str) and value:
+        return value
+    if value is None:
         raise RequestError("attribute_missing", f"{name} is absent; every event has it", name=name)
-    value = scalars[name]
-    if not isinstance(value, str) or not value:
-        raise invalid(name, "it must be a string that is not empty")
-    return value
+    raise invalid(name, "it must be a string that is not empty")
 
 
 def optional(scalars: Mapping[str, Scalar], name: str) -> str | None:
@@ -76,7 +92,8 @@ def optional(scalars: Mapping[str, Scalar], name: str) -> str | None:
 def sized(scalars: Mapping[str, Scalar], name: str, limit: int) -> str:
     """Return a mandatory string of at most `limit` bytes of UTF-8."""
     value = text(scalars, name)
-    if len(value.encode("utf-8")) > limit:
+    # A character has four bytes at most.
+    if len(value) * 4 > limit and len(value.encode("utf-8")) > limit:
         raise invalid(name, f"it is over {limit} bytes")
     return value
 

@@ -10,7 +10,7 @@ Source: RFC 8785, RFC 7493 (I-JSON), RFC 8259; vectors in tests/vectors/json-can
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from json.encoder import encode_basestring
 from typing import NoReturn, TypeAlias, assert_never
 
@@ -51,15 +51,28 @@ def read(data: bytes, what: str = "the body", *, depth_max: int = DEPTH_MAX) -> 
     Traceback (most recent call last):
     counterfoil.errors.RequestError: the body names the member "a" twice in one object
     """
+    return read_for_writing(data, what, depth_max=depth_max)[0]
+
+
+def read_for_writing(
+    data: bytes, what: str = "the body", *, depth_max: int = DEPTH_MAX
+) -> tuple[JSON, Callable[[JSON], bytes]]:
+    """Return what `read` returns, and what writes it and any part of it as `write` does.
+
+    The second is `write`, or does the same sooner: that all numbers are plain was seen in reading.
+
+    Raises:
+        RequestError: as `read` does.
+    """
     try:
         plain: JSON = msgspec.json.decode(data)
         # Written again it is the same bytes: so no member stands twice, no number reads as
         # another, no escape hides anything.  Whatever else there is, the careful reader judges.
         if msgspec.json.encode(plain) == data and _is_plain(plain, depth_max):
-            return plain
+            return plain, _write_plain if is_ordered(data) else write
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         pass
-    return read_carefully(data, what, depth_max=depth_max)
+    return read_carefully(data, what, depth_max=depth_max), write
 
 
 def read_carefully(data: bytes, what: str = "the body", *, depth_max: int = DEPTH_MAX) -> JSON:
@@ -123,7 +136,7 @@ def write(value: JSON) -> bytes:
     b'{"a":"\xe2\x82\xac","b":[1,1e-7]}'
     """
     try:
-        data = _write_usual(value)
+        data = msgspec.json.encode(value) if type(value) is str else _write_usual(value)
         if data is None and _is_plain(value, DEPTH_MAX):
             data = msgspec.json.encode(value, order="sorted")
     except (UnicodeEncodeError, OverflowError, RecursionError):
@@ -131,6 +144,11 @@ def write(value: JSON) -> bytes:
     if data is None or not is_ordered(data):
         return write_carefully(value)
     return data
+
+
+def _write_plain(value: JSON) -> bytes:
+    """Return the RFC 8785 form of what `_is_plain` holds for, with members in the usual order."""
+    return msgspec.json.encode(value, order="sorted")
 
 
 def is_ordered(data: bytes) -> bool:

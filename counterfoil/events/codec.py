@@ -10,17 +10,19 @@ Taking apart and joining are inverse: `join` of everything `split` made is the e
 Source: docs/adr/0003-entry-format-1.md.
 """
 
-import base64
+import binascii
 import hmac
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.events import canonical, registry
 from counterfoil.events.canonical import JSON
 from counterfoil.events.commitments import commit
 from counterfoil.events.entry import Entry
-from counterfoil.events.event import Absent, BlobName, Event
+from counterfoil.events.event import Absent, Event
+from counterfoil.events.naming import BlobName
 from counterfoil.events.refs import Named, is_ref
 
 # Members of the event that the entry holds in the open, or that have a commitment of their own.
@@ -29,23 +31,21 @@ _NOT_BODY = frozenset({"specversion", "authid", *_ENVELOPE})
 _ACTOR = "actor:"
 
 
-@dataclass(frozen=True, slots=True)
-class Personal:
+class Personal(msgspec.Struct, frozen=True):
     """One value about a person.
 
     Attributes:
         name: `authid`, `subject`, or a JSON Pointer into the event: `/data/author/email`.
-        value: what stands there.
+        content: RFC 8785 bytes of what stands there.
         person: the account whose key seals it; None for the event's own key.
     """
 
     name: str
-    value: JSON
+    content: bytes
     person: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(msgspec.Struct, frozen=True):
     """An event taken apart.
 
     Attributes:
@@ -59,8 +59,7 @@ class Parts:
     blobs: tuple[BlobName, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """What `check_event` could compare.
 
     Attributes:
@@ -77,15 +76,15 @@ def split(event: Event) -> Parts:
     body: dict[str, JSON] = {"authtype": event.authtype, **event.extra}
     if not isinstance(event.data, Absent):
         body["data"] = event.data
-    personal = [Personal("authid", event.authid, event.authid)]
+    personal = [Personal("authid", canonical.write(event.authid), event.authid)]
     if event.subject is not None:
         account = _account(event.subject)
         if account is not None or not is_ref(event.subject):
-            personal.append(Personal("subject", event.subject, account))
+            personal.append(Personal("subject", canonical.write(event.subject), account))
     for pointer, person in _pointers(event):
         found, value = _get(body, pointer)
         if found:
-            personal.append(Personal(pointer, value, person))
+            personal.append(Personal(pointer, canonical.write(value), person))
             body = _without(body, pointer)
     return Parts(canonical.write(body), tuple(personal), event.blobs)
 
@@ -159,10 +158,12 @@ def commit_map(
         blobs: the 32-byte commitments to blobs by name: `blob/0` is the first of `data.blobs`.
             One that is not here has none: the event names it by digest, inside the body.
     """
-    contents = {"body": parts.body}
-    contents.update({one.name: canonical.write(one.value) for one in parts.personal})
-    made = {name: commit(openings[name], content) for name, content in contents.items()}
-    return {name: base64.b64encode(one).decode() for name, one in {**made, **blobs}.items()}
+    made = {"body": _written(commit(openings["body"], parts.body))}
+    for one in parts.personal:
+        made[one.name] = _written(commit(openings[one.name], one.content))
+    for name, commitment in blobs.items():
+        made[name] = _written(commitment)
+    return made
 
 
 def check_event(entry: Entry, event: JSON, opening: Mapping[str, bytes]) -> Comparison:
@@ -186,7 +187,7 @@ def check_event(entry: Entry, event: JSON, opening: Mapping[str, bytes]) -> Comp
     compared: list[str] = []
     for name in sorted(shown.keys() & opening.keys()):
         try:
-            made = base64.b64encode(commit(opening[name], canonical.write(shown[name]))).decode()
+            made = _written(commit(opening[name], canonical.write(shown[name])))
         except RequestError as error:
             raise EvidenceError("commitment", f"{name} is no JSON: {error}") from error
         if hmac.compare_digest(made, entry.commit[name]):
@@ -241,6 +242,10 @@ def _read_body(entry: Entry, body: bytes) -> dict[str, JSON]:
     if not isinstance(opened, dict):
         raise EvidenceError("damaged", f"entry {entry.id[:64]!a}: the body is no JSON object")
     return opened
+
+
+def _written(commitment: bytes) -> str:
+    return binascii.b2a_base64(commitment, newline=False).decode()
 
 
 def _account(ref: str) -> str | None:

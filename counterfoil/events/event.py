@@ -10,17 +10,18 @@ Source: CloudEvents 1.0.2 sections 3 (attributes) and its JSON event format; doc
 import enum
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Final
+
+import msgspec
 
 from counterfoil.clock import parse_time
 from counterfoil.errors import RequestError
 from counterfoil.events import attributes, canonical
 from counterfoil.events.attributes import Scalar, invalid
 from counterfoil.events.canonical import JSON
-from counterfoil.events.naming import check_data
+from counterfoil.events.naming import NO_NAMES, BlobName, read_names
 from counterfoil.events.refs import Named
 
 EVENT_BYTES_MAX = 65_536
@@ -57,23 +58,7 @@ _OWN = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BlobName:
-    """Evidence an event names: the digest of its bytes, and what to call it.
-
-    Attributes:
-        digest: "sha256:" and 64 lower-case hexadecimal digits, of the plain bytes.
-        name: a file name for people.
-        mediatype: such as "application/xml".
-    """
-
-    digest: str
-    name: str
-    mediatype: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened.  Made by `parse_event` and `make_event`, which check it.
 
     Attributes:
@@ -89,6 +74,10 @@ class Event:
         seq: the number, 0..2147483647.
         data: any JSON, or `ABSENT`.
         extra: every other attribute by name.
+        refs: those `data.refs` names, in order; none if `data` is no object.
+        blobs: those `data.blobs` names, in order; none if `data` is no object.
+        personal: the JSON Pointers into `data` that `data.personal` lists.
+        canonical: the RFC 8785 form of the whole.
     """
 
     id: str
@@ -97,49 +86,16 @@ class Event:
     time: str
     authtype: str
     authid: str
-    subject: str | None = None
-    producer: str | None = None
-    boot: str | None = None
-    seq: int | None = None
-    data: JSON | Absent = ABSENT
-    extra: Mapping[str, Scalar] = field(default_factory=dict)
-    # Made at the first call, of members that never change.
-    _canonical: bytes = field(default=b"", init=False, compare=False, repr=False)
-    _refs: tuple[Named, ...] | None = field(default=None, init=False, compare=False, repr=False)
-
-    @property
-    def refs(self) -> tuple[Named, ...]:
-        """The refs `data.refs` names, in order; none if `data` is no object."""
-        if self._refs is None:
-            named = tuple(Named(item["ref"], item["role"]) for item in self._listed("refs"))
-            object.__setattr__(self, "_refs", named)
-            return named
-        return self._refs
-
-    @property
-    def blobs(self) -> tuple[BlobName, ...]:
-        """The blobs `data.blobs` names, in order; none if `data` is no object."""
-        return tuple(
-            BlobName(item["digest"], item["name"], item["mediatype"])
-            for item in self._listed("blobs")
-        )
-
-    @property
-    def personal(self) -> tuple[str, ...]:
-        """The JSON Pointers into `data` that `data.personal` lists."""
-        return tuple(self._listed("personal"))
-
-    def _listed(self, name: str) -> list[Any]:
-        # Checked once, when the event was made: its data is not changed after that.
-        items = self.data.get(name, []) if isinstance(self.data, dict) else []
-        return cast("list[Any]", items)
-
-    @property
-    def canonical(self) -> bytes:
-        """The RFC 8785 form; written at the first call."""
-        if not self._canonical:
-            object.__setattr__(self, "_canonical", canonical.write(self.to_json()))
-        return self._canonical
+    subject: str | None
+    producer: str | None
+    boot: str | None
+    seq: int | None
+    data: JSON | Absent
+    extra: Mapping[str, Scalar]
+    refs: tuple[Named, ...]
+    blobs: tuple[BlobName, ...]
+    personal: tuple[str, ...]
+    canonical: bytes
 
     @property
     def size_bytes(self) -> int:
@@ -208,7 +164,7 @@ def parse_posting(body: bytes, content_type: str) -> list[Event]:
     match mediatype.strip().lower():
         case "application/cloudevents+json" | "application/json":
             _check_size(len(body))
-            return [_parse(canonical.read(body))]
+            return [_parse(*canonical.read_for_writing(body))]
         case "application/cloudevents-batch+json":
             return _parse_batch(body)
         case "application/x-ndjson":
@@ -310,7 +266,9 @@ def _check_size(size_bytes: int) -> None:
 def _parse_batch(body: bytes) -> list[Event]:
     try:
         # One level more than an event alone may have: the array around it.
-        items = canonical.read(body, "the batch", depth_max=canonical.DEPTH_MAX + 1)
+        items, write = canonical.read_for_writing(
+            body, "the batch", depth_max=canonical.DEPTH_MAX + 1
+        )
     except RequestError as error:
         position = _position_to_blame(body)
         if position is not None:
@@ -322,7 +280,7 @@ def _parse_batch(body: bytes) -> list[Event]:
     events: list[Event] = []
     for position, item in enumerate(items):
         try:
-            event = _parse(item)
+            event = _parse(item, write)
             _check_size(event.size_bytes)
         except RequestError as error:
             error.facts["position"] = position
@@ -347,7 +305,7 @@ def _parse_lines(body: bytes) -> list[Event]:
     for position, line in enumerate(lines):
         try:
             _check_size(len(line.rstrip(b"\r")))
-            events.append(_parse(canonical.read(line, "the line")))
+            events.append(_parse(*canonical.read_for_writing(line, "the line")))
         except RequestError as error:
             error.facts["position"] = position
             raise
@@ -363,7 +321,8 @@ def _check_count(count: int) -> None:
         )
 
 
-def _parse(value: JSON) -> Event:
+def _parse(value: JSON, write: Callable[[JSON], bytes] = canonical.write) -> Event:
+    """Read one event; `write` makes its canonical form."""
     if not isinstance(value, dict):
         raise RequestError("attribute_invalid", "an event is a JSON object")
     given = {name: one for name, one in value.items() if one is not None or name == "data"}
@@ -372,34 +331,36 @@ def _parse(value: JSON) -> Event:
             raise RequestError(
                 "server_attribute", f"{name} is for the server to say; leave it out", name=name
             )
-    scalars: dict[str, Scalar] = {
-        name: attributes.read_scalar(name, one) for name, one in given.items() if name != "data"
-    }
+    scalars = attributes.read_scalars(given)
     if attributes.text(scalars, "specversion") != "1.0":
         raise invalid("specversion", 'it must be "1.0"')
-    _check_data(given, scalars)
-    event = Event(
-        id=attributes.sized(scalars, "id", KEY_BYTES_MAX),
-        source=attributes.sized(scalars, "source", KEY_BYTES_MAX),
-        type=attributes.text(scalars, "type"),
-        time=attributes.text(scalars, "time"),
-        authtype=attributes.actor(scalars, "authtype"),
-        authid=attributes.actor(scalars, "authid"),
-        subject=attributes.optional(scalars, "subject"),
-        producer=attributes.optional(scalars, "producer"),
-        boot=attributes.optional(scalars, "boot"),
-        seq=attributes.read_seq(scalars),
-        data=given.get("data", ABSENT),
-        extra={name: one for name, one in scalars.items() if name not in _OWN},
-    )
-    _check_values(event)
-    return event
+    _check_encoded(given, scalars)
+    ident = attributes.sized(scalars, "id", KEY_BYTES_MAX)
+    source = attributes.sized(scalars, "source", KEY_BYTES_MAX)
+    kind, time = attributes.text(scalars, "type"), attributes.text(scalars, "time")
+    authtype = attributes.actor(scalars, "authtype")
+    authid = attributes.actor(scalars, "authid")
+    subject = attributes.optional(scalars, "subject")
+    producer = attributes.optional(scalars, "producer")
+    boot = attributes.optional(scalars, "boot")
+    seq = attributes.read_seq(scalars)
+    extra = {} if scalars.keys() <= _OWN else {
+        name: one for name, one in scalars.items() if name not in _OWN
+    }  # fmt: skip
+    _check_values(source, authtype, time, extra)
+    data = given.get("data", ABSENT)
+    named = read_names(data) if isinstance(data, dict) else NO_NAMES
+    return Event(
+        id=ident, source=source, type=kind, time=time, authtype=authtype, authid=authid,
+        subject=subject, producer=producer, boot=boot, seq=seq, data=data, extra=extra,
+        refs=named.refs, blobs=named.blobs, personal=named.personal, canonical=write(given),
+    )  # fmt: skip
 
 
 _known_time = functools.lru_cache(maxsize=1_024)(parse_time)
 
 
-def _check_data(given: Mapping[str, JSON], scalars: Mapping[str, Scalar]) -> None:
+def _check_encoded(given: Mapping[str, JSON], scalars: Mapping[str, Scalar]) -> None:
     encoded = scalars.get("data_base64")
     if encoded is not None:
         if "data" in given:
@@ -408,22 +369,20 @@ def _check_data(given: Mapping[str, JSON], scalars: Mapping[str, Scalar]) -> Non
             raise invalid("data_base64", "it is not base64 (RFC 4648 section 4)")
 
 
-def _check_values(event: Event) -> None:
-    if not attributes.is_uri(event.source):
+def _check_values(source: str, authtype: str, time: str, extra: Mapping[str, Scalar]) -> None:
+    if not attributes.is_uri(source):
         raise invalid("source", "it is no URI-reference (RFC 3986)")
-    if event.authtype not in AUTHTYPES:
+    if authtype not in AUTHTYPES:
         raise invalid("authtype", f"it must be one of {', '.join(AUTHTYPES)}")
     try:
-        _known_time(event.time)
+        _known_time(time)
     except ValueError as error:
         raise invalid("time", "it is no RFC 3339 date-time") from error
-    schema = event.extra.get("dataschema")
+    schema = extra.get("dataschema")
     if schema is not None and not (
         isinstance(schema, str) and attributes.is_uri(schema, absolute=True)
     ):
         raise invalid("dataschema", "it is no URI (RFC 3986)")
-    kind = event.extra.get("datacontenttype")
+    kind = extra.get("datacontenttype")
     if kind is not None and not (isinstance(kind, str) and "/" in kind):
         raise invalid("datacontenttype", "it is no media type")
-    if isinstance(event.data, dict):
-        check_data(event.data)

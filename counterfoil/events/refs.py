@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from counterfoil.errors import RequestError
 
 ID_BYTES_MAX = 512
@@ -115,8 +117,7 @@ LINK_ROLES: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(msgspec.Struct, frozen=True):
     """The name of a thing: `kind:id`."""
 
     kind: str
@@ -126,16 +127,14 @@ class Ref:
         return f"{self.kind}:{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """A ref and the role it plays in an event."""
 
     ref: str
     role: str
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """An edge an event states: `source` --role--> `target`, both refs."""
 
     source: str
@@ -177,6 +176,7 @@ def is_ref(text: str) -> bool:
     return True
 
 
+@functools.lru_cache(maxsize=256)
 def parse_role(text: str) -> str:
     """Return `text` if it is a role: `[a-z][a-z0-9-]{0,31}`.
 

@@ -16,6 +16,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 
+import msgspec
+
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.ledger.edge import RightEdge
 from counterfoil.ledger.receipt import Nodes
@@ -28,8 +30,7 @@ from counterfoil.tlog.tree import TreeHead, leaf_hash
 IDEM_CONTEXT = b"counterfoil.idem.v1\0"
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True):
     """What became of one item.
 
     Args:
@@ -43,8 +44,7 @@ class Appended:
     receipt: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """What became of the items of a request whose sender builds the receipts.
 
     Args:
@@ -98,8 +98,7 @@ class LogState:
     frozen: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Keyed:
+class _Keyed(msgspec.Struct, frozen=True):
     """Who has taken an idempotency key in this batch."""
 
     index: int

@@ -10,14 +10,14 @@ Indices count from 0; a size is a count of entries; `start` and `end` are half-o
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from counterfoil.tlog.tree import TreeHead
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(msgspec.Struct, frozen=True, array_like=True):
     """One piece of an event as it is kept beside its entry.
 
     Args:
@@ -31,8 +31,7 @@ class Sealed:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, array_like=True):
     """One event on its way into the log; it gets its index from the writer.
 
     Args:
@@ -56,8 +55,7 @@ class Item:
     blobs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """One entry with everything stored beside it; the fields are those of `Item`."""
 
     index: int
@@ -67,24 +65,21 @@ class Kept:
     blobs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One item with the idempotency digest that is stored for it (keyed, 32 bytes)."""
 
     item: Item
     idem_digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """What the log holds under an idempotency key: the entry's index and its keyed digest."""
 
     index: int
     idem_digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LogInfo:
+class LogInfo(msgspec.Struct, frozen=True):
     """A log of this ledger: the project it belongs to and its origin, both fixed for life."""
 
     project: str
@@ -204,8 +199,7 @@ class LogStore(LogReads, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True):
     """A person or service account: its pseudonym (`actor:` and 16 letters), account and key.
 
     The account text and the 32-byte key exist only in the key store; erasing removes both.
@@ -216,8 +210,7 @@ class Person:
     key: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class BlobKey:
+class BlobKey(msgspec.Struct, frozen=True):
     """Where an erasable blob lies: the name of the sealed bytes and the 32-byte key to them."""
 
     stored: str

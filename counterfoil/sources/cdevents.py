@@ -13,7 +13,8 @@ from urllib.parse import quote, unquote
 from counterfoil.errors import RequestError
 from counterfoil.events import canonical
 from counterfoil.events.canonical import JSON
-from counterfoil.events.event import TIME_UNCLAIMED, BlobName, Event, parse_event
+from counterfoil.events.event import TIME_UNCLAIMED, Event, parse_event
+from counterfoil.events.naming import BlobName
 from counterfoil.events.refs import safe_id
 
 AUTHTYPE = "service_account"

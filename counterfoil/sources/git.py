@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from counterfoil.clock import format_time, parse_time
 from counterfoil.errors import RequestError
 from counterfoil.events.canonical import JSON
-from counterfoil.events.event import BlobName, Event, make_event
+from counterfoil.events.event import Event, make_event
+from counterfoil.events.naming import BlobName
 from counterfoil.events.refs import safe_id
 
 PUSHED = "dev.cdeventsx.counterfoil-commit.pushed.0.1.0"

@@ -1,10 +1,11 @@
 """A real ledger with a story in it, for tests of following and reading."""
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from counterfoil.app.home import Home, create_home, open_home
 from counterfoil.app.record import LOCAL
@@ -84,7 +85,7 @@ class Altered:
         return [self._alter(one) if one.index == self._index else one for one in found]
 
     def _alter(self, one: Kept) -> Kept:
-        return dataclasses.replace(one, **self._instead)
+        return msgspec.structs.replace(one, **self._instead)
 
 
 class Forgetful:

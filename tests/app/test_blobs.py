@@ -12,7 +12,8 @@ from counterfoil.app.record import LOCAL
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.events import sealing
-from counterfoil.events.event import BlobName, make_event
+from counterfoil.events.event import make_event
+from counterfoil.events.naming import BlobName
 from counterfoil.ids import SeededRandomness
 from counterfoil.ledger.store import BlobKey
 

@@ -11,7 +11,8 @@ from counterfoil.app.home import Home
 from counterfoil.app.read import Reader
 from counterfoil.clock import SteppedClock, format_time
 from counterfoil.errors import EvidenceError, RequestError
-from counterfoil.events.event import BlobName, make_event
+from counterfoil.events.event import make_event
+from counterfoil.events.naming import BlobName
 from counterfoil.ledger.store import Sealed
 from counterfoil.policy.access import Credential
 from counterfoil.projections.trace import trace

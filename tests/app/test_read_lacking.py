@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from counterfoil.app.home import Home
-from counterfoil.events.event import BlobName, make_event
+from counterfoil.events.event import make_event
+from counterfoil.events.naming import BlobName
 from tests.app.desk import PROJECT, RUN, desk, record, suite
 
 TIME = "2026-11-20T12:00:00Z"

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -139,6 +140,28 @@ def test_nobody_who_records_waits_for_a_witness(directory: Path) -> None:
             assert spent_s < witnesses.PUBLISH_WAIT_S
             until(lambda: home.ledger.status("default").exported_size == 5, "never published")
             assert statuses(home)["slow"].size == 0
+
+
+def test_who_is_still_asked_about_an_earlier_checkpoint_is_shown_the_last_one_too(
+    directory: Path,
+) -> None:
+    """Else what a ledger publishes as it closes would often stand without a cosignature."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(body: bytes) -> Any:
+        asked.set()
+        assert go_on.wait(10)
+        return 200, {}, line_for(body, SIGNER)
+
+    with odd_witness(slow) as witness:
+        configure(directory, ("one", SIGNER.vkey, witness.url))
+        text = f"log {vkey_of(directory)}\nwitness one {SIGNER.vkey}\nquorum one\n"
+        policy = parse_policy(text.encode())
+        with opened(directory) as home:
+            assert asked.wait(10), "the checkpoint that stands was not shown"
+            record(home, 0)
+            threading.Timer(0.5, go_on.set).start()
+        assert is_by(policy, published(home), 1)
 
 
 def test_a_witness_that_was_down_catches_up_with_a_proof(directory: Path) -> None:

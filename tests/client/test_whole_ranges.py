@@ -15,7 +15,7 @@ from counterfoil.client import evidence_crew
 from counterfoil.events import canonical, codec, commitments
 from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import read_entry
-from counterfoil.events.event import BlobName
+from counterfoil.events.naming import BlobName
 from counterfoil.verifier import rules
 from counterfoil.verifier.rows import Tally
 from tests.client.test_odd_events import SHAPES, event

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from counterfoil.errors import RequestError
 from counterfoil.events import canonical
 from counterfoil.events.canonical import JSON
-from counterfoil.events.event import ABSENT, BlobName, Event, make_event, parse_event, parse_posting
+from counterfoil.events.event import ABSENT, Event, make_event, parse_event, parse_posting
+from counterfoil.events.naming import BlobName
 from counterfoil.events.refs import Named
 
 BATCH = "application/cloudevents-batch+json"
@@ -66,8 +67,12 @@ def test_the_example_of_the_interface_page_is_read() -> None:
         boot="b1",
         seq=1042,
         data=posted()["data"],
+        extra={},
+        refs=(Named("commit:acme/shop@9fceb02", "input"),),
+        blobs=(),
+        personal=(),
+        canonical=canonical.write(posted()),
     )
-    assert event.refs == (Named("commit:acme/shop@9fceb02", "input"),)
     assert event.to_json() == posted()
     assert event.size_bytes == len(canonical.write(posted()))
 

@@ -16,7 +16,8 @@ from counterfoil.clock import format_time, parse_time
 from counterfoil.events import codec
 from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import Entry
-from counterfoil.events.event import BlobName, Event, make_event
+from counterfoil.events.event import Event, make_event
+from counterfoil.events.naming import BlobName
 from counterfoil.projections.approvals import APPROVALS, ApprovalRow
 from counterfoil.projections.artifacts import ARTIFACTS, ArtifactRow
 from counterfoil.projections.base import Projection, Recorded, Row

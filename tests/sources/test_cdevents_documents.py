@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from counterfoil.errors import RequestError
-from counterfoil.events.event import BlobName, Event
+from counterfoil.events.event import Event
+from counterfoil.events.naming import BlobName
 from counterfoil.sources.cdevents import parse_cdevents
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "cdevents"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from counterfoil.errors import RequestError
-from counterfoil.events.event import BlobName, Event
+from counterfoil.events.event import Event
+from counterfoil.events.naming import BlobName
 from counterfoil.sources.github import parse_delivery
 
 CAPTURED = {

@@ -10,7 +10,8 @@ import jsonschema_rs
 import pytest
 
 from counterfoil.errors import RequestError
-from counterfoil.events.event import BlobName, Event
+from counterfoil.events.event import Event
+from counterfoil.events.naming import BlobName
 from counterfoil.sources.junit import ReportContext, parse_junit
 
 VECTORS = Path(__file__).parents[1] / "vectors"

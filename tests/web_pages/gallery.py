@@ -10,7 +10,7 @@ import msgspec
 from counterfoil.app.answers import ActorView, BlobView, EntryView, Page
 from counterfoil.app.between import Between, ChangeBetween, CommitBetween
 from counterfoil.app.blobs import Look
-from counterfoil.events.event import BlobName
+from counterfoil.events.naming import BlobName
 from counterfoil.projections.base import At, Piece
 from counterfoil.projections.changed import Differs, GapChange, RunChange, TraceChange, Turned
 from counterfoil.projections.release_changed import Lacks, ReleaseChange

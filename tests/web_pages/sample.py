@@ -27,7 +27,7 @@ from counterfoil.app.blobs import Look
 from counterfoil.app.changed import Changed
 from counterfoil.clock import parse_time
 from counterfoil.events.entry import Entry, write_entry
-from counterfoil.events.event import BlobName
+from counterfoil.events.naming import BlobName
 from counterfoil.events.refs import Named
 from counterfoil.projections.base import Approval, At, Piece
 from counterfoil.projections.changed import Differs, GapChange, RunChange, TraceChange, Turned

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from counterfoil.clock import format_time, parse_time
 from counterfoil.errors import RequestError
 from counterfoil.events.canonical import JSON
-from counterfoil.events.event import BlobName, Event, make_event
+from counterfoil.events.event import Event, make_event
+from counterfoil.events.naming import BlobName
 from counterfoil.events.refs import safe_id
 
 TEXT_BYTES = 1_000

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from counterfoil.errors import RequestError
 from counterfoil.events import canonical
 from counterfoil.events.canonical import JSON
-from counterfoil.events.event import BlobName, Event
+from counterfoil.events.event import Event
+from counterfoil.events.naming import BlobName
 from counterfoil.events.refs import safe_id
 from counterfoil.sources.github.changes import read_pull_request, read_review
 from counterfoil.sources.github.delivery import Delivery, dig, moment, number, text

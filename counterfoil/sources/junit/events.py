@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from counterfoil.events.canonical import JSON
-from counterfoil.events.event import BlobName, Event, make_event
+from counterfoil.events.event import Event, make_event
+from counterfoil.events.naming import BlobName
 from counterfoil.events.refs import safe_id
 from counterfoil.sources.junit.cases import Case, Result, Totals
 from counterfoil.sources.junit.dialect import read_report

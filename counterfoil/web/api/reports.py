@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from counterfoil.app import intake
 from counterfoil.app.blobs import BLOB_MAX_BYTES
 from counterfoil.errors import RequestError
-from counterfoil.events.event import BlobName
+from counterfoil.events.naming import BlobName
 from counterfoil.web.api.blobs import receive_blob
 from counterfoil.web.api.events import RECORD_ERRORS, EntryAnswer, entry_answer
 from counterfoil.web.api.route import MIB, Body, Call, Param, Route
