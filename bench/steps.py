@@ -20,15 +20,15 @@ import msgspec
 
 from bench.machine import describe
 from bench.posting import event_bytes
-from counterfoil.app.desk import Desk
+from counterfoil.app.desk import answers_to
 from counterfoil.app.prepare import Prepared, accounts_of, open_keys, prepare
-from counterfoil.app.wire import Place, Placed, frame, read_from_worker
+from counterfoil.app.record import Answer
+from counterfoil.app.wire import Place, Placed, Standing, frame, read_from_worker, read_to_worker
 from counterfoil.events import codec
 from counterfoil.events.event import parse_posting
 from counterfoil.ids import SystemRandomness
 from counterfoil.ledger.edge import RightEdge
-from counterfoil.ledger.receipt import Nodes
-from counterfoil.ledger.receipts import range_nodes
+from counterfoil.ledger.receipts import Added, Receipts
 from counterfoil.ledger.selfcheck import check_committed
 from counterfoil.ledger.sign import Notary
 from counterfoil.ledger.store import Item, Row
@@ -56,7 +56,6 @@ class Steps:
         self._store.create_log(_PROJECT, _ORIGIN)
         self._notary = Notary({_PROJECT: SignerKey.from_seed(_ORIGIN, b"\7" * 32)})
         self._edge = RightEdge(TreeHead(0, EMPTY_ROOT), Frontier(), ())
-        self._nodes = Nodes(lambda level, n: self._store.tile(_PROJECT, level, n))
         self.spent: dict[str, list[float]] = {}
 
     def run(self, first: int) -> None:
@@ -84,14 +83,21 @@ class Steps:
             return [one.stamped(stamp) for one in prepared]
 
         items = self._timed("frames to the writer, recorded time", crossed)
-        placed = self._write(items)
-        answers = self._timed("receipts, checked", lambda: Desk.answers(prepared, placed))
+        added = self._write(items)
+        placed = Placed((Standing(1, stamp, added.first),), added)
+
+        def answered() -> list[Answer]:
+            back = read_to_worker(frame(placed)[4:])
+            assert isinstance(back, Placed)
+            return answers_to(prepared, back.requests[0], Receipts(back.added))
+
+        answers = self._timed("receipts, checked", answered)
         self._timed(
             "answer as JSON",
             lambda: msgspec.json.encode(EventsAnswer([entry_answer(one) for one in answers])),
         )
 
-    def _write(self, items: list[Item]) -> Placed:
+    def _write(self, items: list[Item]) -> Added:
         old = self._edge.head
         keys = [(item.source, item.id) for item in items]
         with self._store.write() as writing:
@@ -101,10 +107,8 @@ class Steps:
                 "event keys, synced",
                 lambda: self._keys.put_event_keys(_PROJECT, old.size, event_keys),
             )
-            edge, tiles = self._timed(
-                "leaf hashes, tree, tiles",
-                lambda: self._edge.grow([leaf_hash(item.entry) for item in items]),
-            )
+            leaves = self._timed("leaf hashes", lambda: [leaf_hash(item.entry) for item in items])
+            edge, tiles = self._timed("tree, tiles", lambda: self._edge.grow(leaves))
             rows = [Row(item, hashlib.sha256(item.digest).digest()) for item in items]
             self._timed(
                 "entry, body and idempotency rows", lambda: writing.insert(_PROJECT, old.size, rows)
@@ -116,14 +120,10 @@ class Steps:
             lambda: check_committed(self._store, _PROJECT, old.size, edge.head, items),
         )
         signed = self._timed("sign", lambda: self._notary.sign(checked))
-        nodes = self._timed(
-            "nodes for receipts",
-            lambda: range_nodes(old.size, edge.head.size, edge.head.size, self._nodes),
-        )
-        self._edge = edge
-        return Placed(
-            1, "2026-11-20T12:00:00.000Z", old.size, edge.head.size, edge.head.root,
-            signed.checkpoint, [(level, n, digest) for (level, n), digest in nodes.items()],
+        before, self._edge = self._edge, edge
+        return Added(
+            old.size, before.frontier.nodes, tuple(leaves), edge.head.size, edge.head.root,
+            signed.checkpoint,
         )  # fmt: skip
 
     def _timed(self, name: str, act: Callable[[], T]) -> T:

@@ -7,19 +7,27 @@ byte.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
-from counterfoil.app.prepare import Prepared, accounts_of, open_keys, prepare, require_allowed
+from counterfoil.app.prepare import (
+    Prepared,
+    accounts_of,
+    open_keys,
+    prepare,
+    require_allowed,
+    stamp_entry,
+)
 from counterfoil.app.record import Answer
-from counterfoil.app.wire import Placed
+from counterfoil.app.wire import Standing
 from counterfoil.errors import CounterfoilError
 from counterfoil.events import codec
 from counterfoil.events.event import parse_posting
 from counterfoil.ids import Randomness
-from counterfoil.ledger.receipts import Receipts, node_from_range
+from counterfoil.ledger.receipts import Receipts
 from counterfoil.policy.access import Credential
 from counterfoil.stores.erasable import ErasableStore
-from counterfoil.tlog.tree import TreeHead, leaf_hash
+from counterfoil.tlog.tree import leaf_hash
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,31 +75,28 @@ class Desk:
         except CounterfoilError:
             return None
 
-    @staticmethod
-    def answers(prepared: list[Prepared], placed: Placed) -> list[Answer]:
-        """Return the answers to placed entries, every receipt built and checked here.
-
-        Raises:
-            EvidenceError: `proof`: what the writer says does not lead to its signed root.
-        """
-        entries = [one.stamped(placed.recordedtime).entry for one in prepared]
-        leaves = [leaf_hash(entry) for entry in entries]
-        outside = {(level, n): digest for level, n, digest in placed.nodes}
-        node = node_from_range(placed.first, leaves, outside)
-        receipts = Receipts(TreeHead(placed.size, placed.root), placed.checkpoint, node)
-        return [
-            Answer(
-                id=one.item.id,
-                index=index,
-                status="recorded",
-                receipt=receipts.receipt(index, entry, leaf),
-                opening=one.opening,
-            )
-            for index, (one, entry, leaf) in enumerate(
-                zip(prepared, entries, leaves, strict=True), placed.first
-            )
-        ]
-
     def close(self) -> None:
         """Let go of the file."""
         self._keys.close()
+
+
+def answers_to(
+    prepared: Sequence[Prepared], standing: Standing, receipts: Receipts
+) -> list[Answer]:
+    """Return the answers to a request whose entries stand in the log.
+
+    Args:
+        prepared: what was sent to be placed.
+        standing: where it stands.
+        receipts: of the commit it came with.
+
+    Raises:
+        EvidenceError: `proof`: what the writer says does not lead to its signed root.
+    """
+    stamp = standing.recordedtime.encode()
+    answers = []
+    for index, one in enumerate(prepared, standing.first):
+        entry = stamp_entry(one.item.entry, one.time_at, stamp)
+        receipt = receipts.receipt(index, entry, leaf_hash(entry))
+        answers.append(Answer(one.item.id, index, "recorded", receipt, one.opening))
+    return answers

@@ -27,6 +27,7 @@ from typing import Final
 import msgspec
 
 from counterfoil.app.follow import Follower, SignedLog, signed_head
+from counterfoil.garbage import collect_rarely
 from counterfoil.ids import SystemRandomness
 from counterfoil.ledger.store import KeyStore, LogReads
 from counterfoil.stores.erasable import ErasableStore
@@ -34,6 +35,8 @@ from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.stores.tables import Tables
 
 NICENESS: Final = 19
+REST_S: Final = 0.05
+"""How long this process rests when entries came while it folded: then it folds more at once."""
 RESTART_S: Final = 0.5
 PAUSE_S: Final = 0.1
 WAIT_S: Final = 600.0
@@ -221,6 +224,8 @@ def follow(directory: Path) -> None:
         follower.catch_up_or_log(project)
         if (stopped := follower.stopped(project)) is not None:
             say(Followed(project, follower.size(project), stopped))
+        if project in due:
+            ended.wait(REST_S)
     tables.close()
     keys.close()
     log.close()
@@ -230,4 +235,5 @@ if __name__ == "__main__":
     # Ctrl-C reaches the whole group: when to end is the server's word.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
+    collect_rarely()
     follow(Path(sys.argv[1]))

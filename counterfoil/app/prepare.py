@@ -49,12 +49,16 @@ class Prepared(msgspec.Struct, frozen=True):
 
 def stamped(item: Item, time_at: int, recordedtime: str) -> Item:
     """Return an item with its recorded time in the blank at `time_at`."""
-    end = time_at + len(_BLANK)
-    entry = b"".join((item.entry[:time_at], recordedtime.encode(), item.entry[end:]))
+    entry = stamp_entry(item.entry, time_at, recordedtime.encode())
     return Item(
         item.source, item.id, item.digest, entry, item.event_key, item.salt, item.sealed,
         item.blobs,
     )  # fmt: skip
+
+
+def stamp_entry(blank: bytes, time_at: int, stamp: bytes) -> bytes:
+    """Return the bytes of an entry with its recorded time in the blank at `time_at`."""
+    return b"".join((blank[:time_at], stamp, blank[time_at + len(_BLANK) :]))
 
 
 class _NamedBlob(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from counterfoil.ledger.receipts import Added
 from counterfoil.ledger.store import Item
 from counterfoil.policy.access import Credential
 
@@ -65,26 +66,25 @@ class Met(msgspec.Struct, tag=True, frozen=True):
     failed: bool
 
 
-class Placed(msgspec.Struct, tag=True, frozen=True):
-    """Committed, checked and signed: side by side from `first` on, none of them a duplicate.
+class Standing(msgspec.Struct, frozen=True, array_like=True):
+    """Where the entries of one request stand: side by side, none of them a duplicate.
 
     Args:
         number: of the request.
         recordedtime: what goes into the blank of every entry.
         first: index of the first entry.
-        size: of the signed head.
-        root: of the signed head.
-        checkpoint: the signed note.
-        nodes: (level, n, hash): `receipts.range_nodes` of the entries.
     """
 
     number: int
     recordedtime: str
     first: int
-    size: int
-    root: bytes
-    checkpoint: bytes
-    nodes: list[tuple[int, int, bytes]]
+
+
+class Placed(msgspec.Struct, tag=True, frozen=True):
+    """Committed, checked and signed: requests of one commit, and what receipts are built from."""
+
+    requests: tuple[Standing, ...]
+    added: Added
 
 
 class Unplaced(msgspec.Struct, tag=True, frozen=True):

@@ -40,7 +40,7 @@ def commit(opening: bytes, content: bytes) -> bytes:
     content); content is RFC 8785 bytes, or the bytes of a blob.
     """
     assert len(opening) == KEY_BYTES
-    return hmac.digest(opening, _COMMIT + content, hashlib.sha256)
+    return hmac.digest(opening, _COMMIT + content, "sha256")
 
 
 class Committing:
@@ -88,7 +88,7 @@ def _derive(purpose: bytes, owner_key: bytes, salt: bytes, name: str) -> bytes:
     # The salt has a fixed length, so salt || name reads one way only.
     assert len(owner_key) == KEY_BYTES
     assert len(salt) == SALT_BYTES
-    return hmac.digest(owner_key, purpose + salt + name.encode("utf-8"), hashlib.sha256)
+    return hmac.digest(owner_key, purpose + salt + name.encode("utf-8"), "sha256")
 
 
 def _open(key: bytes, sealed: bytes, name: str) -> bytes:

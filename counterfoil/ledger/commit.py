@@ -11,7 +11,7 @@ which exists only once the batch does.
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,12 +20,12 @@ import msgspec
 
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.ledger.edge import RightEdge
-from counterfoil.ledger.receipt import Nodes
-from counterfoil.ledger.receipts import NodeName, Receipts, range_nodes
+from counterfoil.ledger.receipt import Nodes, build_receipt
+from counterfoil.ledger.receipts import Added, Receipts
 from counterfoil.ledger.selfcheck import check_committed
 from counterfoil.ledger.sign import Notary, Signed
 from counterfoil.ledger.store import Item, KeyStore, Known, LogStore, Row, Writing
-from counterfoil.tlog.tree import TreeHead, leaf_hash
+from counterfoil.tlog.tree import leaf_hash
 
 IDEM_CONTEXT = b"counterfoil.idem.v1\0"
 
@@ -50,16 +50,12 @@ class Placed(msgspec.Struct, frozen=True):
     Args:
         indices: the index of each item's entry, from 0.
         duplicates: how many of the entries stood there before.
-        head: what the checkpoint commits to.
-        checkpoint: signed, and of a head that covers every index.
-        nodes: `receipts.range_nodes` of the entries; none where one is a duplicate.
+        added: all that the same commit added, side by side; one for all its requests.
     """
 
     indices: tuple[int, ...]
     duplicates: int
-    head: TreeHead
-    checkpoint: bytes
-    nodes: Mapping[NodeName, bytes]
+    added: Added
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +104,10 @@ class _Keyed(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class _Plan:
-    """What one batch will do to one log."""
+    """What one batch will do to one log, from the edge `before` it to that `after` it."""
 
-    edge: RightEdge
+    before: RightEdge
+    after: RightEdge
     rows: list[Row] = field(default_factory=list)
     leaves: list[bytes] = field(default_factory=list)
     stored: dict[tuple[str, str], Known] = field(default_factory=dict)
@@ -156,7 +153,7 @@ class Committer:
                     self._plan(request, plans[project])
             for project, plan in plans.items():
                 if plan.rows:
-                    plan.edge = self._write(project, plan, writing)
+                    plan.after = self._write(project, plan, writing)
         # Only now is anything true: entries, keys, idempotency, tiles and head, all of it.
         grown = []
         for project, plan in plans.items():
@@ -172,12 +169,12 @@ class Committer:
                 f"log {project} is no longer at size {edge.head.size}: another program writes",
             )
         keys = {(item.source, item.id) for request in requests for item in request.items}
-        return _Plan(edge, stored=writing.find_all(project, keys))
+        return _Plan(edge, edge, stored=writing.find_all(project, keys))
 
     def _plan(self, request: Request, plan: _Plan) -> None:
         """Give every item of a request its place, or refuse the request and only that."""
-        fresh = _Plan(plan.edge)
-        first = plan.edge.head.size + len(plan.rows)
+        fresh = _Plan(plan.before, plan.before)
+        first = plan.before.head.size + len(plan.rows)
         try:
             placed = [
                 self._place(request.project, position, item, first, plan, fresh)
@@ -247,12 +244,12 @@ class Committer:
         return hmac.compare_digest(_idem_digest(key, item.digest), idem_digest)
 
     def _write(self, project: str, plan: _Plan, writing: Writing) -> RightEdge:
-        old = plan.edge.head
+        old = plan.before.head
         # Durable before the commit: an entry whose key is lost could never be opened.  Keys of
         # a transaction that fails are orphans, and the next batch overwrites them.
         self._keys.put_event_keys(project, old.size, [row.item.event_key for row in plan.rows])
         plan.leaves = [leaf_hash(row.item.entry) for row in plan.rows]
-        edge, tiles = plan.edge.grow(plan.leaves)
+        edge, tiles = plan.before.grow(plan.leaves)
         writing.insert(project, old.size, plan.rows)
         writing.put_tiles(project, tiles)
         writing.advance(project, old, edge.head)
@@ -264,11 +261,11 @@ class Committer:
         signed = None
         try:
             if plan.rows:
-                old_size = log.edge.head.size
+                old_size = plan.before.head.size
                 items = [row.item for row in plan.rows]
-                checked = check_committed(self._store, project, old_size, plan.edge.head, items)
+                checked = check_committed(self._store, project, old_size, plan.after.head, items)
                 signed = self._notary.sign(checked)
-                log.edge, log.signed = plan.edge, signed
+                log.edge, log.signed = plan.after, signed
             answers = self._answers(project, plan, log)
         except EvidenceError as mismatch:
             log.frozen = mismatch.message
@@ -284,38 +281,42 @@ class Committer:
 
     def _answers(self, project: str, plan: _Plan, log: LogState) -> list[Callable[[], None]]:
         """Return what answers each accepted request; every receipt is built and checked here."""
-        head, checkpoint = log.signed.head, log.signed.checkpoint
-        first = head.size - len(plan.rows)
+        added = self._added(plan, log.signed)
         receipts: Receipts | None = None
         answers: list[Callable[[], None]] = []
-        for request, placed in plan.accepted:
+        for request, places in plan.accepted:
             if request.placed is not None:
-                answers.append(partial(request.placed.set_result, self._placed(placed, log)))
+                indices = tuple(index for index, _ in places)
+                placed = Placed(indices, sum(duplicate for _, duplicate in places), added)
+                answers.append(partial(request.placed.set_result, placed))
                 continue
             if receipts is None:
-                receipts = Receipts(head, checkpoint, log.nodes)
+                receipts = Receipts(added)
             appended = []
-            for item, (index, duplicate) in zip(request.items, placed, strict=True):
-                if duplicate:
-                    # The entry that stands, not the one sent: its recorded time is its own.
-                    [entry] = self._store.entries(project, index, index + 1)
-                    leaf = leaf_hash(entry)
+            for index, duplicate in places:
+                if index < added.first:
+                    receipt = self._receipt(project, index, log)
                 else:
-                    entry, leaf = item.entry, plan.leaves[index - first]
-                receipt = receipts.receipt(index, entry, leaf)
+                    # Of a twin in this commit it is the entry that stands: its time is its own.
+                    place = index - added.first
+                    entry = plan.rows[place].item.entry
+                    receipt = receipts.receipt(index, entry, added.leaves[place])
                 appended.append(Appended(index, duplicate, receipt))
             assert request.future is not None
             answers.append(partial(request.future.set_result, appended))
         return answers
 
-    def _placed(self, placed: Sequence[tuple[int, bool]], log: LogState) -> Placed:
-        head = log.signed.head
-        indices = tuple(index for index, _ in placed)
-        duplicates = sum(duplicate for _, duplicate in placed)
-        # Fresh entries of one request stand side by side; a duplicate may be anywhere.
-        contiguous = indices and not duplicates
-        nodes = range_nodes(indices[0], indices[-1] + 1, head.size, log.nodes) if contiguous else {}
-        return Placed(indices, duplicates, head, log.signed.checkpoint, nodes)
+    def _added(self, plan: _Plan, signed: Signed) -> Added:
+        head, before = signed.head, plan.before
+        return Added(
+            before.head.size, before.frontier.nodes, tuple(plan.leaves), head.size, head.root,
+            signed.checkpoint,
+        )  # fmt: skip
+
+    def _receipt(self, project: str, index: int, log: LogState) -> bytes:
+        """Return the receipt of an entry that stood there before this commit."""
+        [entry] = self._store.entries(project, index, index + 1)
+        return build_receipt(index, entry, log.signed.head, log.signed.checkpoint, log.nodes)
 
 
 def frozen(project: str, why: str) -> CounterfoilError:

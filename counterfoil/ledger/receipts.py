@@ -1,142 +1,141 @@
-"""Receipts of many entries at once: what their paths share is hashed, checked and written once.
+"""Receipts of the entries one commit added: their tree is built once, upwards, and shared.
 
-The receipts are those of `receipt.build_receipt`, byte for byte.  Checking climbs from a leaf
-only until it meets a node that is known to lead to the root; a node on a checked path binds both
-its children, so neighbours cost about one hash each instead of a whole path.
-
-The nodes outside a range that its receipts need are few (`range_nodes`): with them and the
-entries, somebody who has no tiles builds the same receipts.
+The receipts are those of `receipt.build_receipt`, byte for byte.  What it takes besides the
+leaves is the right edge the log had before, a hash for every set bit of its size, for every left
+neighbour of an added subtree is one of these.  So somebody who has no tiles builds the same
+receipts, and the root he comes to is compared with the signed one before he writes any.
 
 Source: C2SP tlog-proof; RFC 9162 section 2.1.3.
 """
 
 import binascii
-from collections.abc import Mapping
+from collections.abc import Sequence
+
+import msgspec
 
 from counterfoil.errors import EvidenceError
-from counterfoil.tlog.proof import Node
 from counterfoil.tlog.tree import TreeHead, fold_right, node_hash
 
-NodeName = tuple[int, int]
-"""(level, n): perfect subtree number n over 2**level leaves."""
 
-
-def peaks(size: int) -> list[NodeName]:
-    """Return the perfect subtrees a tree of `size` is made of, largest first.
-
-    >>> peaks(6)
-    [(2, 0), (1, 2)]
-    """
-    levels = [level for level in reversed(range(size.bit_length())) if size >> level & 1]
-    return [(level, (size >> level) - 1) for level in levels]
-
-
-def range_nodes(start: int, end: int, size: int, node: Node) -> dict[NodeName, bytes]:
-    """Return the nodes that receipts of the entries [start, end) need besides those entries.
+class Added(msgspec.Struct, frozen=True, array_like=True):
+    """What one commit added to a log, and the head that was signed for it.
 
     Args:
-        start: first index, below `end`.
-        end: the index after the last, at most `size`.
-        size: of the tree to prove against.
-        node: gives the hashes of that tree's perfect subtrees.
-
-    Cost: two paths and the peaks: at most about 3 log2(size) nodes.
+        first: index of the first entry added; the size before.
+        edge: the perfect subtrees of that size, largest first: `Frontier.nodes`.
+        leaves: the hashes of the entries added, in order.
+        size: of the signed head.
+        root: of the signed head.
+        checkpoint: the signed note.
     """
-    found = {name: node(*name) for name in peaks(size)}
-    for index in (start, end - 1):
-        level, n = 0, index
-        while (level, n) not in found:
-            sibling = n ^ 1
-            if not start <= sibling << level < (sibling + 1) << level <= end:
-                found.setdefault((level, sibling), node(level, sibling))
-            level, n = level + 1, n >> 1
-    return found
 
+    first: int
+    edge: tuple[bytes, ...]
+    leaves: tuple[bytes, ...]
+    size: int
+    root: bytes
+    checkpoint: bytes
 
-def node_from_range(start: int, leaves: "list[bytes]", outside: Mapping[NodeName, bytes]) -> Node:
-    """Return the node function over leaf hashes from index `start` on and `range_nodes`."""
-    known = {**outside, **{(0, index): leaf for index, leaf in enumerate(leaves, start)}}
-
-    def node(level: int, n: int) -> bytes:
-        found = known.get((level, n))
-        if found is None:
-            if level == 0:
-                raise EvidenceError("proof", f"leaf {n} is not among what was given")
-            found = node_hash(node(level - 1, 2 * n), node(level - 1, 2 * n + 1))
-            known[level, n] = found
-        return found
-
-    return node
+    @property
+    def head(self) -> TreeHead:
+        """What the checkpoint commits to."""
+        return TreeHead(self.size, self.root)
 
 
 class Receipts:
-    """Writes receipts under one signed head; use it for one batch and let it go.
-
-    Args:
-        head: what `checkpoint` commits to.
-        checkpoint: the signed note.
-        node: gives the hashes of that tree's perfect subtrees.
+    """Writes the receipts of what one commit added, under its signed head.
 
     Raises:
-        EvidenceError: `proof`: the nodes do not lead to the head's root.
+        EvidenceError: `proof`: what was added does not lead from the edge to the signed root.
+
+    Cost: two hashes an entry at most, and for each node a line of text that receipts share.
     """
 
-    def __init__(self, head: TreeHead, checkpoint: bytes, node: Node) -> None:
-        self._node = node
-        self._size = head.size
-        tops = peaks(head.size)
-        hashes = [node(*name) for name in tops]
-        if fold_right(hashes) != head.root:
-            raise EvidenceError("proof", f"the peaks of size {head.size} lead to another root")
-        # From here on these lead to the root, and so does every node a checked climb passes.
-        self._good = dict(zip(tops, hashes, strict=True))
-        end = b"\n" + checkpoint
-        self._lines: dict[NodeName, bytes] = {}
-        for place, name in enumerate(tops):
-            above = [fold_right(hashes[place + 1 :])] if place + 1 < len(tops) else []
-            above += reversed(hashes[:place])
-            self._lines[name] = b"".join(_line(one) for one in above) + end
+    def __init__(self, added: Added) -> None:
+        self._first = added.first
+        self._leaves = added.leaves
+        edge = _by_level(added.first, added.edge)
+        if len(added.leaves) != added.size - added.first:
+            raise EvidenceError("proof", f"{len(added.leaves)} leaves end at another size")
+        rows = _rows(added.first, added.leaves, edge)
+        tops = [
+            (level, rows[level][1][-1] if level < len(rows) else edge[level])
+            for level in reversed(range(added.size.bit_length()))
+            if added.size >> level & 1
+        ]
+        if fold_right([digest for _, digest in tops]) != added.root:
+            raise EvidenceError(
+                "proof", f"what was added does not lead to the root signed for size {added.size}"
+            )
+        paths = _paths(rows, tops, b"\n" + added.checkpoint)
+        # A leaf of the edge that begins the first row was there before.
+        self._paths = paths[len(paths) - len(added.leaves) :]
 
     def receipt(self, index: int, entry: bytes, leaf: bytes) -> bytes:
         """Return the receipt of an entry.
 
         Args:
-            index: from 0, below the head's size.
+            index: from 0, one of those added.
             entry: its bytes, not empty.
             leaf: their leaf hash.
 
         Raises:
-            EvidenceError: `proof`: the entry does not lead to the root.
+            EvidenceError: `proof`: it is not the entry that was added there.
         """
-        self._check(index, leaf)
-        return (
-            b"c2sp.org/tlog-proof@v1\nextra %b" % binascii.b2a_base64(entry)
-            + b"index %d\n" % index
-            + self._path(0, index)
-        )
+        at = index - self._first
+        if not 0 <= at < len(self._leaves) or self._leaves[at] != leaf:
+            raise EvidenceError("proof", f"entry {index} is not what was added there")
+        return b"c2sp.org/tlog-proof@v1\nextra %bindex %d\n%b" % (
+            binascii.b2a_base64(entry), index, self._paths[at],
+        )  # fmt: skip
 
-    def _check(self, index: int, leaf: bytes) -> None:
-        good, node = self._good, self._node
-        if not 0 <= index < self._size:
-            raise EvidenceError("proof", f"entry {index} is not inside [0, {self._size})")
-        climbed: list[tuple[NodeName, bytes]] = []
-        level, n, digest = 0, index, leaf
-        while (known := good.get((level, n))) is None:
-            sibling = node(level, n ^ 1)
-            climbed += (((level, n), digest), ((level, n ^ 1), sibling))
-            digest = node_hash(sibling, digest) if n & 1 else node_hash(digest, sibling)
-            level, n = level + 1, n >> 1
-        if known != digest:
-            raise EvidenceError("proof", f"entry {index} leads to another root")
-        good.update(climbed)
 
-    def _path(self, level: int, n: int) -> bytes:
-        """Return the lines from the sibling of a node up, the checkpoint included."""
-        lines = self._lines.get((level, n))
-        if lines is None:
-            lines = _line(self._node(level, n ^ 1)) + self._path(level + 1, n >> 1)
-            self._lines[level, n] = lines
-        return lines
+def _by_level(size: int, edge: Sequence[bytes]) -> dict[int, bytes]:
+    levels = [level for level in reversed(range(size.bit_length())) if size >> level & 1]
+    if len(levels) != len(edge):
+        raise EvidenceError("proof", f"a tree of size {size} has an edge of {len(levels)} nodes")
+    return dict(zip(levels, edge, strict=True))
+
+
+def _rows(
+    first: int, leaves: Sequence[bytes], edge: dict[int, bytes]
+) -> list[tuple[int, list[bytes]]]:
+    """Return, level by level, the nodes over what was added, with the number of the first.
+
+    A row begins with a node of the edge where that is the left neighbour of the first added one.
+    """
+    rows: list[tuple[int, list[bytes]]] = []
+    row = list(leaves)
+    while row:
+        if first & 1:
+            row.insert(0, edge[len(rows)])
+        rows.append((first & ~1, row))
+        row = [node_hash(row[at], row[at + 1]) for at in range(0, len(row) - 1, 2)]
+        first >>= 1
+    return rows
+
+
+def _paths(
+    rows: Sequence[tuple[int, list[bytes]]], tops: Sequence[tuple[int, bytes]], end: bytes
+) -> list[bytes]:
+    """Return what follows the index line of each leaf of the first row: siblings, and the note."""
+    hashes = [digest for _, digest in tops]
+    over_top: dict[int, bytes] = {}
+    for place, (level, _) in enumerate(tops):
+        # All that is right of it under one hash, then one by one what is left of it.
+        siblings = [fold_right(hashes[place + 1 :])] if place + 1 < len(tops) else []
+        siblings += reversed(hashes[:place])
+        over_top[level] = b"".join(map(_line, siblings)) + end
+    paths: list[bytes] = []
+    upper = 0
+    for level, (first, row) in reversed(list(enumerate(rows))):
+        lines = [_line(digest) for digest in row]
+        over, skipped = paths, (first >> 1) - upper
+        paths = [lines[at ^ 1] + over[(at >> 1) + skipped] for at in range(len(row) & ~1)]
+        if len(row) & 1:
+            paths.append(over_top[level])  # without a neighbour it is a top
+        upper = first
+    return paths
 
 
 def _line(digest: bytes) -> bytes:

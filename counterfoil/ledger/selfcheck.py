@@ -124,10 +124,19 @@ def _check_published(
 
 def _check_leaves(project: str, start: int, entries: Sequence[bytes], read_tile: ReadTile) -> None:
     """Compare leaf hashes with the tiles of level 0, from entry `start` on."""
-    for index, entry in enumerate(entries, start):
-        n, at = divmod(index, TILE_WIDTH)
-        if read_tile(0, n)[at * HASH_SIZE : (at + 1) * HASH_SIZE] != leaf_hash(entry):
+    at = 0
+    while at < len(entries):
+        n, place = divmod(start + at, TILE_WIDTH)
+        hashes = b"".join(map(leaf_hash, entries[at : at + TILE_WIDTH - place]))
+        stored = read_tile(0, n)[place * HASH_SIZE :][: len(hashes)]
+        if stored != hashes:
+            first = next(
+                i for i in range(0, len(hashes), HASH_SIZE)
+                if stored[i : i + HASH_SIZE] != hashes[i : i + HASH_SIZE]
+            )  # fmt: skip
+            index = start + at + first // HASH_SIZE
             raise _damaged(project, f"entry {index} does not hash to its place in the tree")
+        at += len(hashes) // HASH_SIZE
 
 
 def _check_tiles(project: str, start: int, head: TreeHead, read_tile: ReadTile) -> None:

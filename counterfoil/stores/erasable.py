@@ -8,6 +8,7 @@ Nothing here is bound to the tree: a lost key reads as erased, and verify tells 
 was ever logged.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -78,9 +79,10 @@ class ErasableStore:
 
     def known_people(self, accounts: Iterable[str]) -> dict[str, Person]:
         """Return the people behind accounts, by account; the unknown are left out."""
+        wanted = json.dumps(list(accounts))
         with self._db.reading() as db:
-            found = {account: _person(db, sql.SELECT_PERSON, account) for account in accounts}
-        return {account: person for account, person in found.items() if person is not None}
+            people = [Person(*row) for row in db.execute(sql.SELECT_PEOPLE, (wanted,))]
+        return {person.account: person for person in people}
 
     def people_named(self, name: str, limit: int) -> list[Person]:
         """Return up to `limit` people whose account is `name`, or is that behind its last colon."""

@@ -200,6 +200,12 @@ INSERT_PERSON = """
 """
 """Keep a person at first sight; a pseudonym that is taken is an error."""
 
+SELECT_PEOPLE = """
+    SELECT pseudonym, account, key FROM people
+    WHERE account IN (SELECT value FROM json_each(?))
+"""
+"""Find the people behind some accounts."""
+
 SELECT_PERSON = "SELECT pseudonym, account, key FROM people WHERE account = ?"
 """Find the person behind an account."""
 

@@ -9,7 +9,6 @@ Binary levels count single steps up the tree, tile levels count eight of them.
 Source: C2SP tlog-tiles, "Merkle Tree".  Vectors: tests/vectors/transparency-dev-tessera.
 """
 
-import functools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from counterfoil.errors import EvidenceError
 from counterfoil.tlog.proof import Node
 from counterfoil.tlog.strict import MAX_SIZE
-from counterfoil.tlog.tree import HASH_SIZE, fold_right, node_hash
+from counterfoil.tlog.tree import EMPTY_ROOT, HASH_SIZE, fold_right, node_hash
 
 TILE_WIDTH = 256
 TILE_HEIGHT = 8
@@ -116,20 +115,30 @@ def hash_tile(hashes: bytes) -> bytes:
 
     Cost: one node hash less than there are hashes.
     """
-    row = split_tile(hashes)
-    edges = []
-    while len(row) > 1:
+    return fold_right(_perfect(split_tile(hashes)))
+
+
+def _perfect(row: list[bytes]) -> list[bytes]:
+    """Return the perfect subtrees over a row of nodes, largest first; the row is used up."""
+    found = []
+    while row:
         if len(row) & 1:
-            edges.append(row.pop())
+            found.append(row.pop())
         row = [node_hash(row[at], row[at + 1]) for at in range(0, len(row), 2)]
-    return fold_right([*row, *reversed(edges)])
+    return found[::-1]
+
+
+def width_of(hashes: bytes) -> int:
+    """Return how many hashes the bytes of a tile are, 1 to 256; EvidenceError `tile` otherwise."""
+    width, rest = divmod(len(hashes), HASH_SIZE)
+    if rest or not 1 <= width <= TILE_WIDTH:
+        raise EvidenceError("tile", f"a tile of {len(hashes)} bytes is not 1 to 256 hashes")
+    return width
 
 
 def split_tile(hashes: bytes) -> list[bytes]:
     """Cut the bytes of a tile into its 1 to 256 hashes; EvidenceError `tile` otherwise."""
-    width, rest = divmod(len(hashes), HASH_SIZE)
-    if rest or not 1 <= width <= TILE_WIDTH:
-        raise EvidenceError("tile", f"a tile of {len(hashes)} bytes is not 1 to 256 hashes")
+    width_of(hashes)
     return [hashes[at : at + HASH_SIZE] for at in range(0, len(hashes), HASH_SIZE)]
 
 
@@ -146,23 +155,46 @@ def node_from_tiles(read_tile: ReadTile) -> Node:
         node(level, n): the hash of perfect subtree number n over 2**level leaves, level binary
         and from 0.  It raises EvidenceError `tile` when a tile is too short or misshapen.
     """
-    tile = functools.cache(lambda level, n: split_tile(read_tile(level, n)))
+    return _TileNodes(read_tile)
 
-    @functools.cache
-    def node(level: int, n: int) -> bytes:
+
+class _TileNodes:
+    """The function of `node_from_tiles`: no closure, so that it goes as soon as it is let go.
+
+    One that calls itself would be a cycle, which waits for the collector with all it remembers.
+    """
+
+    __slots__ = ("_nodes", "_read_tile", "_tiles")
+
+    def __init__(self, read_tile: ReadTile) -> None:
+        self._read_tile = read_tile
+        self._tiles: dict[tuple[int, int], bytes] = {}
+        self._nodes: dict[tuple[int, int], bytes] = {}
+
+    def __call__(self, level: int, n: int) -> bytes:
         tile_level, height = divmod(level, TILE_HEIGHT)
-        if height:
-            return node_hash(node(level - 1, 2 * n), node(level - 1, 2 * n + 1))
-        number, position = divmod(n, TILE_WIDTH)
-        hashes: list[bytes] = tile(tile_level, number)
-        if position >= len(hashes):
-            raise EvidenceError(
-                "tile",
-                f"{tile_path(tile_level, number)} has {len(hashes)} hashes, {position + 1} needed",
-            )
-        return hashes[position]
+        if not height:
+            return self._stored(tile_level, *divmod(n, TILE_WIDTH))
+        found = self._nodes.get((level, n))
+        if found is None:
+            found = node_hash(self(level - 1, 2 * n), self(level - 1, 2 * n + 1))
+            self._nodes[level, n] = found
+        return found
 
-    return node
+    def _stored(self, level: int, n: int, position: int) -> bytes:
+        tile = self._tiles.get((level, n))
+        if tile is None:
+            tile = self._read_tile(level, n)
+            width_of(tile)
+            self._tiles[level, n] = tile
+        found = tile[position * HASH_SIZE : (position + 1) * HASH_SIZE]
+        if not found:
+            raise _too_short(level, n, width_of(tile), position + 1)
+        return found
+
+
+def _too_short(level: int, n: int, width: int, needed: int) -> EvidenceError:
+    return EvidenceError("tile", f"{tile_path(level, n)} has {width} hashes, {needed} needed")
 
 
 def root_from_tiles(size: int, read_tile: ReadTile) -> bytes:
@@ -176,9 +208,18 @@ def root_from_tiles(size: int, read_tile: ReadTile) -> bytes:
 
     Cost: one tile per tile level, at most 255 hashes each.
     """
-    node = node_from_tiles(read_tile)
-    levels = [level for level in reversed(range(size.bit_length())) if size >> level & 1]
-    return fold_right([node(level, (size >> level) - 1) for level in levels])
+    right: list[bytes] = []
+    level = 0
+    while size:
+        n, width = divmod(size, TILE_WIDTH)
+        if width:
+            row = split_tile(read_tile(level, n))[:width]
+            if len(row) < width:
+                raise _too_short(level, n, len(row), width)
+            # Of the lower levels there is one hash by now, and it is right of all these.
+            right = [fold_right([*_perfect(row), *right])]
+        size, level = n, level + 1
+    return right[0] if right else EMPTY_ROOT
 
 
 def check_full_tiles(old_size: int, size: int, read_tile: ReadTile) -> None:

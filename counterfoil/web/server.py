@@ -28,6 +28,7 @@ from starlette.routing import Route as StarletteRoute
 from counterfoil.app import signin
 from counterfoil.app.home import Home
 from counterfoil.errors import RequestError, UnavailableError
+from counterfoil.garbage import collect_rarely
 from counterfoil.web import docs, page_door, pages, searching, signing_in, static
 from counterfoil.web.api import dispatch
 from counterfoil.web.api.errors import internal, problem
@@ -282,6 +283,7 @@ def serve(
         signed_in = signin.anybody_signed_in(home.state, home.clock)
         link = "" if signed_in else signin.make_link(home.state, home.clock, home.randomness, url)
         announce(url, link)
+        collect_rarely()
         server.run(sockets=[sock])
     finally:
         sock.close()

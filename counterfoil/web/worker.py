@@ -28,7 +28,7 @@ from typing import Final, cast
 import msgspec
 import uvloop
 
-from counterfoil.app.desk import Desk, Strangers
+from counterfoil.app.desk import Desk, Strangers, answers_to
 from counterfoil.app.prepare import Prepared
 from counterfoil.app.wire import (
     Frames,
@@ -45,7 +45,9 @@ from counterfoil.app.wire import (
     read_to_worker,
 )
 from counterfoil.errors import UnavailableError
+from counterfoil.garbage import collect_rarely
 from counterfoil.ids import SystemRandomness
+from counterfoil.ledger.receipts import Receipts
 from counterfoil.policy.access import Credential
 from counterfoil.web.api.errors import MEDIA_TYPE, RETRY_AFTER_S, document_of, status_of
 from counterfoil.web.api.events import BODY_MAX_BYTES, EventsAnswer, entry_answer
@@ -81,7 +83,7 @@ class Worker:
         self._desk = Desk(Path(hello.directory), SystemRandomness())
         self._waiting: dict[int, tuple[Connection, list[Prepared]]] = {}
         self._meeting: dict[int, tuple[Connection, Head, bytes, Credential]] = {}
-        self._encoder = msgspec.json.Encoder()
+        self._encoder = msgspec.json.Encoder(order="deterministic")
         self._number = 0
         fixed = {**HEADERS, "cache-control": "no-store"}
         if self._site.https:
@@ -133,11 +135,13 @@ class Worker:
         self._note_drained()
 
     def placed(self, placed: Placed) -> None:
-        """Answer a request whose entries are in the log."""
-        connection, prepared = self._waiting.pop(placed.number)
-        answers = self._desk.answers(prepared, placed)
-        body = self._encoder.encode(EventsAnswer([entry_answer(one) for one in answers]))
-        connection.answer(self._response("201 Created", "application/json", body))
+        """Answer requests whose entries are in the log."""
+        receipts = Receipts(placed.added)
+        for standing in placed.requests:
+            connection, prepared = self._waiting.pop(standing.number)
+            answers = answers_to(prepared, standing, receipts)
+            body = self._encoder.encode(EventsAnswer([entry_answer(one) for one in answers]))
+            connection.answer(self._response("201 Created", "application/json", body))
         self._note_drained()
 
     def unplaced(self, unplaced: Unplaced) -> None:
@@ -394,6 +398,7 @@ def main() -> None:
     # Ctrl-C reaches the whole group: when to end is the writer's word.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     listening, channel, handing = (socket.socket(fileno=int(one)) for one in sys.argv[1:4])
+    collect_rarely()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(listening, channel, handing))
     os._exit(0)

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Final, cast
@@ -32,6 +32,7 @@ from counterfoil.app.wire import (
     Met,
     Place,
     Placed,
+    Standing,
     Stop,
     ToWorker,
     Unplaced,
@@ -39,6 +40,7 @@ from counterfoil.app.wire import (
     read_from_worker,
 )
 from counterfoil.errors import CounterfoilError, UnavailableError
+from counterfoil.ledger.receipts import Added
 from counterfoil.web import worker as worker_program
 from counterfoil.web.identity import ADMIN
 
@@ -153,7 +155,7 @@ class _Worker(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._bytes_of: dict[int, bytes] = {}
         self._socket_of: dict[int, socket.socket] = {}
-        self._outbox: list[ToWorker] = []
+        self._outbox: list[Unplaced | tuple[Standing, Added]] = []
         self._posting = threading.Lock()
         handing.setblocking(False)
         self._loop.add_reader(handing, self._take_socket)
@@ -210,7 +212,7 @@ class _Worker(asyncio.Protocol):
         with self._posting:
             messages, self._outbox = self._outbox, []
         if self._transport is not None:
-            self._transport.write(b"".join(map(frame, messages)))
+            self._transport.write(b"".join(map(frame, _by_commit(messages))))
 
     def _meet(self, meet: Meet) -> Met:
         try:
@@ -241,18 +243,29 @@ class _Worker(asyncio.Protocol):
             self._adopt(self._socket_of.pop(number), self._bytes_of.pop(number))
 
 
-def _answer(number: int, done: "Future[Stood]") -> Placed | Unplaced:
+def _answer(number: int, done: "Future[Stood]") -> Unplaced | tuple[Standing, Added]:
     error = done.exception()
     if isinstance(error, UnavailableError):
         return Unplaced(number, error.code, error.message)
     if error is not None:
         return Unplaced(number)
     stood = done.result()
-    placed = stood.placed
-    if placed.duplicates:
+    if stood.placed.duplicates:
         return Unplaced(number)
-    nodes = [(level, n, digest) for (level, n), digest in placed.nodes.items()]
-    return Placed(
-        number, stood.recordedtime, placed.indices[0], placed.head.size, placed.head.root,
-        placed.checkpoint, nodes,
-    )  # fmt: skip
+    return Standing(number, stood.recordedtime, stood.placed.indices[0]), stood.placed.added
+
+
+def _by_commit(answers: Sequence[Unplaced | tuple[Standing, Added]]) -> list[ToWorker]:
+    """Return messages in order; what receipts of one commit share is in one of them."""
+    messages: list[ToWorker] = []
+    standing: list[Standing] = []
+    for place, answer in enumerate(answers):
+        if isinstance(answer, Unplaced):
+            messages.append(answer)
+            continue
+        standing.append(answer[0])
+        after = answers[place + 1] if place + 1 < len(answers) else None
+        if not isinstance(after, tuple) or after[1] is not answer[1]:
+            messages.append(Placed(tuple(standing), answer[1]))
+            standing.clear()
+    return messages

@@ -11,10 +11,12 @@ from counterfoil.app.wire import (
     HandOver,
     Place,
     Placed,
+    Standing,
     frame,
     read_from_worker,
     read_to_worker,
 )
+from counterfoil.ledger.receipts import Added
 from tests.ledger_place import make_item
 
 MESSAGES: list[FromWorker] = [
@@ -37,7 +39,9 @@ def test_messages_come_out_as_they_went_in_however_they_are_cut(cuts: list[int])
 
 
 def test_a_placed_answer_crosses_unchanged() -> None:
-    placed = Placed(7, "2026-11-20T12:00:00.000Z", 4, 9, bytes(32), b"note", [(0, 3, bytes(32))])
+    added = Added(4, (bytes(32),), (b"1" * 32, b"2" * 32), 6, b"3" * 32, b"note")
+    stamp = "2026-11-20T12:00:00.000Z"
+    placed = Placed((Standing(7, stamp, 4), Standing(9, stamp, 5)), added)
 
     [data] = Frames().feed(frame(placed))
 

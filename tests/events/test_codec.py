@@ -150,7 +150,9 @@ def test_a_pointer_inside_another_one_is_covered_by_it() -> None:
 
     parts = codec.split(event)
 
-    assert [(one.name, canonical.read(one.content)) for one in parts.personal[1:]] == [("/data/a", {"b": 1, "c": 2})]
+    assert [(one.name, canonical.read(one.content)) for one in parts.personal[1:]] == [
+        ("/data/a", {"b": 1, "c": 2})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,9 @@ def test_what_is_shown_in_part_agrees_as_far_as_it_is_opened(
     parts, entry = codec.split(event), entry_of(event)
     every = [one.name for one in parts.personal]
     opened = draw.draw(st.sets(st.sampled_from(every))) if every else set()
-    personal = {one.name: canonical.read(one.content) for one in parts.personal if one.name in opened}
+    personal = {
+        one.name: canonical.read(one.content) for one in parts.personal if one.name in opened
+    }
     opening = openings_of(event)
 
     shown = codec.join(entry, parts.body, personal)

@@ -5,7 +5,6 @@ read back, checked and signed for, never before: what a caller was told, stays.
 """
 
 import asyncio
-import base64
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
@@ -46,7 +45,7 @@ class EntryAnswer(msgspec.Struct):
         str, msgspec.Meta(description="a C2SP tlog-proof; its extra line is the entry")
     ]
     opening: Annotated[
-        dict[str, str],
+        dict[str, bytes],
         msgspec.Meta(description="32-byte keys, base64, that open the entry's commitments"),
     ]
 
@@ -82,9 +81,7 @@ def entry_answer(answer: Answer) -> EntryAnswer:
         index=answer.index,
         status="duplicate" if answer.status == "duplicate" else "recorded",
         receipt=answer.receipt.decode(),
-        opening={
-            name: base64.b64encode(key).decode() for name, key in sorted(answer.opening.items())
-        },
+        opening=dict(answer.opening),
     )
 
 
