@@ -28,7 +28,7 @@ from counterfoil.events import codec
 from counterfoil.events.event import parse_posting
 from counterfoil.ids import SystemRandomness
 from counterfoil.ledger.edge import RightEdge
-from counterfoil.ledger.receipts import Added, Receipts
+from counterfoil.ledger.receipts import Added
 from counterfoil.ledger.selfcheck import check_committed
 from counterfoil.ledger.sign import Notary
 from counterfoil.ledger.store import Item, Row
@@ -89,7 +89,8 @@ class Steps:
         def answered() -> list[Answer]:
             back = read_to_worker(frame(placed)[4:])
             assert isinstance(back, Placed)
-            return answers_to(prepared, back.requests[0], Receipts(back.added))
+            [(_, answers)] = answers_to(back, {1: prepared})
+            return answers
 
         answers = self._timed("receipts, checked", answered)
         self._timed(

@@ -7,7 +7,7 @@ byte.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from counterfoil.app.prepare import (
@@ -19,7 +19,7 @@ from counterfoil.app.prepare import (
     stamp_entry,
 )
 from counterfoil.app.record import Answer
-from counterfoil.app.wire import Standing
+from counterfoil.app.wire import Placed
 from counterfoil.errors import CounterfoilError
 from counterfoil.events import codec
 from counterfoil.events.event import parse_posting
@@ -81,22 +81,23 @@ class Desk:
 
 
 def answers_to(
-    prepared: Sequence[Prepared], standing: Standing, receipts: Receipts
-) -> list[Answer]:
-    """Return the answers to a request whose entries stand in the log.
+    placed: Placed, sent: Mapping[int, Sequence[Prepared]]
+) -> Iterator[tuple[int, list[Answer]]]:
+    """Yield the answers to requests whose entries stand in the log, by the requests' numbers.
 
     Args:
-        prepared: what was sent to be placed.
-        standing: where it stands.
-        receipts: of the commit it came with.
+        placed: where they stand, and what receipts are built from.
+        sent: what was sent to be placed, by number.
 
     Raises:
         EvidenceError: `proof`: what the writer says does not lead to its signed root.
     """
-    stamp = standing.recordedtime.encode()
-    answers = []
-    for index, one in enumerate(prepared, standing.first):
-        entry = stamp_entry(one.item.entry, one.time_at, stamp)
-        receipt = receipts.receipt(index, entry, leaf_hash(entry))
-        answers.append(Answer(one.item.id, index, "recorded", receipt, one.opening))
-    return answers
+    receipts = Receipts(placed.added)
+    for standing in placed.requests:
+        stamp = standing.recordedtime.encode()
+        answers = []
+        for index, one in enumerate(sent[standing.number], standing.first):
+            entry = stamp_entry(one.item.entry, one.time_at, stamp)
+            receipt = receipts.receipt(index, entry, leaf_hash(entry))
+            answers.append(Answer(one.item.id, index, "recorded", receipt, one.opening))
+        yield standing.number, answers

@@ -12,8 +12,8 @@ do: both processes belong to one user, and the sockets have no name in any direc
 Source: docs/adr/0021; the msgpack specification.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -160,3 +160,26 @@ def read_to_worker(data: bytes) -> ToWorker:
     """Read a message to a worker; msgspec.MsgspecError if it is none."""
     message: ToWorker = _to_worker.decode(data)
     return message
+
+
+class Stands(NamedTuple):
+    """One request's place, and what its commit added: one object for all of that commit."""
+
+    standing: Standing
+    added: Added
+
+
+def by_commit(answers: Sequence[Stands | Unplaced]) -> list[ToWorker]:
+    """Return messages in order; what receipts of one commit share stands in one of them."""
+    messages: list[ToWorker] = []
+    standing: list[Standing] = []
+    for place, answer in enumerate(answers):
+        if isinstance(answer, Unplaced):
+            messages.append(answer)
+            continue
+        standing.append(answer.standing)
+        after = answers[place + 1] if place + 1 < len(answers) else None
+        if not isinstance(after, Stands) or after.added is not answer.added:
+            messages.append(Placed(tuple(standing), answer.added))
+            standing.clear()
+    return messages

@@ -47,7 +47,6 @@ from counterfoil.app.wire import (
 from counterfoil.errors import UnavailableError
 from counterfoil.garbage import collect_rarely
 from counterfoil.ids import SystemRandomness
-from counterfoil.ledger.receipts import Receipts
 from counterfoil.policy.access import Credential
 from counterfoil.web.api.errors import MEDIA_TYPE, RETRY_AFTER_S, document_of, status_of
 from counterfoil.web.api.events import BODY_MAX_BYTES, EventsAnswer, entry_answer
@@ -136,12 +135,11 @@ class Worker:
 
     def placed(self, placed: Placed) -> None:
         """Answer requests whose entries are in the log."""
-        receipts = Receipts(placed.added)
-        for standing in placed.requests:
-            connection, prepared = self._waiting.pop(standing.number)
-            answers = answers_to(prepared, standing, receipts)
+        waiting = {one.number: self._waiting.pop(one.number) for one in placed.requests}
+        sent = {number: prepared for number, (_, prepared) in waiting.items()}
+        for number, answers in answers_to(placed, sent):
             body = self._encoder.encode(EventsAnswer([entry_answer(one) for one in answers]))
-            connection.answer(self._response("201 Created", "application/json", body))
+            waiting[number][0].answer(self._response("201 Created", "application/json", body))
         self._note_drained()
 
     def unplaced(self, unplaced: Unplaced) -> None:

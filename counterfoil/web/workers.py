@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Final, cast
@@ -31,16 +31,16 @@ from counterfoil.app.wire import (
     Meet,
     Met,
     Place,
-    Placed,
     Standing,
+    Stands,
     Stop,
     ToWorker,
     Unplaced,
+    by_commit,
     frame,
     read_from_worker,
 )
 from counterfoil.errors import CounterfoilError, UnavailableError
-from counterfoil.ledger.receipts import Added
 from counterfoil.web import worker as worker_program
 from counterfoil.web.identity import ADMIN
 
@@ -155,7 +155,7 @@ class _Worker(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._bytes_of: dict[int, bytes] = {}
         self._socket_of: dict[int, socket.socket] = {}
-        self._outbox: list[Unplaced | tuple[Standing, Added]] = []
+        self._outbox: list[Stands | Unplaced] = []
         self._posting = threading.Lock()
         handing.setblocking(False)
         self._loop.add_reader(handing, self._take_socket)
@@ -212,7 +212,7 @@ class _Worker(asyncio.Protocol):
         with self._posting:
             messages, self._outbox = self._outbox, []
         if self._transport is not None:
-            self._transport.write(b"".join(map(frame, _by_commit(messages))))
+            self._transport.write(b"".join(map(frame, by_commit(messages))))
 
     def _meet(self, meet: Meet) -> Met:
         try:
@@ -243,7 +243,7 @@ class _Worker(asyncio.Protocol):
             self._adopt(self._socket_of.pop(number), self._bytes_of.pop(number))
 
 
-def _answer(number: int, done: "Future[Stood]") -> Unplaced | tuple[Standing, Added]:
+def _answer(number: int, done: "Future[Stood]") -> Stands | Unplaced:
     error = done.exception()
     if isinstance(error, UnavailableError):
         return Unplaced(number, error.code, error.message)
@@ -252,20 +252,5 @@ def _answer(number: int, done: "Future[Stood]") -> Unplaced | tuple[Standing, Ad
     stood = done.result()
     if stood.placed.duplicates:
         return Unplaced(number)
-    return Standing(number, stood.recordedtime, stood.placed.indices[0]), stood.placed.added
-
-
-def _by_commit(answers: Sequence[Unplaced | tuple[Standing, Added]]) -> list[ToWorker]:
-    """Return messages in order; what receipts of one commit share is in one of them."""
-    messages: list[ToWorker] = []
-    standing: list[Standing] = []
-    for place, answer in enumerate(answers):
-        if isinstance(answer, Unplaced):
-            messages.append(answer)
-            continue
-        standing.append(answer[0])
-        after = answers[place + 1] if place + 1 < len(answers) else None
-        if not isinstance(after, tuple) or after[1] is not answer[1]:
-            messages.append(Placed(tuple(standing), answer[1]))
-            standing.clear()
-    return messages
+    standing = Standing(number, stood.recordedtime, stood.placed.indices[0])
+    return Stands(standing, stood.placed.added)

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from bench.posting import event_bytes
 from counterfoil.app.desk import Desk, answers_to
-from counterfoil.app.wire import Standing
+from counterfoil.app.wire import Placed, Standing
 from counterfoil.ids import SystemRandomness
-from counterfoil.ledger.receipts import Receipts
 from counterfoil.web.identity import ADMIN
 from tests.app.desk import PROJECT, TIMEOUT_S, desk
 
@@ -47,7 +46,7 @@ def test_events_on_their_way_to_a_receipt_and_to_rows_leave_no_cycles(tmp_path: 
                 items, times_at = [one.item for one in prepared], [one.time_at for one in prepared]
                 stood = home.recorder.place(PROJECT, items, times_at).result(TIMEOUT_S)
                 standing = Standing(number, stood.recordedtime, stood.placed.indices[0])
-                answers_to(prepared, standing, Receipts(stood.placed.added))
+                list(answers_to(Placed((standing,), stood.placed.added), {number: prepared}))
                 assert home.follower.wait_for(PROJECT, number + 1, TIMEOUT_S)
             gc.collect()
             ours = [

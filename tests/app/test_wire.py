@@ -12,6 +12,9 @@ from counterfoil.app.wire import (
     Place,
     Placed,
     Standing,
+    Stands,
+    Unplaced,
+    by_commit,
     frame,
     read_from_worker,
     read_to_worker,
@@ -51,3 +54,19 @@ def test_a_placed_answer_crosses_unchanged() -> None:
 def test_a_length_no_message_has_ends_the_conversation() -> None:
     with pytest.raises(ValueError, match="a frame of"):
         list(Frames().feed((FRAME_MAX_BYTES + 1).to_bytes(4, "big")))
+
+
+def test_requests_of_one_commit_are_one_message_and_every_answer_keeps_its_turn() -> None:
+    one, other = (Added(at, (), (b"1" * 32,), at + 1, b"3" * 32, b"note") for at in (0, 0))
+    stands = [Stands(Standing(number, "", 0), one) for number in range(2)]
+    later = Stands(Standing(3, "", 0), other)
+
+    messages = by_commit([*stands, later, Unplaced(4), stands[0]])
+
+    assert messages == [
+        Placed((Standing(0, "", 0), Standing(1, "", 0)), one),
+        Placed((Standing(3, "", 0),), other),
+        Unplaced(4),
+        Placed((Standing(0, "", 0),), one),
+    ]
+    assert by_commit([]) == []
