@@ -104,6 +104,7 @@ CODES: dict[str, tuple[str, int, str]] = {
     "config_invalid": ("request", 400, "counterfoil.toml or an option breaks its form"),
     "origin_invalid": ("request", 400, "an origin that is no schema-less URL"),
     "usage": ("request", 400, "the words of the command are off"),
+    "trust_invalid": ("request", 400, "a trust policy or key that was given breaks its format"),
     "spool_invalid": ("request", 422, "a file that is no spool, or one of another version"),
     "spool_foreign": ("request", 409, "a spool that is for another log"),
     # try again

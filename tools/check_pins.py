@@ -16,8 +16,10 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)")
 PERMISSIVE = ("MIT", "BSD", "Apache", "PSF", "Python Software Foundation", "ISC", "Zlib", "0BSD")
 NAMED_EXCEPTIONS = {
     "certifi": "MPL-2.0",
+    "email-validator": "Unlicense",  # for tests
     "hypothesis": "MPL-2.0",
     "pathspec": "MPL-2.0",
+    "sigstore-models": "MIT",  # stated in its licence file alone; for tests
     "pymerkle": "GPL-3.0-or-later",  # a second opinion in tests and benchmarks; never shipped
 }
 

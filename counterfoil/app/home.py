@@ -120,6 +120,7 @@ class Home:
                 tables=self.tables,
                 follower=self.follower,
                 clock=clock,
+                receipt_of=self.outside.receipt,
             )
             self.spool = SpoolWatch(
                 directory / "spool",

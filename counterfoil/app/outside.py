@@ -189,6 +189,19 @@ class Outside:
         best = self.witnesses.best_for(project, index)
         return self._ledger.receipt(project, index, (best.head, best.note) if best else None)
 
+    def checkpoint_for(self, project: str, index: int) -> bytes:
+        """Return the checkpoint to prove entries up to `index` under: that by most witnesses.
+
+        Where witnesses are asked and none has cosigned that far, they are asked once more first;
+        who does not answer within a moment is left out.
+        """
+        best = self.witnesses.best_for(project, index)
+        if best is None and self.witnesses.configured:
+            with contextlib.suppress(CounterfoilError):
+                self._ledger.export_now()
+            best = self.witnesses.best_for(project, index)
+        return self._ledger.checkpoint(project) if best is None else best.note
+
     def _alarmed(self, project: str, witness: str, alarm: Alarm, size: int) -> None:
         """Put an alarm on record, in the log it is about; the aggregate log holds no events."""
         where = self._sources[0].project if project == AGGREGATE else project

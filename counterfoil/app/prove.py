@@ -69,13 +69,14 @@ def prove(
 
     Cost: about 1 ms an entry.
     """
-    note = home.ledger.checkpoint(project)
-    head = signed_head(note)
-    last = head.size - 1 if as_of is None else min(as_of, head.size - 1)
+    newest = signed_head(home.ledger.checkpoint(project)).size - 1
+    last = newest if as_of is None else min(as_of, newest)
     if what.startswith(ENTRY_SUBJECT):
         subject, statement, chosen = _one_entry(home, project, what, last)
     else:
         subject, statement, chosen = _chain(home, project, what, last)
+    note = home.outside.checkpoint_for(project, max(chosen))
+    head = signed_head(note)
     node = node_from_tiles(lambda level, n: home.log.tile(project, level, n))
     # The last entry known is there for its place and time; its contents concern nobody here.
     rests = {entry for gap in statement.gaps for entry in gap.entries}

@@ -98,12 +98,14 @@ class Reader:
         follower: how far the rows are, and whether they move.
         clock: what "the last 24 hours" ends at.
         handle_of: credential id -> handle, for telling who is proven.
+        receipt_of: gives the receipt to show of an entry; the ledger's newest if None.
     """
 
     def __init__(
         self, *, log: LogReads, keys: KeyStore, ledger: ReadLedger, tables: Tables,
         follower: Follower, clock: Clock,
         handle_of: Callable[[str], str | None] = known_handle,
+        receipt_of: Callable[[str, int], bytes] | None = None,
     ) -> None:  # fmt: skip
         self._log = log
         self._ledger = ledger
@@ -111,6 +113,7 @@ class Reader:
         self._clock = clock
         self._rows = Rows(tables)
         self._actors = Actors(log, keys, self._rows, handle_of)
+        self._receipt_of = receipt_of or ledger.receipt
         self._entries = Entries(log, keys, self._actors)
         self._searcher = Searcher(
             tables, follower.index, keys, clock, resolve=self.resolve, lines=self.lines
@@ -345,7 +348,7 @@ class Reader:
         size = self._size(project)
         if not 0 <= index < size:
             raise RequestError("not_found", f"the log has entries 0 to {size - 1}, not {index}")
-        return self._entries.view(project, index, self._ledger.receipt(project, index))
+        return self._entries.view(project, index, self._receipt_of(project, index))
 
     def log_lines(
         self, project: str, *, as_of: int | None = None, before: int | None = None,

@@ -325,7 +325,7 @@ def _given(trust: Path | None, vkey: Path | None) -> _Given | None:
             text = read_named(vkey).decode("utf-8", "replace").removesuffix("\n")
             return _Given(Policy.for_vkey(parse_vkey(text)), "vkey")
     except EvidenceError as error:
-        raise RequestError("usage", f"{trust or vkey}: {error.message}") from error
+        raise RequestError("trust_invalid", f"{trust or vkey}: {error.message}") from error
     return None
 
 

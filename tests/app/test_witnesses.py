@@ -20,6 +20,7 @@ from counterfoil.app.answers import EntryView
 from counterfoil.app.config import read_config
 from counterfoil.app.home import Home
 from counterfoil.app.outside import ALARM_TYPE
+from counterfoil.app.prove import prove
 from counterfoil.client.evidence import verify_path
 from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.tlog.cosignature import cosign
@@ -29,6 +30,7 @@ from counterfoil.tlog.policy import Policy, parse_policy
 from counterfoil.tlog.receipt import parse_receipt
 from counterfoil.tlog.witness import parse_add_checkpoint
 from counterfoil.verifier.aggregate import AGGREGATE
+from counterfoil.verifier.proof_verdict import check_proof_file
 from counterfoil.verifier.receipt import check_receipt
 from counterfoil.web.pages.witnessing import witnessed
 from tests.app.witnessed import (
@@ -120,6 +122,23 @@ def test_a_receipt_asked_for_later_carries_more_cosignatures(directory: Path) ->
         assert verdict.index == 1
         with pytest.raises(RequestError):
             home.outside.receipt("default", 99)
+
+
+@pytest.mark.parametrize("what", ["entry:1", "run:acme/shop/1"])
+def test_a_proof_file_meets_a_policy_that_asks_for_both_witnesses(
+    directory: Path, what: str
+) -> None:
+    """Whoever proves something right after it happened waits a moment for the witnesses."""
+    with two_witnesses(directory) as both, opened(directory) as home:
+        policy = parse_policy(policy_text(directory, *both))
+        record(home, 0, 1, 2)
+
+        verdict = check_proof_file(prove(home, "default", what).content, policy)
+
+        assert not verdict.findings
+        assert verdict.ok
+        seen = check_receipt(home.reader.entry("default", 1).receipt, policy)
+        assert seen.ok, seen.findings
 
 
 def test_nobody_who_records_waits_for_a_witness(directory: Path) -> None:

@@ -37,7 +37,7 @@ def verdict_of(case: dict[str, str]) -> str:
     try:
         found = verify_path(str(FOLDER / case["evidence"]), trust=policy, against=against)
     except RequestError as error:
-        return "policy_invalid" if error.code == "usage" else error.code
+        return "policy_invalid" if error.code == "trust_invalid" else error.code
     if found.ok:
         return "ok"
     assert isinstance(found, Report | ReceiptVerdict)
