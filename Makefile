@@ -51,6 +51,9 @@ bench: setup
 	$(BIN)/python -m bench.ingest --seconds 3 --workers 0 --workers 1
 	$(BIN)/python -m bench.peers --seconds 3
 	$(BIN)/python -m bench.steps
+	$(BIN)/python bench/verify.py --entries 20000
+	$(BIN)/python bench/proofs.py --entries 100000
+	$(BIN)/python -m bench.opening --entries 20000 --rounds 3
 	-$(BIN)/python -m bench.pytest_overhead --tests 1000 --rounds 3
 	$(BIN)/python bench/project.py
 	$(BIN)/python bench/search.py --events 100000 --queries 200
@@ -60,8 +63,11 @@ bench: setup
 
 bench-full: setup
 	$(BIN)/python -m bench.append --seconds 30
-	$(BIN)/python -m bench.ingest --seconds 120 --workers 0 --workers 1
+	$(BIN)/python -m bench.ingest --seconds 120 --workers 0 --workers 1 --workers 2
 	$(BIN)/python -m bench.peers --seconds 60
+	$(BIN)/python bench/verify.py --entries 500000
+	$(BIN)/python bench/proofs.py --entries 10000000
+	$(BIN)/python -m bench.opening --entries 1000000
 
 audit: setup
 	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit

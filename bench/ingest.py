@@ -25,7 +25,7 @@ from bench.machine import cpu_by_kind_s, describe
 from bench.posting import Plan, Posted
 from bench.served import Served, served
 
-CONNECTIONS = {1: 64, 100: 8, 1_000: 4}
+CONNECTIONS = {1: 64, 100: 4, 1_000: 2}
 _SYNCS = re.compile(r"(?:fsync|fdatasync)\(\d+<([^>]*)>")
 
 
@@ -127,7 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=5.0, help="for each row")
     parser.add_argument("--batch", type=int, action="append", help="events a request; again")
-    parser.add_argument("--connections", type=int, help="default 64 for singles, 8, 4")
+    parser.add_argument("--connections", type=int, help="default 64 for singles, 4, 2")
     parser.add_argument("--workers", type=int, action="append", help="of the server; again")
     parser.add_argument("--dir", type=Path, help="measure on the disk of this directory")
     arguments = parser.parse_args()

@@ -94,6 +94,14 @@ def served(directory: Path, *, workers: int = 0, tracing: Sequence[str] = ()) ->
     """
     foil = (sys.executable, "-m", "counterfoil")
     subprocess.run([*foil, "init", directory], check=True, capture_output=True)
+    with serving(directory, workers=workers, tracing=tracing) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serving(directory: Path, *, workers: int = 0, tracing: Sequence[str] = ()) -> Iterator[Served]:
+    """Serve a ledger that is there until the block ends; the others as for `served`."""
+    foil = (sys.executable, "-m", "counterfoil")
     extra = ("--workers", str(workers)) if workers else ()
     process = subprocess.Popen(
         [*tracing, *foil, "serve", "--dir", directory, "--port", "0", *extra],

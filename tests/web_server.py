@@ -124,7 +124,12 @@ def event(**members: Any) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def running(
-    directory: Path, *, public_url: str = "", settings: str = "", clock: Clock | None = None
+    directory: Path,
+    *,
+    public_url: str = "",
+    settings: str = "",
+    clock: Clock | None = None,
+    workers: int = 0,
 ) -> Iterator[Running]:
     """Serve a fresh ledger with the projects `default` and `other` until the block ends."""
     clock, randomness = clock or SystemClock(), SystemRandomness()
@@ -136,7 +141,7 @@ def running(
         home = stack.enter_context(open_home(directory, clock, randomness))
         sock = stack.enter_context(contextlib.closing(bind("127.0.0.1", 0)))
         port = sock.getsockname()[1]
-        server = make_server(home, sock, public_url=public_url, pace=QUICK)
+        server = make_server(home, sock, public_url=public_url, pace=QUICK, workers=workers)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
         thread.start()
         assert server.listening.wait(20)

@@ -74,10 +74,6 @@ class ReadLedger(Protocol):
         """Return the latest signed checkpoint as a note."""
         ...
 
-    def receipt(self, project: str, index: int) -> bytes:
-        """Return the receipt of an entry."""
-        ...
-
     def status(self, project: str) -> LogStatus:
         """Return how a log is doing."""
         ...
@@ -93,19 +89,18 @@ class Reader:
     Args:
         log: where entries and what is kept beside them are read.
         keys: the keys that open bodies and pseudonyms.
-        ledger: checkpoints, receipts, status.
+        ledger: checkpoints, status.
         tables: the rows.
         follower: how far the rows are, and whether they move.
         clock: what "the last 24 hours" ends at.
+        receipt_of: gives the receipt to show of an entry.
         handle_of: credential id -> handle, for telling who is proven.
-        receipt_of: gives the receipt to show of an entry; the ledger's newest if None.
     """
 
     def __init__(
         self, *, log: LogReads, keys: KeyStore, ledger: ReadLedger, tables: Tables,
-        follower: Follower, clock: Clock,
+        follower: Follower, clock: Clock, receipt_of: Callable[[str, int], bytes],
         handle_of: Callable[[str], str | None] = known_handle,
-        receipt_of: Callable[[str, int], bytes] | None = None,
     ) -> None:  # fmt: skip
         self._log = log
         self._ledger = ledger
@@ -113,7 +108,7 @@ class Reader:
         self._clock = clock
         self._rows = Rows(tables)
         self._actors = Actors(log, keys, self._rows, handle_of)
-        self._receipt_of = receipt_of or ledger.receipt
+        self._receipt_of = receipt_of
         self._entries = Entries(log, keys, self._actors)
         self._searcher = Searcher(
             tables, follower.index, keys, clock, resolve=self.resolve, lines=self.lines

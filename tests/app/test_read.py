@@ -50,6 +50,7 @@ def other_reader(home: Home, **instead: Any) -> Reader:
     parts: dict[str, Any] = {
         "log": home.log, "keys": home.keys, "ledger": home.ledger, "tables": home.tables,
         "follower": home.follower, "clock": home.clock,
+        "receipt_of": home.outside.receipt,
     }  # fmt: skip
     return Reader(**{**parts, **instead})
 

@@ -368,7 +368,7 @@ def test_a_broken_policy_is_a_mistake_of_the_caller(
     (tmp_path / "policy").write_text(text, "ascii")
     with pytest.raises(RequestError) as caught:
         verify(directory, trust=tmp_path / "policy")
-    assert caught.value.code == "usage"
+    assert caught.value.code == "trust_invalid"
 
 
 def test_files_in_the_exported_log_that_are_no_part_of_it_are_named_in_a_directory(

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from counterfoil.ledger.append import QUEUE_ENTRIES_MAX
 from tests.web_server import Reply, Running, event, running
 
@@ -39,12 +41,13 @@ def _memory_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.parametrize("workers", [0, 1], ids=["one process", "a worker"])
 def test_what_the_queue_does_not_hold_is_refused_at_once_and_recorded_later(
-    tmp_path: Path,
+    tmp_path: Path, workers: int
 ) -> None:
     """A client that does as it is told loses nothing; one that does not takes no memory."""
     batches = [[event() for _ in range(EVENTS)] for _ in range(8)]
-    with running(tmp_path / "ledger") as server, ThreadPoolExecutor(8) as pool:
+    with running(tmp_path / "ledger", workers=workers) as server, ThreadPoolExecutor(8) as pool:
         with _writer_held(server):
             waiting = [pool.submit(_post, server, batch) for batch in batches]
             pause = threading.Event()

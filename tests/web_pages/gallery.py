@@ -197,7 +197,7 @@ def hostile() -> dict[str, str]:
     opened = dataclasses.replace(
         sample.OPENED, actor=actor, sentence=evil, event={"data": {evil: evil}}, erased=(evil,),
         blobs=(dataclasses.replace(sample.OPENED.blobs[0],
-                                   name=dataclasses.replace(sample.OPENED.blobs[0].name,
+                                   name=msgspec.structs.replace(sample.OPENED.blobs[0].name,
                                                             name=evil)),),
     )  # fmt: skip
 
@@ -253,7 +253,7 @@ def hostile() -> dict[str, str]:
                                                       as_hex=True, links=sample.LINKS)),
         "entry with files": made("entry.html", entry.build_entry(
             dataclasses.replace(sample.OPENED, blobs=tuple(
-                dataclasses.replace(each, name=dataclasses.replace(each.name, name=evil,
+                dataclasses.replace(each, name=msgspec.structs.replace(each.name, name=evil,
                                                                    mediatype=evil))
                 for each in sample.OPENED.blobs)),
             sample.SIGNER.vkey, 4712, as_hex=False, links=sample.LINKS, looks=sample.LOOKS)),
