@@ -12,7 +12,7 @@ import msgspec
 
 from counterfoil.errors import EvidenceError
 from counterfoil.events.canonical import JSON
-from counterfoil.events.commitments import commit, derive_opening, unseal
+from counterfoil.events.commitments import commit, derive, derive_opening, unseal
 from counterfoil.events.entry import Entry
 from counterfoil.ledger.store import Kept, KeyStore, Sealed
 from counterfoil.projections.base import Recorded
@@ -134,18 +134,15 @@ def _key_of(sealed: Sealed, event_key: bytes | None, keys: KeyStore) -> bytes | 
 
 def _open(entry: Entry, kept: Kept, sealed: Sealed, key: bytes | None) -> bytes | None:
     """Return one part's bytes, None if its key is gone."""
-    if sealed.owner == "plain":
-        plain = sealed.data
-        if key is None:
-            # Technical entries hold nothing to erase; without the key nothing can be compared.
-            return plain
-    elif key is None:
-        return None
-    else:
-        plain = unseal(key, kept.salt, sealed.name, sealed.data)
+    if key is None:
+        # Technical entries hold nothing to erase; without the key nothing can be compared.
+        return sealed.data if sealed.owner == "plain" else None
+    keys = derive(key, kept.salt, sealed.name)
+    plain = sealed.data
+    if sealed.owner != "plain":
+        plain = unseal(keys.sealing, sealed.data, sealed.name)
     stated = entry.commit.get(sealed.name)
-    opening = derive_opening(key, kept.salt, sealed.name)
-    if stated is None or base64.b64decode(stated) != commit(opening, plain):
+    if stated is None or base64.b64decode(stated) != commit(keys.opening, plain):
         raise EvidenceError(
             "commitment",
             f"{sealed.name} of entry {kept.index} is not what the entry commits to; run verify",

@@ -1,10 +1,12 @@
 """Commitments: 32 bytes in the log that fix a value without telling it, and how values are sealed.
 
-A commitment is HMAC-SHA-256 under an opening of 32 bytes.  The opening is derived from a key
-that can be erased (the event's, or a person's) and the event's salt; the value is sealed under a
-second key derived from the same two.  Destroy the key, and neither the value nor the opening can
-be had again from anything that is stored, backups of the ledger included, while every proof
-still verifies.
+A commitment is HMAC-SHA-256 under an opening of 32 bytes.  The opening and the key the value is
+sealed under are derived together, from a key that can be erased (the event's, or a person's) and
+the event's salt.  Destroy the key, and neither the value nor the opening can be had again from
+anything that is stored, backups of the ledger included, while every proof still verifies.
+
+Deriving is one keyed BLAKE2b with the event's salt: its first half is the opening, its second
+the sealing key, and neither tells of the other.
 
 Sealing is AES-256-GCM with a nonce of zeros.  That is right only because no derived key seals
 twice: the salt is 16 fresh bytes an event, and a name stands once in an event.  Whoever calls
@@ -12,11 +14,12 @@ twice: the salt is 16 fresh bytes an event, and a name stands once in an event. 
 
 Blobs are sealed by `counterfoil.events.sealing`.
 
-Source: docs/adr/0003-entry-format-1.md; RFC 2104, NIST SP 800-38D.
+Source: docs/adr/0003-entry-format-1.md; RFC 2104, RFC 7693, NIST SP 800-38D.
 """
 
 import hashlib
 import hmac
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -28,8 +31,7 @@ SALT_BYTES = 16
 TAG_BYTES = 16
 
 _COMMIT = b"counterfoil.commit.v1\0"
-_OPEN = b"counterfoil.open.v1\0"
-_SEAL = b"counterfoil.seal.v1\0"
+_PERSON = b"counterfoil.keys"
 _NONCE = bytes(12)
 
 
@@ -59,41 +61,52 @@ class Committing:
         return self._hmac.digest()
 
 
-def derive_opening(owner_key: bytes, salt: bytes, name: str) -> bytes:
-    """Return the 32-byte opening of the commitment `name` of the event with this `salt`.
+class Keys(NamedTuple):
+    """What is derived for one value: 32 bytes to open its commitment, 32 to unseal it."""
+
+    opening: bytes
+    sealing: bytes
+
+
+def derive(owner_key: bytes, salt: bytes, name: str) -> Keys:
+    """Return the keys of the value `name` of the event with this `salt`.
 
     Args:
         owner_key: 32 bytes: the event's key, or that of the person the value is about.
         salt: 16 bytes, the event's own.
         name: the commitment's name in the entry: `body`, `authid`, `/data/author/email`...
+
+    Source: RFC 7693 (BLAKE2b: keyed, salted, personalised, 64 bytes), as libsodium's crypto_kdf.
     """
-    return _derive(_OPEN, owner_key, salt, name)
-
-
-def seal(owner_key: bytes, salt: bytes, name: str, plain: bytes) -> bytes:
-    """Return `plain` encrypted: as long as it is, and 16 bytes of tag behind."""
-    return AESGCM(_derive(_SEAL, owner_key, salt, name)).encrypt(_NONCE, plain, None)
-
-
-def unseal(owner_key: bytes, salt: bytes, name: str, sealed: bytes) -> bytes:
-    """Return what `seal` was given.
-
-    Raises:
-        EvidenceError: `damaged`: the bytes, the key, the salt or the name is another.
-    """
-    return _open(_derive(_SEAL, owner_key, salt, name), sealed, name)
-
-
-def _derive(purpose: bytes, owner_key: bytes, salt: bytes, name: str) -> bytes:
-    # The salt has a fixed length, so salt || name reads one way only.
     assert len(owner_key) == KEY_BYTES
     assert len(salt) == SALT_BYTES
-    return hmac.digest(owner_key, purpose + salt + name.encode("utf-8"), "sha256")
+    both = hashlib.blake2b(name.encode("utf-8"), key=owner_key, salt=salt, person=_PERSON).digest()
+    return Keys(both[:KEY_BYTES], both[KEY_BYTES:])
 
 
-def _open(key: bytes, sealed: bytes, name: str) -> bytes:
+def derive_opening(owner_key: bytes, salt: bytes, name: str) -> bytes:
+    """Return the opening alone of what `derive` returns."""
+    return derive(owner_key, salt, name).opening
+
+
+def seal(sealing_key: bytes, plain: bytes) -> bytes:
+    """Return `plain` encrypted: as long as it is, and 16 bytes of tag behind."""
+    return AESGCM(sealing_key).encrypt(_NONCE, plain, None)
+
+
+def unseal(sealing_key: bytes, sealed: bytes, name: str) -> bytes:
+    """Return what `seal` was given.
+
+    Args:
+        sealing_key: as for `seal`.
+        sealed: what `seal` returned.
+        name: of the value, for the error line.
+
+    Raises:
+        EvidenceError: `damaged`: the bytes or the key is another.
+    """
     try:
-        return AESGCM(key).decrypt(_NONCE, sealed, None)
+        return AESGCM(sealing_key).decrypt(_NONCE, sealed, None)
     except (InvalidTag, ValueError) as error:
         raise EvidenceError(
             "damaged", f"the sealed bytes of {name} do not open under their key"

@@ -225,10 +225,11 @@ class RowsCheck:
             one.complete = False
             return
         self.pieces += 1
+        derived = commitments.derive(key, one.salt, piece.name)
         plain: bytes | None = piece.data
         if piece.owner != rules.PLAIN:
             try:
-                plain = commitments.unseal(key, one.salt, piece.name, piece.data)
+                plain = commitments.unseal(derived.sealing, piece.data, piece.name)
             except EvidenceError:
                 plain = None
 
@@ -238,7 +239,7 @@ class RowsCheck:
         def cells() -> frozenset[str]:
             return keys() | {self._names.piece(one.index, piece.position, "data")}
 
-        if plain is not None and rules.is_committed(one.entry, one.salt, key, piece.name, plain):
+        if plain is not None and rules.is_committed(one.entry, derived.opening, piece.name, plain):
             one.tried.append(Observation(ok=True, cells=cells, message=""))
             if piece.name == "body":
                 one.body = plain

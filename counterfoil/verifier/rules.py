@@ -53,17 +53,15 @@ def is_person(owner: str) -> bool:
     return owner.startswith(_ACTOR)
 
 
-def is_committed(entry: Entry, salt: bytes, key: bytes, name: str, content: bytes) -> bool:
+def is_committed(entry: Entry, opening: bytes, name: str, content: bytes) -> bool:
     """Say whether `content` is what the entry committed to under `name`.
 
     Args:
         entry: it commits to that name.
-        salt: 16 bytes.
-        key: the owner's 32 bytes.
+        opening: 32 bytes.
         name: of the piece.
         content: its plain bytes.
     """
-    opening = commitments.derive_opening(key, salt, name)
     made = base64.b64encode(commitments.commit(opening, content)).decode()
     return hmac.compare_digest(made, entry.commit[name])
 

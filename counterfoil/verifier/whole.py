@@ -142,14 +142,14 @@ class _Whole:
             if name not in wanted or not rules.owns(entry, name, owner):
                 return None
             wanted.remove(name)
-            key, account = event_key, None
-            if rules.is_person(owner):
-                person = self._rows.person(owner)
-                if person is None or len(person.key) != commitments.KEY_BYTES:
-                    return None
-                key, account = person.key, person.account
-            plain = data if owner == rules.PLAIN else commitments.unseal(key, salt, name, data)
-            if not rules.is_committed(entry, salt, key, name, plain):
+            if (sealer := self._sealer(owner, event_key)) is None:
+                return None
+            key, account = sealer
+            keys = commitments.derive(key, salt, name)
+            plain = data
+            if owner != rules.PLAIN:
+                plain = commitments.unseal(keys.sealing, data, name)
+            if not rules.is_committed(entry, keys.opening, name, plain):
                 return None
             if name == "body":
                 body = plain
@@ -159,6 +159,15 @@ class _Whole:
                 return None
         self._pieces += len(pieces)
         return codec.join(entry, body, personal)
+
+    def _sealer(self, owner: str, event_key: bytes) -> tuple[bytes, str | None] | None:
+        """Return the key an owner seals with, and the account if it is a person."""
+        if not rules.is_person(owner):
+            return event_key, None
+        person = self._rows.person(owner)
+        if person is None or len(person.key) != commitments.KEY_BYTES:
+            return None
+        return person.key, person.account
 
     def _are_blobs_whole(
         self, index: int, entry: Entry, salt: bytes, event_key: bytes,

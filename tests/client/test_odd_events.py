@@ -65,7 +65,9 @@ def test_contents_sealed_again_with_the_right_keys_are_not_what_was_committed_to
     keys = sqlite3.connect(directory / "erasable.db")
     [(salt,)] = ledger.execute("SELECT salt FROM entries WHERE idx = 2").fetchall()
     [(key,)] = keys.execute("SELECT key FROM event_keys WHERE idx = 2").fetchall()
-    forged = commitments.seal(key, salt, "body", b'{"data":{"outcome":"failure"}}')
+    forged = commitments.seal(
+        commitments.derive(key, salt, "body").sealing, b'{"data":{"outcome":"failure"}}'
+    )
     ledger.execute("UPDATE bodies SET data = ? WHERE idx = 2 AND name = 'body'", (forged,))
     ledger.commit()
     ledger.close()

@@ -55,7 +55,7 @@ class Forger:
             "SELECT name, owner, data FROM bodies WHERE idx = ? ORDER BY position", (self.index,)
         ):
             key = self.people.get(owner, self.key)
-            plain = commitments.unseal(key, self.salt, name, data)
+            plain = commitments.unseal(self._sealing(key, name), data, name)
             if name == "body":
                 body = plain
             else:
@@ -65,9 +65,13 @@ class Forger:
         self.ledger.commit()
         self.ledger.close()
 
+    def _sealing(self, key: bytes, name: str) -> bytes:
+        return commitments.derive(key, self.salt, name).sealing
+
     def seal(self, name: str, owner: str, plain: bytes) -> None:
         """Put a piece in the place of that name."""
-        sealed = commitments.seal(self.people.get(owner, self.key), self.salt, name, plain)
+        key = self._sealing(self.people.get(owner, self.key), name)
+        sealed = commitments.seal(key, plain)
         self.ledger.execute(
             "UPDATE bodies SET owner = ?, data = ? WHERE idx = ? AND name = ?",
             (owner, sealed, self.index, name),

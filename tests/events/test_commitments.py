@@ -1,5 +1,6 @@
 """Commitments hide, bind and can be made unopenable; sealed values open under one key only."""
 
+import hashlib
 import hmac
 
 import pytest
@@ -8,40 +9,48 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterfoil.errors import EvidenceError
-from counterfoil.events import commitments, sealing
+from counterfoil.events import commitments
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 SALT, OTHER_SALT = b"s" * 16, b"t" * 16
 
 
-def test_the_formulas_are_those_of_the_format() -> None:
-    opening = hmac.new(KEY, b"counterfoil.open.v1\0" + SALT + b"body", "sha256").digest()
-    sealing = hmac.new(KEY, b"counterfoil.seal.v1\0" + SALT + b"body", "sha256").digest()
+def _seal(plain: bytes, key: bytes = KEY, salt: bytes = SALT, name: str = "body") -> bytes:
+    return commitments.seal(commitments.derive(key, salt, name).sealing, plain)
 
+
+def _unseal(sealed: bytes, key: bytes = KEY, salt: bytes = SALT, name: str = "body") -> bytes:
+    return commitments.unseal(commitments.derive(key, salt, name).sealing, sealed, name)
+
+
+def test_the_formulas_are_those_of_the_format() -> None:
+    both = hashlib.blake2b(
+        b"body", digest_size=64, key=KEY, salt=SALT, person=b"counterfoil.keys"
+    ).digest()
+    opening, sealing_key = both[:32], both[32:]
+
+    assert commitments.derive(KEY, SALT, "body") == (opening, sealing_key)
     assert commitments.derive_opening(KEY, SALT, "body") == opening
     assert commitments.commit(opening, b"x") == hmac.digest(
         opening, b"counterfoil.commit.v1\0x", "sha256"
     )
-    assert commitments.seal(KEY, SALT, "body", b"x") == AESGCM(sealing).encrypt(
-        bytes(12), b"x", None
-    )
+    assert commitments.seal(sealing_key, b"x") == AESGCM(sealing_key).encrypt(bytes(12), b"x", None)
 
 
-def test_the_opening_does_not_unseal_and_the_sealing_key_does_not_open() -> None:
+def test_the_opening_does_not_unseal() -> None:
     """An opening is given to the producer: it must not be the key of what is stored."""
-    opening = commitments.derive_opening(KEY, SALT, "body")
-    sealed = commitments.seal(KEY, SALT, "body", b"secret")
+    sealed = _seal(b"secret")
 
     with pytest.raises(EvidenceError):
-        b"".join(sealing.unseal(opening, [sealed]))
+        commitments.unseal(commitments.derive_opening(KEY, SALT, "body"), sealed, "body")
 
 
 @settings(derandomize=True, max_examples=100, deadline=None)
 @given(st.binary(max_size=200), st.text(max_size=10))
 def test_what_is_sealed_opens_again(plain: bytes, name: str) -> None:
-    sealed = commitments.seal(KEY, SALT, name, plain)
+    sealed = _seal(plain, name=name)
 
-    assert commitments.unseal(KEY, SALT, name, sealed) == plain
+    assert _unseal(sealed, name=name) == plain
     assert len(sealed) == len(plain) + commitments.TAG_BYTES
 
 
@@ -54,10 +63,10 @@ def test_what_is_sealed_opens_again(plain: bytes, name: str) -> None:
     ],
 )
 def test_a_sealed_value_opens_nowhere_else(key: bytes, salt: bytes, name: str) -> None:
-    sealed = commitments.seal(KEY, SALT, "body", b"secret")
+    sealed = _seal(b"secret")
 
     with pytest.raises(EvidenceError) as caught:
-        commitments.unseal(key, salt, name, sealed)
+        _unseal(sealed, key, salt, name)
 
     assert caught.value.code == "damaged"
     assert commitments.derive_opening(key, salt, name) != commitments.derive_opening(
@@ -66,13 +75,13 @@ def test_a_sealed_value_opens_nowhere_else(key: bytes, salt: bytes, name: str) -
 
 
 def test_every_flipped_bit_of_a_sealed_value_is_found() -> None:
-    sealed = commitments.seal(KEY, SALT, "body", b"a body")
+    sealed = _seal(b"a body")
 
     for position in range(len(sealed) * 8):
         flip = bytearray(sealed)
         flip[position // 8] ^= 1 << position % 8
         with pytest.raises(EvidenceError):
-            commitments.unseal(KEY, SALT, "body", bytes(flip))
+            _unseal(bytes(flip))
 
 
 def test_equal_values_have_unequal_commitments_in_two_events() -> None:
