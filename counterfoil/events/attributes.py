@@ -10,12 +10,15 @@ import binascii
 import functools
 import re
 from collections.abc import Mapping
-from typing import cast
+from typing import Annotated, Literal, cast
+
+import msgspec
 
 from counterfoil.errors import RequestError
 from counterfoil.events.canonical import JSON
 from counterfoil.events.refs import FORBIDDEN
 
+KEY_BYTES_MAX = 200
 AUTHID_BYTES_MAX = 512
 SEQ_MAX = 2**31 - 1
 
@@ -33,6 +36,52 @@ _URI_REFERENCE = re.compile(
     rf"(?://(?:{_CHAR}|[\[\]])*(?=[/?#]|\Z))?(?:{_CHAR}|/)*"
     rf"(?:\?(?:{_CHAR}|[/?])*)?(?:#(?:{_CHAR}|[/?])*)?"
 )
+
+
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+_Key = Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_BYTES_MAX)]
+_Account = Annotated[str, msgspec.Meta(min_length=1, max_length=AUTHID_BYTES_MAX)]
+_Seq = Annotated[int, msgspec.Meta(ge=0, le=SEQ_MAX)]
+
+
+class Attributes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The attributes that most events have and no others; as `Event` has them."""
+
+    specversion: Literal["1.0"]
+    id: _Key
+    source: _Key
+    type: _Text
+    time: _Text
+    authtype: _Text
+    authid: _Account
+    subject: _Text | None = None
+    producer: _Text | None = None
+    boot: _Text | None = None
+    seq: _Seq | None = None
+    data: object = None
+
+
+def read_usual(value: Mapping[str, JSON]) -> Attributes | None:
+    """Return the attributes of an event that has no others, nothing wrong, and no odd character.
+
+    Where it is None, something may be wrong or all well: the rules one by one tell.
+
+    Cost: about 1 us, a quarter of asking them.
+    """
+    try:
+        known = msgspec.convert(value, Attributes)
+    except (msgspec.ValidationError, UnicodeError):
+        return None
+    texts = (known.id, known.source, known.type, known.time, known.authtype, known.authid)
+    more = [one for one in (known.subject, known.producer, known.boot) if one is not None]
+    joined = "".join((*texts, *more))
+    # ASCII: so characters are bytes, and what prints is allowed.
+    if not joined.isascii() or not joined.isprintable():
+        return None
+    if known.seq is not None and (known.producer is None or known.boot is None):
+        return None
+    # What is null is absent, and left out of the canonical form.
+    return None if None in value.values() else known
 
 
 def read_scalars(given: Mapping[str, JSON]) -> dict[str, Scalar]:

@@ -19,14 +19,13 @@ import msgspec
 from counterfoil.clock import parse_time
 from counterfoil.errors import RequestError
 from counterfoil.events import attributes, canonical
-from counterfoil.events.attributes import Scalar, invalid
+from counterfoil.events.attributes import KEY_BYTES_MAX, Attributes, Scalar, invalid
 from counterfoil.events.canonical import JSON
 from counterfoil.events.naming import NO_NAMES, BlobName, read_names
 from counterfoil.events.refs import Named
 
 EVENT_BYTES_MAX = 65_536
 BATCH_EVENTS_MAX = 1_000
-KEY_BYTES_MAX = 200
 
 AUTHTYPES = (
     "app_user",
@@ -325,7 +324,24 @@ def _parse(value: JSON, write: Callable[[JSON], bytes] = canonical.write) -> Eve
     """Read one event; `write` makes its canonical form."""
     if not isinstance(value, dict):
         raise RequestError("attribute_invalid", "an event is a JSON object")
-    given = {name: one for name, one in value.items() if one is not None or name == "data"}
+    given, known = value, attributes.read_usual(value)
+    extra: dict[str, Scalar] = {}
+    if known is None:
+        given = {name: one for name, one in value.items() if one is not None or name == "data"}
+        known, extra = _read_attributes(given)
+    _check_values(known.source, known.authtype, known.time, extra)
+    data = given.get("data", ABSENT)
+    named = read_names(data) if isinstance(data, dict) else NO_NAMES
+    return Event(
+        id=known.id, source=known.source, type=known.type, time=known.time,
+        authtype=known.authtype, authid=known.authid, subject=known.subject,
+        producer=known.producer, boot=known.boot, seq=known.seq, data=data, extra=extra,
+        refs=named.refs, blobs=named.blobs, personal=named.personal, canonical=write(given),
+    )  # fmt: skip
+
+
+def _read_attributes(given: Mapping[str, JSON]) -> tuple[Attributes, dict[str, Scalar]]:
+    """Read the attributes by the rules one by one: the slow path, and its oracle."""
     for name in SERVER_ATTRIBUTES:
         if name in given:
             raise RequestError(
@@ -335,26 +351,20 @@ def _parse(value: JSON, write: Callable[[JSON], bytes] = canonical.write) -> Eve
     if attributes.text(scalars, "specversion") != "1.0":
         raise invalid("specversion", 'it must be "1.0"')
     _check_encoded(given, scalars)
-    ident = attributes.sized(scalars, "id", KEY_BYTES_MAX)
-    source = attributes.sized(scalars, "source", KEY_BYTES_MAX)
-    kind, time = attributes.text(scalars, "type"), attributes.text(scalars, "time")
-    authtype = attributes.actor(scalars, "authtype")
-    authid = attributes.actor(scalars, "authid")
-    subject = attributes.optional(scalars, "subject")
-    producer = attributes.optional(scalars, "producer")
-    boot = attributes.optional(scalars, "boot")
-    seq = attributes.read_seq(scalars)
-    extra = {} if scalars.keys() <= _OWN else {
-        name: one for name, one in scalars.items() if name not in _OWN
-    }  # fmt: skip
-    _check_values(source, authtype, time, extra)
-    data = given.get("data", ABSENT)
-    named = read_names(data) if isinstance(data, dict) else NO_NAMES
-    return Event(
-        id=ident, source=source, type=kind, time=time, authtype=authtype, authid=authid,
-        subject=subject, producer=producer, boot=boot, seq=seq, data=data, extra=extra,
-        refs=named.refs, blobs=named.blobs, personal=named.personal, canonical=write(given),
-    )  # fmt: skip
+    known = Attributes(
+        specversion="1.0",
+        id=attributes.sized(scalars, "id", KEY_BYTES_MAX),
+        source=attributes.sized(scalars, "source", KEY_BYTES_MAX),
+        type=attributes.text(scalars, "type"),
+        time=attributes.text(scalars, "time"),
+        authtype=attributes.actor(scalars, "authtype"),
+        authid=attributes.actor(scalars, "authid"),
+        subject=attributes.optional(scalars, "subject"),
+        producer=attributes.optional(scalars, "producer"),
+        boot=attributes.optional(scalars, "boot"),
+        seq=attributes.read_seq(scalars),
+    )
+    return known, {name: one for name, one in scalars.items() if name not in _OWN}
 
 
 _known_time = functools.lru_cache(maxsize=1_024)(parse_time)
