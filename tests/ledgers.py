@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from counterfoil.app.blobs import Blobs
-from counterfoil.app.record import LOCAL, Answer, Recorder
+from counterfoil.app.posted import Answer
+from counterfoil.app.record import LOCAL, Recorder
 from counterfoil.clock import SteppedClock
 from counterfoil.events.canonical import JSON
 from counterfoil.events.event import Event, make_event

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from counterfoil.app.posted import Answer
 from counterfoil.app.prepare import (
     Prepared,
     accounts_of,
@@ -18,7 +19,6 @@ from counterfoil.app.prepare import (
     require_allowed,
     stamp_entry,
 )
-from counterfoil.app.record import Answer
 from counterfoil.app.wire import Placed
 from counterfoil.errors import CounterfoilError
 from counterfoil.events import codec

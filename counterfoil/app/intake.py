@@ -19,7 +19,8 @@ import msgspec
 
 from counterfoil.app.again import delivered, reported
 from counterfoil.app.home import Home
-from counterfoil.app.record import EVENTS_PER_APPEND, Answer
+from counterfoil.app.posted import Answer
+from counterfoil.app.record import EVENTS_PER_APPEND
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError
 from counterfoil.events.entry import read_entry

@@ -4,7 +4,6 @@ Who may (policy) -> who it is about (pseudonyms) -> what is committed to (codec,
 when it was recorded (one clock, never backwards) -> the ledger.  Nothing else appends.
 """
 
-import base64
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -12,6 +11,7 @@ from concurrent.futures import Future
 import msgspec
 
 from counterfoil.app.blobs import Blobs
+from counterfoil.app.posted import Answer
 from counterfoil.app.prepare import (
     Opening,
     Prepared,
@@ -37,36 +37,6 @@ EVENTS_PER_APPEND = 1_000
 
 SERVER = Credential(id="server", kind="server", handle="counterfoil")
 LOCAL = Credential(id="local", kind="local", handle="local")
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What the producer of one event gets back.
-
-    Attributes:
-        id: the event's id, as posted.
-        index: its entry number, from 0.
-        status: "recorded" or "duplicate".
-        receipt: a C2SP tlog-proof whose extra line is the entry.
-        opening: name -> 32 bytes that open the commitments of the entry.
-    """
-
-    id: str
-    index: int
-    status: str
-    receipt: bytes
-    opening: Mapping[str, bytes]
-
-    def to_json(self) -> dict[str, object]:
-        """Return the answer as `POST /v1/events` prints it."""
-        return {
-            "id": self.id,
-            "index": self.index,
-            "status": self.status,
-            "receipt": self.receipt.decode(),
-            "opening": {
-                name: base64.b64encode(key).decode() for name, key in sorted(self.opening.items())
-            },
-        }
 
 
 class Stood(msgspec.Struct, frozen=True):

@@ -24,8 +24,11 @@ class _LazyGroup(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
+        from counterfoil.garbage import not_collected  # noqa: PLC0415  help needs click alone
+
         try:
-            module = importlib.import_module(f"counterfoil.cli.{VERBS[cmd_name][0]}")
+            with not_collected():
+                module = importlib.import_module(f"counterfoil.cli.{VERBS[cmd_name][0]}")
         except ModuleNotFoundError as error:
             if error.name is None or error.name.startswith("counterfoil"):
                 raise

@@ -9,6 +9,7 @@ from counterfoil.app.home import DEFAULT_PROJECT, check_ledger, create_home, ope
 from counterfoil.cli import output
 from counterfoil.clock import SystemClock
 from counterfoil.errors import RequestError
+from counterfoil.garbage import not_collected
 from counterfoil.ids import SystemRandomness
 
 _DIR = click.Path(path_type=Path, file_okay=False)
@@ -116,7 +117,8 @@ def _serve(
     directory: Path, host: str | None, port: int | None, public_url: str | None,
     tls: tuple[Path | None, Path | None], *, as_json: bool, workers: int = 0,
 ) -> None:  # fmt: skip
-    from counterfoil.web.server import serve as serve_web  # noqa: PLC0415  heavy
+    with not_collected():
+        from counterfoil.web.server import serve as serve_web  # noqa: PLC0415  heavy
 
     check_ledger(directory)
     if (tls[0] is None) != (tls[1] is None):

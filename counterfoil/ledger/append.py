@@ -21,7 +21,7 @@ from counterfoil.clock import Clock
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.ledger.commit import Appended, Committer, LogState, Placed, Request, frozen
 from counterfoil.ledger.export import bundle, export_log
-from counterfoil.ledger.receipt import Nodes, build_receipt
+from counterfoil.ledger.receipt import build_receipt
 from counterfoil.ledger.selfcheck import check_at_start
 from counterfoil.ledger.sign import Notary, Signed
 from counterfoil.ledger.store import Exporter, Item, KeyStore, LogStore
@@ -119,9 +119,8 @@ class Ledger:
             checked, edge = check_at_start(
                 self._store, info.project, published, self._notary.vkey(info.project)
             )
-            nodes = Nodes(_tile_reader(self._store, info.project))
             signed = self._notary.sign(checked)
-            self._logs[info.project] = LogState(info.origin, edge, signed, nodes)
+            self._logs[info.project] = LogState(info.origin, edge, signed)
         try:
             self.export_now()  # a crash may have left something unpublished
         except UnavailableError as error:

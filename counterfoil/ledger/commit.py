@@ -20,11 +20,13 @@ import msgspec
 
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.ledger.edge import RightEdge
-from counterfoil.ledger.receipt import Nodes, build_receipt
+from counterfoil.ledger.receipt import build_receipt
 from counterfoil.ledger.receipts import Added, Receipts
 from counterfoil.ledger.selfcheck import check_committed
 from counterfoil.ledger.sign import Notary, Signed
 from counterfoil.ledger.store import Item, KeyStore, Known, LogStore, Row, Writing
+from counterfoil.tlog.proof import Node
+from counterfoil.tlog.tile import node_from_tiles
 from counterfoil.tlog.tree import leaf_hash
 
 IDEM_CONTEXT = b"counterfoil.idem.v1\0"
@@ -90,7 +92,6 @@ class LogState:
     origin: str
     edge: RightEdge
     signed: Signed
-    nodes: Nodes
     frozen: str = ""
 
 
@@ -272,7 +273,6 @@ class Committer:
             for request in [*(one for one, _ in plan.accepted), *(one for one, _ in plan.refused)]:
                 request.fail(frozen(project, log.frozen))
             return None
-        log.nodes.trim()
         for answer in answers:
             answer()
         for request, refusal in plan.refused:
@@ -282,6 +282,7 @@ class Committer:
     def _answers(self, project: str, plan: _Plan, log: LogState) -> list[Callable[[], None]]:
         """Return what answers each accepted request; every receipt is built and checked here."""
         added = self._added(plan, log.signed)
+        node = node_from_tiles(partial(self._store.tile, project))
         receipts: Receipts | None = None
         answers: list[Callable[[], None]] = []
         for request, places in plan.accepted:
@@ -295,7 +296,7 @@ class Committer:
             appended = []
             for index, duplicate in places:
                 if index < added.first:
-                    receipt = self._receipt(project, index, log)
+                    receipt = self._receipt(project, index, log.signed, node)
                 else:
                     # Of a twin in this commit it is the entry that stands: its time is its own.
                     place = index - added.first
@@ -313,10 +314,10 @@ class Committer:
             signed.checkpoint,
         )  # fmt: skip
 
-    def _receipt(self, project: str, index: int, log: LogState) -> bytes:
+    def _receipt(self, project: str, index: int, signed: Signed, node: Node) -> bytes:
         """Return the receipt of an entry that stood there before this commit."""
         [entry] = self._store.entries(project, index, index + 1)
-        return build_receipt(index, entry, log.signed.head, log.signed.checkpoint, log.nodes)
+        return build_receipt(index, entry, signed.head, signed.checkpoint, node)
 
 
 def frozen(project: str, why: str) -> CounterfoilError:

@@ -128,25 +128,19 @@ def _perfect(row: list[bytes]) -> list[bytes]:
     return found[::-1]
 
 
-def width_of(hashes: bytes) -> int:
-    """Return how many hashes the bytes of a tile are, 1 to 256; EvidenceError `tile` otherwise."""
+def split_tile(hashes: bytes) -> list[bytes]:
+    """Cut the bytes of a tile into its 1 to 256 hashes; EvidenceError `tile` otherwise."""
     width, rest = divmod(len(hashes), HASH_SIZE)
     if rest or not 1 <= width <= TILE_WIDTH:
         raise EvidenceError("tile", f"a tile of {len(hashes)} bytes is not 1 to 256 hashes")
-    return width
-
-
-def split_tile(hashes: bytes) -> list[bytes]:
-    """Cut the bytes of a tile into its 1 to 256 hashes; EvidenceError `tile` otherwise."""
-    width_of(hashes)
     return [hashes[at : at + HASH_SIZE] for at in range(0, len(hashes), HASH_SIZE)]
 
 
 def node_from_tiles(read_tile: ReadTile) -> Node:
     """Return the node function of a log's tiles, for the proofs of `proof.py`.
 
-    The function remembers every tile it has read and every node it has computed: make one for
-    one tree size and one batch of proofs, and let it go.
+    The function remembers every tile it has read, with the nodes over it: make one for one tree
+    size and one batch of proofs, and let it go.
 
     Args:
         read_tile: gives a tile's bytes; called once per tile.
@@ -164,33 +158,25 @@ class _TileNodes:
     One that calls itself would be a cycle, which waits for the collector with all it remembers.
     """
 
-    __slots__ = ("_nodes", "_read_tile", "_tiles")
+    __slots__ = ("_read_tile", "_rows")
 
     def __init__(self, read_tile: ReadTile) -> None:
         self._read_tile = read_tile
-        self._tiles: dict[tuple[int, int], bytes] = {}
-        self._nodes: dict[tuple[int, int], bytes] = {}
+        self._rows: dict[tuple[int, int], list[list[bytes]]] = {}
 
     def __call__(self, level: int, n: int) -> bytes:
         tile_level, height = divmod(level, TILE_HEIGHT)
-        if not height:
-            return self._stored(tile_level, *divmod(n, TILE_WIDTH))
-        found = self._nodes.get((level, n))
-        if found is None:
-            found = node_hash(self(level - 1, 2 * n), self(level - 1, 2 * n + 1))
-            self._nodes[level, n] = found
-        return found
-
-    def _stored(self, level: int, n: int, position: int) -> bytes:
-        tile = self._tiles.get((level, n))
-        if tile is None:
-            tile = self._read_tile(level, n)
-            width_of(tile)
-            self._tiles[level, n] = tile
-        found = tile[position * HASH_SIZE : (position + 1) * HASH_SIZE]
-        if not found:
-            raise _too_short(level, n, width_of(tile), position + 1)
-        return found
+        number, position = divmod(n, TILE_WIDTH >> height)
+        rows = self._rows.get((tile_level, number))
+        if rows is None:
+            rows = [split_tile(self._read_tile(tile_level, number))]
+            self._rows[tile_level, number] = rows
+        while len(rows) <= height:
+            row = rows[-1]
+            rows.append([node_hash(row[at], row[at + 1]) for at in range(0, len(row) - 1, 2)])
+        if position >= len(rows[height]):
+            raise _too_short(tile_level, number, len(rows[0]), (position + 1) << height)
+        return rows[height][position]
 
 
 def _too_short(level: int, n: int, width: int, needed: int) -> EvidenceError:

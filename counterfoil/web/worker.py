@@ -49,7 +49,7 @@ from counterfoil.garbage import collect_rarely
 from counterfoil.ids import SystemRandomness
 from counterfoil.policy.access import Credential
 from counterfoil.web.api.errors import MEDIA_TYPE, RETRY_AFTER_S, document_of, status_of
-from counterfoil.web.api.events import BODY_MAX_BYTES, EventsAnswer, entry_answer
+from counterfoil.web.api.posted import BODY_MAX_BYTES, EventsAnswer, entry_answer
 from counterfoil.web.head import HEAD_MAX_BYTES, START, Head, read_head
 from counterfoil.web.security import HEADERS, HSTS
 from counterfoil.web.site import Site, make_site

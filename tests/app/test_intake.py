@@ -11,7 +11,8 @@ import pytest
 from counterfoil.app import intake
 from counterfoil.app.home import Home
 from counterfoil.app.intake import ReportOptions
-from counterfoil.app.record import LOCAL, Answer
+from counterfoil.app.posted import Answer
+from counterfoil.app.record import LOCAL
 from counterfoil.clock import SteppedClock, format_time
 from counterfoil.errors import RequestError
 from counterfoil.events.canonical import JSON

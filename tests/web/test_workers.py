@@ -382,3 +382,15 @@ def test_tls_and_workers_are_refused_together(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "--workers" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_worker_loads_nothing_it_does_not_need() -> None:
+    """A worker is up before the sender of the first event gives up on it, and small."""
+    heavy = {"sqlalchemy", "jinja2", "counterfoil.app.home", "counterfoil.stores.state"}
+    found = subprocess.run(
+        [sys.executable, "-c", "import counterfoil.web.worker, sys; print(*sys.modules)"],
+        check=True, capture_output=True, text=True,
+    ).stdout.split()  # fmt: skip
+
+    assert "counterfoil.app.desk" in found
+    assert not heavy & set(found)

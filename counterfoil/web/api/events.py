@@ -6,18 +6,15 @@ read back, checked and signed for, never before: what a caller was told, stays.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Final
 
-import msgspec
 from starlette.concurrency import run_in_threadpool
 
-from counterfoil.app.record import Answer
 from counterfoil.events.canonical import JSON
 from counterfoil.events.event import Event, parse_posting
-from counterfoil.web.api.route import MIB, Body, Call, Route
+from counterfoil.web.api.posted import BODY_MAX_BYTES, EventsAnswer, entry_answer
+from counterfoil.web.api.route import Body, Call, Route
 from counterfoil.web.security import read_body
-
-BODY_MAX_BYTES: Final = 4 * MIB
 
 # What can be wrong with events, wherever they come from.
 EVENT_ERRORS: Final = (
@@ -30,30 +27,6 @@ RECORD_ERRORS: Final = (
     "id_conflict", "erased", "entry_too_large", "batch_too_large", "not_allowed",
     "busy", "storage", "stopping", "frozen",
 )  # fmt: skip
-
-
-class EntryAnswer(msgspec.Struct):
-    """What the producer of one event gets back; `receipt` verifies for ever, without us."""
-
-    id: Annotated[str, msgspec.Meta(description="the event's id, as posted")]
-    index: Annotated[int, msgspec.Meta(ge=0, description="its entry number, from 0")]
-    status: Annotated[
-        Literal["recorded", "duplicate"],
-        msgspec.Meta(description="duplicate: it was recorded before, with the same content"),
-    ]
-    receipt: Annotated[
-        str, msgspec.Meta(description="a C2SP tlog-proof; its extra line is the entry")
-    ]
-    opening: Annotated[
-        dict[str, bytes],
-        msgspec.Meta(description="32-byte keys, base64, that open the entry's commitments"),
-    ]
-
-
-class EventsAnswer(msgspec.Struct):
-    """The entries of a request, in the order sent."""
-
-    entries: list[EntryAnswer]
 
 
 async def post_events(call: Call) -> EventsAnswer:
@@ -72,17 +45,6 @@ async def record(call: Call, events: Sequence[Event], via: str) -> EventsAnswer:
     # Shielded: when a caller goes away, the entry is recorded all the same.
     answers = await asyncio.shield(asyncio.wrap_future(future))
     return EventsAnswer([entry_answer(answer) for answer in answers])
-
-
-def entry_answer(answer: Answer) -> EntryAnswer:
-    """Return an answer of the recorder as JSON shows it."""
-    return EntryAnswer(
-        id=answer.id,
-        index=answer.index,
-        status="duplicate" if answer.status == "duplicate" else "recorded",
-        receipt=answer.receipt.decode(),
-        opening=dict(answer.opening),
-    )
 
 
 _ATTRIBUTE: Final[dict[str, JSON]] = {"type": "string", "minLength": 1, "maxLength": 200}

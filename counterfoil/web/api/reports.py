@@ -18,7 +18,8 @@ from counterfoil.app.blobs import BLOB_MAX_BYTES
 from counterfoil.errors import RequestError
 from counterfoil.events.naming import BlobName
 from counterfoil.web.api.blobs import receive_blob
-from counterfoil.web.api.events import RECORD_ERRORS, EntryAnswer, entry_answer
+from counterfoil.web.api.events import RECORD_ERRORS
+from counterfoil.web.api.posted import EntryAnswer, entry_answer
 from counterfoil.web.api.route import MIB, Body, Call, Param, Route
 from counterfoil.web.security import media_type, only
 

@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 
 from counterfoil.app import intake
 from counterfoil.errors import RequestError
-from counterfoil.web.api.events import EVENT_ERRORS, RECORD_ERRORS, EventsAnswer, entry_answer
+from counterfoil.web.api.events import EVENT_ERRORS, RECORD_ERRORS
+from counterfoil.web.api.posted import EventsAnswer, entry_answer
 from counterfoil.web.api.route import MIB, Body, Call, Param, Route
 from counterfoil.web.security import read_body
 
