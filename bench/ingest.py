@@ -128,12 +128,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="for each row")
     parser.add_argument("--batch", type=int, action="append", help="events a request; again")
     parser.add_argument("--connections", type=int, help="default 64 for singles, 4, 2")
-    parser.add_argument("--workers", type=int, action="append", help="of the server; again")
+    parser.add_argument(
+        "--workers", type=int, action="append", help="of the server, default 1; again"
+    )
     parser.add_argument("--dir", type=Path, help="measure on the disk of this directory")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.dir) as place:
         print(describe(Path(place)))
-        for workers in arguments.workers or [0]:
+        for workers in arguments.workers or [1]:
             print(f"\nserver with {workers} workers\n{HEADING}")
             for batch in arguments.batch or CONNECTIONS:
                 directory = Path(place) / f"{workers}-{batch}"

@@ -103,6 +103,33 @@ def join(entry: Entry, body: bytes | None, personal: Mapping[str, JSON]) -> dict
     Raises:
         EvidenceError: `damaged`: the body is no JSON object, so it is none that `split` made.
     """
+    event = _envelope(entry, personal)
+    if body is not None:
+        event.update(_read_body(entry, body))
+    for name, value in personal.items():
+        if name.startswith("/"):
+            event = _edit_members(event, _steps(name), value, remove=False)
+    return event
+
+
+def write_joined(entry: Entry, body: bytes, personal: Mapping[str, JSON]) -> bytes:
+    """Return the RFC 8785 form of what `join` returns, mostly sooner.
+
+    Where the body is in that form, its members are taken over as they are written.
+
+    Raises:
+        EvidenceError: as `join` does.
+        RequestError: `json_depth`: no event as posted nests that deep.
+    """
+    odd = any(name.startswith("/") or type(value) is not str for name, value in personal.items())
+    if odd or (members := canonical.written_members(body)) is None:
+        return canonical.write(join(entry, body, personal))
+    event: dict[str, object] = {**_envelope(entry, personal), **members}
+    data = msgspec.json.encode(event, order="sorted")
+    return data if canonical.is_ordered(data) else canonical.write(join(entry, body, personal))
+
+
+def _envelope(entry: Entry, personal: Mapping[str, JSON]) -> dict[str, JSON]:
     event: dict[str, JSON] = {"specversion": "1.0"}
     for name in _ENVELOPE:
         if (value := getattr(entry, name)) is not None:
@@ -110,10 +137,6 @@ def join(entry: Entry, body: bytes | None, personal: Mapping[str, JSON]) -> dict
     for name in ("authid", "subject"):
         if name in personal:
             event[name] = personal[name]
-    event.update(_read_body(entry, body) if body is not None else {})
-    for name, value in personal.items():
-        if name.startswith("/"):
-            event = _edit_members(event, _steps(name), value, remove=False)
     return event
 
 

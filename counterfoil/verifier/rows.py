@@ -312,7 +312,7 @@ class RowsCheck:
             return
         self.idem += 1
         try:
-            expected = rules.idem_digest(one.event_key, event)
+            expected = rules.idem_digest(one.event_key, canonical.write(event))
         except RequestError as error:
             self._report_committed(one, error.message)
             return

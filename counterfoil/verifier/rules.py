@@ -6,12 +6,12 @@ any does.  Both ask here, so they cannot come to know different rules.
 Source: docs/adr/0003-entry-format-1.md, docs/life-of-an-event.md.
 """
 
-import base64
+import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
 
-from counterfoil.events import canonical, commitments
+from counterfoil.events import commitments
 from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import Entry
 
@@ -62,7 +62,7 @@ def is_committed(entry: Entry, opening: bytes, name: str, content: bytes) -> boo
         name: of the piece.
         content: its plain bytes.
     """
-    made = base64.b64encode(commitments.commit(opening, content)).decode()
+    made = binascii.b2a_base64(commitments.commit(opening, content), newline=False).decode()
     return hmac.compare_digest(made, entry.commit[name])
 
 
@@ -87,11 +87,11 @@ def blob_digests(event: Mapping[str, JSON]) -> list[str]:
     return [str(blob.get("digest")) if isinstance(blob, dict) else "" for blob in blobs]
 
 
-def idem_digest(event_key: bytes, event: dict[str, JSON]) -> bytes:
+def idem_digest(event_key: bytes, written: bytes) -> bytes:
     """Return the 32 bytes the idempotency row of a whole event has to hold.
 
-    Raises:
-        RequestError: `json_depth`: no event as posted nests that deep.
+    Args:
+        event_key: of the entry.
+        written: the RFC 8785 form of the event as posted.
     """
-    digest = hashlib.sha256(canonical.write(event)).digest()
-    return hmac.digest(event_key, _IDEM_LABEL + digest, hashlib.sha256)
+    return hmac.digest(event_key, _IDEM_LABEL + hashlib.sha256(written).digest(), "sha256")

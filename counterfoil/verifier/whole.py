@@ -120,17 +120,25 @@ class _Whole:
         blobs = rows.blobs(start, end)
         for place, index in enumerate(indices):
             entry, salt, key = read[place], entries[place][2], keys[place][1]
-            event = self._open(entry, salt, key, pieces.get(index, ()))
-            if event is None or idem.get(place) != (index, rules.idem_digest(key, event)):
+            opened = self._open(entry, salt, key, pieces.get(index, ()))
+            if opened is None:
                 return False
-            if not self._are_blobs_whole(index, entry, salt, key, blobs.get(index, ()), event):
+            body, personal = opened
+            written = codec.write_joined(entry, body, personal)
+            if idem.get(place) != (index, rules.idem_digest(key, written)):
                 return False
+            its_blobs = blobs.get(index, ())
+            # An event names blobs by a member of that name, which its canonical form spells so.
+            if its_blobs or b'"blobs":' in written or rules.blob_names(entry):
+                event = codec.join(entry, body, personal)
+                if not self._are_blobs_whole(index, entry, salt, key, its_blobs, event):
+                    return False
         return True
 
     def _open(
         self, entry: Entry, salt: bytes, event_key: bytes, pieces: Sequence[PieceCells]
-    ) -> dict[str, JSON] | None:
-        """Return the event as posted; None unless each piece is there and as committed to."""
+    ) -> tuple[bytes, dict[str, JSON]] | None:
+        """Return body and personal values; None unless each is there and as committed to."""
         if len(salt) != commitments.SALT_BYTES or len(event_key) != commitments.KEY_BYTES:
             return None
         wanted = rules.piece_names(entry)
@@ -158,7 +166,7 @@ class _Whole:
             if account is not None and rules.account_in(name, value) not in {None, account}:
                 return None
         self._pieces += len(pieces)
-        return codec.join(entry, body, personal)
+        return body, personal
 
     def _sealer(self, owner: str, event_key: bytes) -> tuple[bytes, str | None] | None:
         """Return the key an owner seals with, and the account if it is a person."""
@@ -173,8 +181,6 @@ class _Whole:
         self, index: int, entry: Entry, salt: bytes, event_key: bytes,
         blobs: Sequence[BlobRow], event: dict[str, JSON],
     ) -> bool:  # fmt: skip
-        if not blobs and not rules.blob_digests(event) and not rules.blob_names(entry):
-            return True
         one = Opened(
             index, entry, salt, event_key, (), blobs, None, [], set(), None, {}, complete=True
         )

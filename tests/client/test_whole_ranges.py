@@ -60,7 +60,8 @@ class Forger:
                 body = plain
             else:
                 personal[name] = canonical.read(plain)
-        digest = rules.idem_digest(self.key, codec.join(self.entry, body, personal))
+        event = codec.join(self.entry, body, personal)
+        digest = rules.idem_digest(self.key, canonical.write(event))
         self.ledger.execute("UPDATE idem SET digest = ? WHERE idx = ?", (digest, self.index))
         self.ledger.commit()
         self.ledger.close()
