@@ -32,8 +32,8 @@ def posted(number: int) -> dict[str, JSON]:
     }  # fmt: skip
 
 
-def fill(directory: Path, size: int) -> None:
-    """Make a ledger of `size` entries, exported and closed."""
+def fill(directory: Path, size: int, *, followed: bool = False) -> None:
+    """Make a ledger of `size` entries, exported and closed; with the rows of pages if `followed`."""
     create_home(directory, SystemRandomness())
     with open_home(directory, SystemClock(), SystemRandomness()) as home:
         for first in range(0, size, BATCH_SIZE):
@@ -41,3 +41,5 @@ def fill(directory: Path, size: int) -> None:
                 parse_event({**posted(n)}) for n in range(first, min(first + BATCH_SIZE, size))
             ]
             home.recorder.record("default", events, LOCAL, via="api")
+        if followed:
+            home.follower.catch_up("default")

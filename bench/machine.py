@@ -5,6 +5,7 @@ import platform
 import resource
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,8 +25,36 @@ def sync_floor_s(directory: Path, tries: int = 100) -> tuple[float, float]:
     return statistics.median(times), times[int(len(times) * 0.99)]
 
 
+def hmac_floor_us() -> tuple[float, float]:
+    """Return what one HMAC-SHA-256 takes of a processor alone, and with all of them busy.
+
+    The second is what others on the same cores cost: it may be twice the first from one minute
+    to the next, and every figure beside it moves along.
+    """
+
+    def run(processes: int) -> float:
+        started = [
+            subprocess.Popen([sys.executable, "-c", _HASHING], stdout=subprocess.PIPE, text=True)
+            for _ in range(processes)
+        ]
+        return max(float(one.communicate()[0]) for one in started)
+
+    return run(1), run(os.cpu_count() or 1)
+
+
+_HASHING = """
+import hmac, time
+began, count = time.process_time(), 0
+while time.process_time() < began + 0.3:
+    for _ in range(100):
+        hmac.digest(b"k" * 32, b"x" * 64, "sha256")
+    count += 100
+print((time.process_time() - began) / count * 1e6)
+"""
+
+
 def describe(directory: Path) -> str:
-    """Return two lines about the machine, its load at this moment, and the disk below a path."""
+    """Return three lines about the machine, its load at this moment, and the disk below a path."""
     model = next(
         (
             line.partition(":")[2].strip()
@@ -39,9 +68,11 @@ def describe(directory: Path) -> str:
         ["/bin/df", "--output=source,fstype", directory], capture_output=True, text=True, check=True
     ).stdout.splitlines()[1]
     median_s, worst_s = sync_floor_s(directory)
+    alone_us, busy_us = hmac_floor_us()
     return (
         f"{os.cpu_count()} processors ({model}), {memory_gib:.0f} GiB, "
         f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}\n"
+        f"one HMAC-SHA-256 takes {alone_us:.2f} us, {busy_us:.2f} us with all processors busy\n"
         f"disk {' '.join(device.split())}: one 4 KiB write and fdatasync takes "
         f"{median_s * 1e3:.2f} ms (p99 {worst_s * 1e3:.2f} ms)"
     )

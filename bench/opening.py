@@ -54,7 +54,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.dir) as place:
         directory = Path(place) / "ledger"
-        fill(directory, options.entries)
+        fill(directory, options.entries, followed=True)
         print(describe(Path(place)))
         print(f"\n{options.entries:,} entries{'':<14} s to ready (median, worst)   MiB held")
         for workers in (0, 1):
