@@ -158,6 +158,18 @@ def test_a_time_of_receipt_is_not_shown_as_the_senders() -> None:
     assert made.recorded == said
 
 
+def test_witnesses_under_the_shown_receipt_are_named_and_their_absence_is_said() -> None:
+    def last_step(*names: str) -> entry.Step:
+        view = entry.build_entry(
+            sample.OPENED, sample.SIGNER.vkey, 4712, as_hex=False, links=LINKS, witnessed_by=names
+        )
+        return view.steps[-1]
+
+    assert last_step("north", "south").claim == "north and south cosigned that root"
+    assert last_step("north", "south").rest == "in this receipt"
+    assert last_step().claim == "No witness has signed it"
+
+
 LATE = At(4521, "2026-11-20T09:00:00Z", None, "2026-11-20T12:05:00.000Z")
 
 

@@ -270,8 +270,7 @@ def _steps(
              "from the receipt", "not checked yet"),
         Step("signature", "The log signed that root", f"as {checkpoint.origin}",
              f"Ed25519, key {vkey.key_id.hex()}", "not checked yet"),
-        Step("", f"{words.listing([*witnessed_by])} cosigned a tree that holds it",
-             "in the receipt to download",
+        Step("", f"{words.listing([*witnessed_by])} cosigned that root", "in this receipt",
              "verify it with a policy that names the witnesses", "not checked here")
         if witnessed_by
         else Step("", "No witness has signed it", "yet, or none is set up",
