@@ -26,7 +26,7 @@ from counterfoil.verifier.report import Findings
 from counterfoil.verifier.whole import PieceCells
 
 LEDGER = Kind(
-    "ledger.db", 0x43466C67, 1,
+    "ledger.db", 0x43466C67, 2,
     {
         "logs": ("project", "origin"),
         "heads": ("project", "size", "root"),

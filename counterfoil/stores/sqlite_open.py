@@ -180,11 +180,12 @@ class Database:
         kind = self._kind
         if application_id != kind.application_id:
             raise RequestError("not_a_ledger", f"{self._path} is no {kind.name} of Counterfoil")
-        if version > kind.version:
+        if version != kind.version:
+            when = "a later" if version > kind.version else "an earlier"
             raise RequestError(
                 "not_a_ledger",
-                f"{self._path} has layout {version}, written by a later version of Counterfoil; "
-                f"this one reads up to {kind.version}: use that version or a later one",
+                f"{self._path} has layout {version}, written by {when} version of Counterfoil; "
+                f"this one reads layout {kind.version} alone: use that version, or begin a fresh ledger",
             )
 
     def _check_journal(self, connection: sqlite3.Connection) -> None:

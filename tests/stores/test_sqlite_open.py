@@ -92,12 +92,14 @@ def test_making_a_file_refuses_one_that_stands(path: Path) -> None:
     assert refused.value.code == "dir_exists"
 
 
-def test_a_later_layout_is_refused_in_words(path: Path) -> None:
+@pytest.mark.parametrize(("layout", "when"), [(7, "a later"), (1, "an earlier")])
+def test_another_layout_is_refused_in_words(path: Path, layout: int, when: str) -> None:
+    """What it holds is whole, and would read as damaged here."""
     with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 7")
+        db.execute(f"PRAGMA user_version = {layout}")
     db.close()
 
-    with pytest.raises(RequestError, match="layout 7, written by a later version") as refused:
+    with pytest.raises(RequestError, match=f"layout {layout}, written by {when}") as refused:
         SqliteLogStore(path)
     assert refused.value.code == "not_a_ledger"
 
