@@ -78,6 +78,13 @@ def describe(directory: Path) -> str:
     )
 
 
+def memory_bytes(pid: int, name: str = "VmRSS") -> int:
+    """Return what the kernel says of a process's memory: `VmRSS` now, `VmHWM` at most."""
+    status = Path(f"/proc/{pid}/status").read_text("ascii")
+    [line] = [line for line in status.splitlines() if line.startswith(f"{name}:")]
+    return int(line.split()[1]) * 1024
+
+
 def children_cpu_s() -> float:
     """Return the processor time, user and system, of all children that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

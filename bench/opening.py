@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from bench.filled import fill
-from bench.machine import descendants, describe
+from bench.machine import descendants, describe, memory_bytes
 from bench.served import Served, serving
 
 MUST_S = 2.0
@@ -38,11 +38,7 @@ def ready_s(server: Served, began: float) -> float:
 
 def memory_mib(pid: int) -> float:
     """Return what a process and its descendants hold, pages they share counted for each."""
-    total = 0
-    for one in [pid, *descendants(pid)]:
-        status = Path(f"/proc/{one}/status").read_text("ascii").splitlines()
-        total += sum(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
-    return total / 1024
+    return sum(map(memory_bytes, [pid, *descendants(pid)])) / 2**20
 
 
 def main() -> None:

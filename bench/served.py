@@ -16,6 +16,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.machine import memory_bytes
+
+FOIL = (sys.executable, "-m", "counterfoil")
 START_S = 60.0
 ANSWER_S = 600.0
 PIECE_BYTES = 1 << 20
@@ -71,16 +74,11 @@ class Served:
     def reset_peak(self) -> int:
         """Set the peak back to what the server takes at this moment, and return that."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
-        return self._memory_bytes("VmRSS")
+        return memory_bytes(self.pid)
 
     def peak_bytes(self) -> int:
         """Return the most memory the server took since `reset_peak`."""
-        return self._memory_bytes("VmHWM")
-
-    def _memory_bytes(self, name: str) -> int:
-        status = Path(f"/proc/{self.pid}/status").read_text("ascii")
-        [line] = [line for line in status.splitlines() if line.startswith(f"{name}:")]
-        return int(line.split()[1]) * 1024
+        return memory_bytes(self.pid, "VmHWM")
 
 
 @contextlib.contextmanager
@@ -92,8 +90,7 @@ def served(directory: Path, *, workers: int = 0, tracing: Sequence[str] = ()) ->
         workers: as `serve --workers`.
         tracing: a command to run the server under.
     """
-    foil = (sys.executable, "-m", "counterfoil")
-    subprocess.run([*foil, "init", directory], check=True, capture_output=True)
+    subprocess.run([*FOIL, "init", directory], check=True, capture_output=True)
     with serving(directory, workers=workers, tracing=tracing) as server:
         yield server
 
@@ -101,10 +98,9 @@ def served(directory: Path, *, workers: int = 0, tracing: Sequence[str] = ()) ->
 @contextlib.contextmanager
 def serving(directory: Path, *, workers: int = 0, tracing: Sequence[str] = ()) -> Iterator[Served]:
     """Serve a ledger that is there until the block ends; the others as for `served`."""
-    foil = (sys.executable, "-m", "counterfoil")
     extra = ("--workers", str(workers)) if workers else ()
     process = subprocess.Popen(
-        [*tracing, *foil, "serve", "--dir", directory, "--port", "0", *extra],
+        [*tracing, *FOIL, "serve", "--dir", directory, "--port", "0", *extra],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     pid = 0

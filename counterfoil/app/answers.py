@@ -162,7 +162,7 @@ class EntryView:
         leaf_hash: its 32-byte leaf hash.
         event: the event as posted, as far as it can be opened.
         erased: names of the committed parts whose key is gone ("body", "authid", pointers).
-        receipt: a C2SP tlog-proof of this entry in the latest checkpoint.
+        receipt: a C2SP tlog-proof of this entry under the checkpoint that most witnesses cosigned.
         actor: who did it.
         sentence: what was done to what.
         outcome: as in `LogLine`.

@@ -1,6 +1,7 @@
 """Attributes of an event: the CloudEvents rules of names and values, and ours of mandatory ones.
 
-Every function takes the attributes as read so far, by name, and returns one of them or refuses.
+Most events are read at once (`read_usual`); for the others every function takes the attributes as
+read so far, by name, and returns one of them or refuses.
 
 Source: CloudEvents 1.0.2 section 3.1 (names, types), RFC 3986 section 4.1 (URI-references).
 """
@@ -10,7 +11,7 @@ import binascii
 import functools
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -25,10 +26,6 @@ SEQ_MAX = 2**31 - 1
 Scalar = str | int | bool
 
 _NAME = re.compile(r"[a-z0-9]{1,20}")
-_USUAL = frozenset(
-    {"specversion", "id", "source", "type", "time", "authtype", "authid", "subject"}
-    | {"producer", "boot", "seq"}
-)
 _CHAR = r"[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2}"
 # RFC 3986 section 4.1: a scheme, or a first segment without a colon.
 _URI_REFERENCE = re.compile(
@@ -61,6 +58,10 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     data: object = None
 
 
+USUAL = frozenset(Attributes.__struct_fields__)
+"""The names of those: every other attribute of an event is extra."""
+
+
 def read_usual(value: Mapping[str, JSON]) -> Attributes | None:
     """Return the attributes of an event that has no others, nothing wrong, and no odd character.
 
@@ -86,22 +87,12 @@ def read_usual(value: Mapping[str, JSON]) -> Attributes | None:
 
 def read_scalars(given: Mapping[str, JSON]) -> dict[str, Scalar]:
     """Return every attribute of an event but its data, each checked; `attribute_invalid` else."""
-    scalars = {name: one for name, one in given.items() if name != "data"}
-    texts = [one for one in scalars.values() if type(one) is str]
-    # What prints is what nothing is wrong with: one look at all of it at once.
-    if "".join(texts).isprintable() and scalars.keys() <= _USUAL:
-        checked = cast("dict[str, Scalar]", scalars)
-        if len(texts) < len(scalars):
-            for name, one in scalars.items():
-                if type(one) is not str:
-                    checked[name] = read_scalar(name, one)
-        return checked
-    return {name: read_scalar(name, one) for name, one in scalars.items()}
+    return {name: read_scalar(name, one) for name, one in given.items() if name != "data"}
 
 
 def read_scalar(name: str, value: JSON) -> Scalar:
     """Return the value of an attribute, checked with its name; `attribute_invalid` else."""
-    if name not in _USUAL and not _NAME.fullmatch(name) and name != "data_base64":
+    if name not in USUAL and not _NAME.fullmatch(name) and name != "data_base64":
         raise RequestError(
             "attribute_invalid",
             f"the attribute name {name[:64]!a} is not in [a-z0-9]{{1,20}}; "

@@ -132,7 +132,7 @@ def _read_usual(data: bytes) -> tuple[bool, JSON]:
         try:
             value: JSON = msgspec.json.decode(data)
             # Written again the same: no member twice, none out of order, no odd escape.
-            again = msgspec.json.encode(value) if type(value) is str else _write_usual(value)
+            again = _write_usual(value)
         except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
             return False, None  # `read` says what is wrong
         if again == data:
@@ -154,7 +154,7 @@ def write(value: JSON) -> bytes:
     b'{"a":"\xe2\x82\xac","b":[1,1e-7]}'
     """
     try:
-        data = msgspec.json.encode(value) if type(value) is str else _write_usual(value)
+        data = _write_usual(value)
         if data is None and _is_plain(value, DEPTH_MAX):
             data = msgspec.json.encode(value, order="sorted")
     except (UnicodeEncodeError, OverflowError, RecursionError):
@@ -295,6 +295,8 @@ def _write_usual(value: JSON) -> bytes | None:
 
     Source: the MessagePack specification, "Overview" of formats.
     """
+    if type(value) is str:
+        return msgspec.json.encode(value)
     packed = msgspec.msgpack.encode(value)
     # How it begins a double, and integers of 64 bits.
     if b"\xcb" in packed or b"\xcf" in packed or b"\xd3" in packed:

@@ -51,11 +51,6 @@ class Absent(enum.Enum):
 
 ABSENT: Final = Absent.ABSENT
 
-_OWN = frozenset(
-    {"specversion", "id", "source", "type", "time", "authtype", "authid"}
-    | {"subject", "producer", "boot", "seq", "data"}
-)
-
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened.  Made by `parse_event` and `make_event`, which check it.
@@ -364,7 +359,7 @@ def _read_attributes(given: Mapping[str, JSON]) -> tuple[Attributes, dict[str, S
         boot=attributes.optional(scalars, "boot"),
         seq=attributes.read_seq(scalars),
     )
-    return known, {name: one for name, one in scalars.items() if name not in _OWN}
+    return known, {name: one for name, one in scalars.items() if name not in attributes.USUAL}
 
 
 _known_time = functools.lru_cache(maxsize=1_024)(parse_time)

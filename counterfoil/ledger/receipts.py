@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import msgspec
 
 from counterfoil.errors import EvidenceError
-from counterfoil.tlog.tree import TreeHead, fold_right, node_hash
+from counterfoil.tlog.tree import fold_right, node_hash
 
 
 class Added(msgspec.Struct, frozen=True, array_like=True):
@@ -35,11 +35,6 @@ class Added(msgspec.Struct, frozen=True, array_like=True):
     size: int
     root: bytes
     checkpoint: bytes
-
-    @property
-    def head(self) -> TreeHead:
-        """What the checkpoint commits to."""
-        return TreeHead(self.size, self.root)
 
 
 class Receipts:

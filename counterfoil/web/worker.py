@@ -82,7 +82,7 @@ class Worker:
         self._desk = Desk(Path(hello.directory), SystemRandomness())
         self._waiting: dict[int, tuple[Connection, list[Prepared]]] = {}
         self._meeting: dict[int, tuple[Connection, Head, bytes, Credential]] = {}
-        self._encoder = msgspec.json.Encoder(order="deterministic")
+        self._encoder = msgspec.json.Encoder()
         self._number = 0
         fixed = {**HEADERS, "cache-control": "no-store"}
         if self._site.https:

@@ -12,12 +12,8 @@ from pymerkle import (  # type: ignore[import-untyped]
 
 from counterfoil.errors import EvidenceError
 from counterfoil.tlog import proof
-from counterfoil.tlog.tree import TreeHead, leaf_hash, root_from_leaves
-
-SIZE = 65
-ENTRIES = [b"entry %d" % number for number in range(SIZE)]
-LEAVES = [leaf_hash(entry) for entry in ENTRIES]
-SIZES = (1, 2, 3, 7, 8, 9, 31, 32, 33, 64, 65)
+from counterfoil.tlog.tree import TreeHead, leaf_hash
+from tests.tlog.opinions import ENTRIES, LEAVES, SIZES, head, node
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +22,6 @@ def theirs() -> InmemoryTree:
     for entry in ENTRIES:
         tree.append_entry(entry)
     return tree
-
-
-def node(level: int, n: int) -> bytes:
-    return root_from_leaves(LEAVES[n << level : (n + 1) << level])
-
-
-def head(size: int) -> TreeHead:
-    return TreeHead(size, root_from_leaves(LEAVES[:size]))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -50,7 +38,7 @@ def test_each_accepts_the_inclusion_proofs_of_the_other(theirs: InmemoryTree, si
         proof.verify_inclusion(LEAVES[index], index, made.path[1:], head(size))
         again = InclusionProof("sha256", True, size, index + 1, made.rule, [LEAVES[index], *ours])
         verify_inclusion(LEAVES[index], head(size).root, again, index=index + 1, size=size)
-        other = LEAVES[(index + 1) % SIZE]
+        other = LEAVES[(index + 1) % len(LEAVES)]
         with pytest.raises(InvalidProof):
             verify_inclusion(other, head(size).root, again)
         with pytest.raises(EvidenceError):

@@ -43,7 +43,7 @@ class OneEntry(msgspec.Struct):
 
 
 class OneReceipt(msgspec.Struct):
-    """Where an event stands, and the receipt for it under the latest checkpoint."""
+    """Where an event stands, and its receipt under the checkpoint that most witnesses cosigned."""
 
     index: Annotated[int, msgspec.Meta(ge=0, description="entry number, from 0")]
     receipt: Annotated[str, msgspec.Meta(description="a C2SP tlog-proof")]

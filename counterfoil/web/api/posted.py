@@ -43,5 +43,5 @@ def entry_answer(answer: Answer) -> EntryAnswer:
         index=answer.index,
         status="duplicate" if answer.status == "duplicate" else "recorded",
         receipt=answer.receipt.decode(),
-        opening=dict(answer.opening),
+        opening=dict(sorted(answer.opening.items())),
     )

@@ -10,15 +10,8 @@ from sigstore.models import TransparencyLogEntry
 
 from counterfoil.errors import EvidenceError
 from counterfoil.tlog.proof import inclusion_path, verify_inclusion
-from counterfoil.tlog.tree import TreeHead, leaf_hash, root_from_leaves
-
-SIZE = 65
-ENTRIES = [b"entry %d" % number for number in range(SIZE)]
-LEAVES = [leaf_hash(entry) for entry in ENTRIES]
-
-
-def node(level: int, n: int) -> bytes:
-    return root_from_leaves(LEAVES[n << level : (n + 1) << level])
+from counterfoil.tlog.tree import TreeHead, leaf_hash
+from tests.tlog.opinions import ENTRIES, SIZES, head, node
 
 
 def _theirs(index: int, size: int, path: list[bytes], root: bytes, entry: bytes) -> bool:
@@ -40,9 +33,9 @@ def _ours(index: int, size: int, path: list[bytes], root: bytes, entry: bytes) -
     return True
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 9, 31, 32, 33, 64, 65])
+@pytest.mark.parametrize("size", SIZES)
 def test_sigstore_finds_every_proof_of_ours_good(size: int) -> None:
-    root = root_from_leaves(LEAVES[:size])
+    root = head(size).root
     for index in range(size):
         path = inclusion_path(index, size, node)
         assert _theirs(index, size, path, root, ENTRIES[index]), index
@@ -51,7 +44,7 @@ def test_sigstore_finds_every_proof_of_ours_good(size: int) -> None:
 @pytest.mark.parametrize("size", [2, 7, 8, 33, 65])
 def test_what_sigstore_refuses_we_refuse_and_the_reverse(size: int) -> None:
     """Every hash of the path altered, one left out, one too many, other index, entry and root."""
-    root = root_from_leaves(LEAVES[:size])
+    root = head(size).root
     for index in range(size):
         path, entry = inclusion_path(index, size, node), ENTRIES[index]
         altered = [[*path[:at], bytes(32), *path[at + 1 :]] for at in range(len(path))]
