@@ -115,6 +115,7 @@ class Witnesses:
         self._notes: dict[str, list[CosignedNote]] = {}
         self._standing: dict[tuple[str, str], _Standing] = {}
         self._lock = threading.Lock()
+        self._publishing = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._pool = ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="counterfoil-witness")
@@ -217,7 +218,7 @@ class Witnesses:
         note = self._note_at(log.project, head)
         # This comes twice a second: what stands there already is not read and compared again.
         if note is not None and note.note != published:
-            self._public.cosign(log.project, note.note)
+            self._publish(log.project, head)
 
     def _before_publishing(self, project: str, checkpoint: bytes) -> bytes:
         log = self._logs.get(project)
@@ -274,6 +275,8 @@ class Witnesses:
             if isinstance(outcome, Cosigned):
                 self._keep(log, note, outcome.line, head)
             self._noted(log.project, name, outcome, known, head)
+            if isinstance(outcome, Cosigned):
+                self._publish(log.project, head)
         except Exception:  # noqa: BLE001  the witness is asked again, and the others as well
             _log.exception("asking witness %s about %s failed", name, log.project)
         finally:
@@ -281,7 +284,7 @@ class Witnesses:
                 standing.asking = None
 
     def _keep(self, log: WitnessedLog, note: bytes, line: bytes, head: TreeHead) -> None:
-        """Add one cosignature to what is kept, durably, and to what is published."""
+        """Add one cosignature to what is kept, durably."""
         keys = [key for key, _ in self._witnesses.values()]
         with self._lock:
             before = self._notes[log.project]
@@ -291,7 +294,17 @@ class Witnesses:
             notes = worth_keeping([fresh, *(one for one in before if one.head != head)])
             self._state.put_cosigned(log.project, {one.head.size: one.note for one in notes})
             self._notes[log.project] = notes
-        self._public.cosign(log.project, fresh.note)
+
+    def _publish(self, project: str, head: TreeHead) -> None:
+        """Publish every cosignature kept of this head.
+
+        What is kept is read again under the lock of publishing: of two witnesses that answer at
+        once, the one published last must not take the line of the other away.
+        """
+        with self._publishing:
+            kept = self._note_at(project, head)
+            if kept is not None:
+                self._public.cosign(project, kept.note)
 
     def _noted(
         self, project: str, name: str, outcome: Cosigned | Failed | Alarm, known: int,

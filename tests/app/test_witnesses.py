@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from counterfoil.app.outside import ALARM_TYPE
 from counterfoil.app.prove import prove
 from counterfoil.client.evidence import verify_path
 from counterfoil.errors import EvidenceError, RequestError
+from counterfoil.stores.files import PublicFiles
 from counterfoil.tlog.cosignature import cosign
 from counterfoil.tlog.keys import COSIGNATURE, SignerKey
 from counterfoil.tlog.note import parse_note
@@ -108,6 +110,33 @@ def test_what_is_published_carries_the_cosignatures_of_both_witnesses(directory:
             assert home.outside.witnesses.size("default") == 7
             assert {one.size for one in statuses(home).values()} == {7}
             assert not any(one.problem for one in statuses(home).values())
+
+
+def test_two_witnesses_that_answer_at_once_are_both_published(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is slow to write the published note must not take the line of the other away.
+
+    Asked about a checkpoint that is published already, as when the ledger opens, each answers
+    on its own; before one is published both are waited for.
+    """
+    turn, written = count(), list[int]()
+    write = PublicFiles.cosign
+
+    def slow_at_first(self: PublicFiles, project: str, note: bytes) -> bool:
+        if next(turn) == 0:
+            time.sleep(0.5)
+        stands = write(self, project, note)
+        written.append(len(parse_note(note).signatures))
+        return stands
+
+    with two_witnesses(directory) as both:
+        policy = parse_policy(policy_text(directory, *both))
+        monkeypatch.setattr(PublicFiles, "cosign", slow_at_first)
+        with opened(directory) as home:
+            until(lambda: 3 in written and len(written) >= 2, "one was not asked")
+            assert written == sorted(written), "what one witness said was taken away"
+            assert is_by(policy, published(home), 0)
 
 
 def test_a_receipt_asked_for_later_carries_more_cosignatures(directory: Path) -> None:
