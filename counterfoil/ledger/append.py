@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from counterfoil.clock import Clock
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
@@ -201,7 +202,7 @@ class Ledger:
         entries = self._store.entries(project, index, index + 1)
         if not entries:
             raise EvidenceError("missing", f"log {project}: entry {index} is missing")
-        node = node_from_tiles(_tile_reader(self._store, project))
+        node = node_from_tiles(partial(self._store.tile, project))
         return build_receipt(index, entries[0], head, note, node)
 
     def tile(self, project: str, level: int, n: int, width: int = TILE_WIDTH) -> bytes:
@@ -369,10 +370,6 @@ class Ledger:
             raise
         self._export_failed.pop(project, None)
         self._exported[project] = signed.head.size
-
-
-def _tile_reader(store: LogStore, project: str) -> Callable[[int, int], bytes]:
-    return lambda level, n: store.tile(project, level, n)
 
 
 def _stop_error(error: Exception) -> CounterfoilError:
