@@ -105,6 +105,7 @@ CODES: dict[str, tuple[str, int, str]] = {
     "origin_invalid": ("request", 400, "an origin that is no schema-less URL"),
     "usage": ("request", 400, "the words of the command are off"),
     "trust_invalid": ("request", 400, "a trust policy or key that was given breaks its format"),
+    "policy_refused": ("request", 422, "access policies that do not parse, fit or evaluate"),
     "spool_invalid": ("request", 422, "a file that is no spool, or one of another version"),
     "spool_foreign": ("request", 409, "a spool that is for another log"),
     # try again
