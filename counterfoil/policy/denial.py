@@ -48,7 +48,7 @@ def lacking(policies: PolicySet, request: Request) -> tuple[str, ...]:
             wanted |= asked
     # A condition that asks for no group is worth saying only where no group would help.
     lines = [*_needed(wanted, thing), *unmet] or conditions
-    return tuple(lines[:LINES_MAX]) or (f"no policy lets anybody {request.verb} {where(thing)}",)
+    return tuple(lines[:LINES_MAX]) or (f"no policy allows {request.verb} {where(thing)}",)
 
 
 def where(thing: Object) -> str:
