@@ -21,7 +21,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "tests" / "vectors" / "golden"
 RECORDED = "2026-11-20T12:00:01.188Z"
 
 # The evidence the examples name, by digest.
-_BLOBS = [b'<testsuites name="cart"/>\n']
+_BLOBS = [b'<testsuites name="cart"/>\n', b"permit (principal, action, resource);\n"]
 BLOBS = {"sha256:" + hashlib.sha256(content).hexdigest(): content for content in _BLOBS}
 
 

@@ -282,6 +282,8 @@ def _pointers(event: Event) -> list[tuple[str, str | None]]:
         if (account := _account(named.ref)) is not None:
             found[f"/data/refs/{position}/ref"] = account
     known = registry.lookup(event.type)
+    if known is not None and known.of_subject and event.subject is not None:
+        found.update(dict.fromkeys(known.of_subject, _account(event.subject)))
     for pointer in (*(known.personal if known else ()), *("/data" + p for p in event.personal)):
         found.setdefault(pointer, None)
     return [(pointer, person) for pointer, person in found.items() if not _inside(pointer, found)]

@@ -11,6 +11,7 @@ CDEVENTS_VERSION = "0.5.1"
 
 # The reason for "no row", said once.
 LISTED = "no row: it is listed and searched as an entry; nothing is counted from it"
+DIRECTORY = "no row: it is folded into the directory of who there is and who may (policy.directory)"
 
 _SOURCE = "https://ci.example/acme/shop"
 _TIME = "2026-11-20T12:00:00.000Z"
@@ -36,6 +37,8 @@ class EventType:
         members: member of `data` -> what it means, for docs/events.md.
         refs: role -> what is named in that role, for docs/events.md.
         personal: JSON Pointers into the event, to values about persons.
+        of_subject: the same, to values about the actor who is the subject: sealed under that
+            actor's key, and erased with it.
         example: a whole event of this type.
         row: the projection that keeps a row of it, or "no row: why".
     """
@@ -49,6 +52,7 @@ class EventType:
     example: dict[str, JSON]
     row: str
     personal: tuple[str, ...] = ()
+    of_subject: tuple[str, ...] = ()
     retention: str = "standard"
 
 
@@ -119,6 +123,7 @@ def own_type(  # noqa: D417  the rest is as in EventType
     members: Mapping[str, str] | None = None,
     refs: Mapping[str, str] | None = None,
     personal: tuple[str, ...] = (),
+    of_subject: tuple[str, ...] = (),
     retention: str = "standard",
     actor: tuple[str, str] = ("user", "github.com:ana-dev"),
 ) -> EventType:
@@ -129,6 +134,7 @@ def own_type(  # noqa: D417  the rest is as in EventType
         data, subject, named, actor: what the example is made of.
         members: member of `data` -> meaning.
         personal: JSON Pointers into `data`, to values about persons.
+        of_subject: the same, to values about the subject.
     """
     full = f"{OWN}{name}.0.1.0"
     return EventType(
@@ -141,6 +147,7 @@ def own_type(  # noqa: D417  the rest is as in EventType
         example=_envelope(f"example/{name}.0.1.0", full, subject, dict(data), named, actor),
         row=row,
         personal=tuple("/data" + one for one in personal),
+        of_subject=tuple("/data" + one for one in of_subject),
         retention=retention,
     )
 

@@ -80,6 +80,10 @@ KINDS: dict[str, Kind] = {
     ),
     "env": Kind("an environment", "any id", "env:production"),
     "finding": Kind("anything that needs an owner", "any id", "finding:checkout-total-drift"),
+    "gate": Kind(
+        "a list of requirements for a thing to enter an environment", "any id", "gate:production"
+    ),
+    "policy": Kind("a set of access policies", "any id", "policy:access"),
     "release": Kind(
         "a named version of a product",
         "NAME@VERSION",
@@ -93,10 +97,13 @@ KINDS: dict[str, Kind] = {
         "OWNER/REPO/ID, or any id",
         "run:acme/shop/1874",
     ),
+    "team": Kind("a team of actors", "any id", "team:checkout"),
     "test": Kind(
         "a test case, the same over all runs", "any id", "test:tests/test_cart.py::test_total"
     ),
     "ticket": Kind("a ticket in a tracker, an incident too", "any id", "ticket:SHOP-42"),
+    "token": Kind("a token that lets a program in, by its id", "any id", "token:4f1d6a0c92be"),
+    "trust": Kind("a rule by which jobs of a CI are let in", "any id", "trust:3e9a41c07d58"),
 }
 
 # A link is (subject of the event) --role--> (ref).

@@ -7,16 +7,21 @@ import functools
 import re
 
 from counterfoil.events import (
+    actor,
     approval,
     artifact,
     change,
     commit,
+    credential,
     deployment,
     environment,
     log,
+    reading,
     release,
     repository,
+    role,
     run,
+    team,
     test,
     ticket,
 )
@@ -44,6 +49,11 @@ _NOUNS = (
     environment,
     ticket,
     log,
+    actor,
+    team,
+    role,
+    credential,
+    reading,
 )
 _VERSION = re.compile(r"\.\d+\.\d+\.\d+(?:-[a-z0-9.]+)?\Z")
 

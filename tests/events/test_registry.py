@@ -21,6 +21,13 @@ OWN = {
     *("release.published", "release.edited", "release.withdrawn"),
     *("approval.requested", "approval.signed", "approval.refused"),
     *("deployment.requested", "deployment.reported", "refusal.counted", "witness.alarmed"),
+    *("actor.described", "actor.removed", "account.linked", "account.unlinked"),
+    *("deputy.named", "deputy.ended", "member.joined", "member.left"),
+    *("team.described", "team.removed", "role.granted", "role.revoked"),
+    *("policy.activated", "gate.changed", "token.issued", "token.revoked"),
+    *("invitation.made", "passkey.enrolled", "passkey.removed"),
+    *("session.opened", "session.ended", "trust.added", "trust.removed"),
+    *("personal.read", "export.made"),
 }
 
 
@@ -105,10 +112,10 @@ def test_an_unknown_type_is_no_error(name: str) -> None:
 @pytest.mark.parametrize("via", ["api", "cli", "webhook", "pytest", "web", "otlp", "reconcile"])
 def test_only_the_server_itself_keeps_a_body_in_the_open(via: str) -> None:
     """Anybody may post any type; a plain body could not be erased."""
-    counted = "dev.cdeventsx.counterfoil-refusal.counted.0.1.0"
+    alarmed = "dev.cdeventsx.counterfoil-witness.alarmed.0.1.0"
 
-    assert registry.retention(counted, via) == "standard"
-    assert registry.retention(counted, "server") == "technical"
+    assert registry.retention(alarmed, via) == "standard"
+    assert registry.retention(alarmed, "server") == "technical"
     assert registry.retention("dev.cdevents.change.merged.0.3.0", "server") == "standard"
     assert registry.retention("com.example.x", "server") == "standard"
 
