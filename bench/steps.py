@@ -32,12 +32,12 @@ from counterfoil.ledger.receipts import Added
 from counterfoil.ledger.selfcheck import check_committed
 from counterfoil.ledger.sign import Notary
 from counterfoil.ledger.store import Item, Row
+from counterfoil.policy.access import ADMIN
 from counterfoil.stores.erasable import ErasableStore
 from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.tlog.keys import SignerKey
 from counterfoil.tlog.tree import EMPTY_ROOT, Frontier, TreeHead, leaf_hash
 from counterfoil.web.api.posted import EventsAnswer, entry_answer
-from counterfoil.web.identity import ADMIN
 
 T = TypeVar("T")
 _PROJECT = "default"
@@ -76,7 +76,12 @@ class Steps:
 
         def crossed() -> list[Item]:
             place = Place(
-                1, _PROJECT, [one.item for one in prepared], [one.time_at for one in prepared]
+                1,
+                _PROJECT,
+                1,
+                ADMIN.id,
+                [one.item for one in prepared],
+                [one.time_at for one in prepared],
             )
             back = read_from_worker(frame(place)[4:])
             assert isinstance(back, Place)

@@ -51,6 +51,12 @@ class EvidenceError(CounterfoilError):
 # code -> (group, HTTP status, what it means).  The catalogue in docs/errors.md is checked
 # against this table; add a row here and a section there.
 CODES: dict[str, tuple[str, int, str]] = {
+    # change the request: who and whether they may
+    "actor_unknown": ("request", 404, "nobody is known by that handle"),
+    "actor_taken": ("request", 409, "the handle is another kind of actor's"),
+    "account_taken": ("request", 409, "the account is another actor's"),
+    "account_lookalike": ("request", 400, "the account reads like another one"),
+    "role_conflict": ("request", 409, "two roles that one actor may not have"),
     # change the request: what arrived
     "json_broken": ("request", 400, "the body is not JSON in UTF-8"),
     "json_duplicate_member": ("request", 400, "an object names a member twice"),

@@ -23,14 +23,13 @@ from typing import Final, cast
 from counterfoil.app.witnesses import WitnessedLog
 from counterfoil.clock import Clock
 from counterfoil.errors import CounterfoilError, EvidenceError, UnavailableError
-from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Ledger
 from counterfoil.ledger.store import Item, KeyStore
-from counterfoil.stores.files import PublicFiles, Staging, os_errors_translated
+from counterfoil.stores.files import PublicFiles
 from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.tlog.checkpoint import verify_checkpoint
 from counterfoil.tlog.checkpoint_text import parse_checkpoint
-from counterfoil.tlog.keys import SignerKey, parse_signer_key
+from counterfoil.tlog.keys import SignerKey
 from counterfoil.tlog.note_text import parse_note
 from counterfoil.tlog.proof import consistency_path
 from counterfoil.tlog.tile import node_from_tiles
@@ -42,7 +41,7 @@ from counterfoil.tlog.witness import (
     parse_add_checkpoint,
     write_add_checkpoint,
 )
-from counterfoil.verifier.aggregate import AGGREGATE, is_aggregate
+from counterfoil.verifier.aggregate import AGGREGATE
 
 FILE_NAME: Final = "aggregate.db"
 READ_AT_ONCE: Final = 256
@@ -181,33 +180,3 @@ class _NoKeys:
         """Return the constant under which idempotency digests are compared."""
         del project, index
         return bytes(32)
-
-
-def read_signer(keys: Path, base: str, randomness: Randomness) -> SignerKey:
-    """Return the key of the aggregate log, made at first sight.
-
-    Args:
-        keys: the directory of signing keys.
-        base: origin of a log of this ledger; this one's is below it.
-        randomness: where the key comes from.
-
-    Raises:
-        EvidenceError: `damaged`: the file is no signing key of an aggregate log.
-        UnavailableError: `storage`, `read_only`.
-    """
-    path = keys / f"{AGGREGATE}.key"
-    found: SignerKey | None = None
-    with os_errors_translated(path):
-        if not path.exists():
-            signer = SignerKey.from_seed(f"{base}/{AGGREGATE}", randomness.token(32))
-            # The public half first: once the key stands, both do.
-            Staging(keys, 0o644).write([(keys / f"{AGGREGATE}.vkey", f"{signer.vkey}\n".encode())])
-            Staging(keys, 0o600).write([(path, f"{signer.to_text()}\n".encode())])
-            return signer
-        try:
-            found = parse_signer_key(path.read_bytes().decode("ascii").strip())
-        except (EvidenceError, UnicodeDecodeError):
-            _log.warning("%s cannot be read as a key", path)
-    if found is None or not is_aggregate(found.name):
-        raise EvidenceError("damaged", f"{path} is no key of an aggregate log; restore it")
-    return found

@@ -13,6 +13,7 @@ import msgspec
 
 from counterfoil.client.address import split_address
 from counterfoil.errors import CounterfoilError, RequestError
+from counterfoil.policy.places import TIERS
 from counterfoil.tlog.keys import COSIGNATURE, MLDSA44, VerifierKey, parse_vkey
 
 FILE_NAME = "counterfoil.toml"
@@ -41,6 +42,10 @@ TEMPLATE = """\
 [timestamp]
 # url = ""                 # an RFC 3161 authority for checkpoints of the aggregate log
 # interval_s = 3600        # how often one is stamped, if the log has grown
+
+[tiers]
+# "eu-1" = "production"    # the tier of an environment whose name does not tell it: production,
+                           # staging, testing, development or other; untold counts as production
 
 # A witness that is asked to cosign every log here; any number of them (docs/how-to/witness.md).
 # [[witness]]
@@ -113,6 +118,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     aggregate: AggregateConfig = msgspec.field(default_factory=AggregateConfig)
     timestamp: TimestampConfig = msgspec.field(default_factory=TimestampConfig)
     witness: tuple[WitnessConfig, ...] = ()
+    tiers: dict[str, str] = {}
 
 
 def read_config(directory: Path) -> Config:
@@ -131,6 +137,12 @@ def read_config(directory: Path) -> Config:
             "config_invalid", f"{FILE_NAME}: {error}; correct the line and start again"
         ) from error
     _check_witnesses(config.witness)
+    for environment, tier in config.tiers.items():
+        if tier not in TIERS:
+            raise RequestError(
+                "config_invalid",
+                f"{FILE_NAME}: tiers: {environment} = {tier!r} is none of {', '.join(TIERS)}",
+            )
     if config.timestamp.url:
         try:
             split_address(config.timestamp.url)

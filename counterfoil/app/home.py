@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from counterfoil.app.access import Access
 from counterfoil.app.blobs import Blobs
 from counterfoil.app.config import FILE_NAME, TEMPLATE, Config, read_config
 from counterfoil.app.follow import Follower
@@ -29,12 +30,15 @@ from counterfoil.app.live import Live
 from counterfoil.app.outside import Outside
 from counterfoil.app.read import Reader
 from counterfoil.app.record import Recorder
+from counterfoil.app.reserved import base_of, read_signer
 from counterfoil.app.spool import SpoolWatch, deliver_into
+from counterfoil.app.tokens import Tokens
 from counterfoil.clock import Clock
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Ledger
 from counterfoil.ledger.store import LogReads
+from counterfoil.policy.access import LOG as ACCESS_LOG
 from counterfoil.stores.blobs import BlobFiles
 from counterfoil.stores.erasable import ErasableStore
 from counterfoil.stores.files import PublicFiles, os_errors_translated
@@ -89,6 +93,7 @@ class Home:
             )
             self.tables = Tables(directory / "views.db")
             opened.callback(self.tables.close)
+            _ensure_access_log(directory, self.config, self.log, randomness)
             signers = _read_signers(directory, self.config, self.log)
             self.public = PublicFiles(directory / "public")
             self.outside = Outside(self.config, self.public, self.state, clock, randomness)
@@ -99,6 +104,14 @@ class Home:
             opened.callback(self.ledger.close)
             self.live = Live()
             opened.callback(self.live.close)
+            self.access = Access(
+                self.log,
+                self.keys,
+                clock,
+                randomness,
+                tiers=self.config.tiers,
+                policy_text=self._policy_text,
+            )
             self.recorder = Recorder(
                 ledger=self.ledger,
                 log=self.log,
@@ -106,6 +119,11 @@ class Home:
                 blobs=self.blobs,
                 clock=clock,
                 randomness=randomness,
+                may=self.access.decide,
+            )
+            self.access.open(self.recorder)
+            self.tokens = Tokens(
+                self.state.tokens, self.access, self.admin_token, clock, randomness
             )
             follower = (
                 partial(FollowingElsewhere, directory) if follow_elsewhere else partial(Follower)
@@ -144,6 +162,13 @@ class Home:
         """
         require_log(self.log, project)
 
+    def _policy_text(self, digest: str) -> str:
+        """Return the text of a policy set that was put in force."""
+        key = self.keys.blob(digest)
+        if key is None:
+            raise EvidenceError("missing", f"the policy set {digest} is kept nowhere; roll back")
+        return b"".join(self.blobs.opened(key)).decode("utf-8")
+
     def _keep_house(self) -> None:
         swept_at: datetime | None = None
         while not self._stop.wait(HOUSEKEEPING_S):
@@ -155,6 +180,8 @@ class Home:
             # A refusal that cannot be recorded must not end the housekeeping of those that can.
             with contextlib.suppress(CounterfoilError):
                 self.recorder.record_refusals()
+            with contextlib.suppress(CounterfoilError):
+                self.tokens.flush()
             with contextlib.suppress(CounterfoilError, OSError):
                 self.spool.look()
 
@@ -167,6 +194,8 @@ class Home:
         try:
             with contextlib.suppress(CounterfoilError):
                 self.recorder.record_refusals(everything=True)
+            with contextlib.suppress(CounterfoilError):
+                self.tokens.flush()
             self.ledger.export_now()
         finally:
             self._opened.close()
@@ -326,13 +355,23 @@ def check_project(project: str) -> None:
         )
 
 
+def check_named(project: str) -> None:
+    """Refuse a name that is neither a project's nor the ledger's own log for access.
+
+    Raises:
+        RequestError: `project_invalid`.
+    """
+    if project != ACCESS_LOG:
+        check_project(project)
+
+
 def require_log(log: LogReads, project: str) -> None:
     """Refuse a project the ledger has no log for.
 
     Raises:
         RequestError: `project_invalid`, `project_unknown`.
     """
-    check_project(project)
+    check_named(project)
     if project not in {info.project for info in log.projects()}:
         raise RequestError(
             "project_unknown",
@@ -376,6 +415,21 @@ def _take_lock(directory: Path) -> int:
     # An address left behind by a killed server is nobody's: clients would send it the token.
     (directory / "server.json").unlink(missing_ok=True)
     return lock
+
+
+def _ensure_access_log(
+    directory: Path, config: Config, log: SqliteLogStore, randomness: Randomness
+) -> None:
+    """Make the log of who may do what, once.
+
+    If we crash after the key and before the log, the next start finds the key and goes on.
+    """
+    infos = log.projects()
+    if ACCESS_LOG in {info.project for info in infos}:
+        return
+    keys = directory / config.keys.directory
+    signer = read_signer(keys, ACCESS_LOG, base_of(infos), randomness)
+    log.create_log(ACCESS_LOG, signer.name)
 
 
 def _read_signers(directory: Path, config: Config, log: SqliteLogStore) -> dict[str, SignerKey]:

@@ -28,7 +28,7 @@ from counterfoil.events.event import TIME_UNCLAIMED, Event
 from counterfoil.events.naming import BlobName
 from counterfoil.events.refs import parse_ref
 from counterfoil.ids import local_account
-from counterfoil.policy.access import Credential, decide
+from counterfoil.policy.access import Credential
 from counterfoil.sources import cdevents, github, junit
 
 REPORT_SOURCE = "urn:counterfoil:report"
@@ -113,7 +113,7 @@ class Report:
     ) -> None:  # fmt: skip
         """Read the report; see `report` for what may be refused."""
         home.require_project(project)
-        _require(credential, "report", project)
+        home.access.require(credential, "report", project)
         self._home, self._project, self._blob = home, project, blob
         self._options, self._credential, self._via = options, credential, via
         totals = junit.scan_report(
@@ -217,7 +217,7 @@ def report(
             recorded, unless the fact `recorded` says how many cases were.
     """
     home.require_project(project)
-    _require(credential, "report", project)
+    home.access.require(credential, "report", project)
     junit.scan_report([content], allow_empty=options.allow_empty == "true")
     blob = report_blob(home.blobs.put(project, content).digest, options)
     found = Report(home, project, blob, options, credential, via)
@@ -250,7 +250,7 @@ def webhook(
         credential = Credential(f"webhook:{name}", "webhook", name)
         return _github(home, project, headers, body, credential)
     if kind == CDEVENTS:
-        _require(credential, "webhook", project)
+        home.access.require(credential, "webhook", project)
         return _cdevents(home, project, headers, body, credential)
     raise RequestError(
         "source_unknown",
@@ -374,10 +374,3 @@ def _commit_ref(text: str) -> str | None:
     if not text:
         return None
     return str(parse_ref(text if text.startswith("commit:") else f"commit:{text}"))
-
-
-def _require(credential: Credential, verb: str, project: str) -> None:
-    decision = decide(credential, verb, project)
-    if not decision.allowed:
-        code = "token_missing" if credential.kind == "anonymous" else "not_allowed"
-        raise RequestError(code, "; ".join(decision.reasons))

@@ -11,7 +11,8 @@ from typing import IO, Any, Self
 
 import msgspec
 
-from counterfoil.app.home import check_project, open_home, serving_address
+from counterfoil.app.actions import act
+from counterfoil.app.home import check_named, open_home, serving_address
 from counterfoil.app.intake import ReportOptions, report
 from counterfoil.app.prove import prove
 from counterfoil.app.record import LOCAL
@@ -30,7 +31,7 @@ class LocalLedger:
 
     def __init__(self, directory: Path, project: str) -> None:
         """Open the directory; see `counterfoil.app.home.open_home` for what may be refused."""
-        check_project(project)
+        check_named(project)
         self._home = open_home(directory, SystemClock(), SystemRandomness())
         self._project = project
         try:
@@ -57,6 +58,11 @@ class LocalLedger:
             while piece := content.read(PIECE_BYTES):
                 receiving.add(piece)
             receiving.keep()
+
+    def act(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Do an action as whoever holds the ledger's files."""
+        value: dict[str, Any] = msgspec.to_builtins(act(self._home, LOCAL, name, given, "cli"))
+        return value
 
     def trace(self, ref: str, as_of: str) -> dict[str, Any]:
         """Return the trace of a ref, as far as the log goes now."""

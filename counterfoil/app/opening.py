@@ -7,6 +7,7 @@ something else than the entry commits to is damage: stop and tell a person.
 import base64
 import dataclasses
 from collections.abc import Mapping
+from typing import Protocol
 
 import msgspec
 
@@ -14,10 +15,22 @@ from counterfoil.errors import EvidenceError
 from counterfoil.events.canonical import JSON
 from counterfoil.events.commitments import commit, derive, derive_opening, unseal
 from counterfoil.events.entry import Entry
-from counterfoil.ledger.store import Kept, KeyStore, Sealed
+from counterfoil.ledger.store import Kept, Person, Sealed
 from counterfoil.projections.base import Recorded
 
 BODY = "body"
+
+
+class OpeningKeys(Protocol):
+    """What opening asks of a key store."""
+
+    def event_key(self, project: str, index: int) -> bytes | None:
+        """Return the key of an entry; None once it is erased."""
+        ...
+
+    def person_by_pseudonym(self, pseudonym: str) -> Person | None:
+        """Return the person behind a pseudonym; None once erased."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +76,7 @@ def open_body(entry: Entry, kept: Kept, event_key: bytes | None) -> bytes | None
     raise EvidenceError("missing", f"entry {kept.index} has no body beside it; run verify")
 
 
-def open_all(entry: Entry, kept: Kept, keys: KeyStore, project: str) -> Opened:
+def open_all(entry: Entry, kept: Kept, keys: OpeningKeys, project: str) -> Opened:
     """Return every part that can be opened, each checked against its commitment.
 
     Raises:
@@ -85,7 +98,7 @@ def open_all(entry: Entry, kept: Kept, keys: KeyStore, project: str) -> Opened:
 
 
 def show_parts(
-    entry: Entry, kept: Kept, keys: KeyStore, project: str, *, personal: bool
+    entry: Entry, kept: Kept, keys: OpeningKeys, project: str, *, personal: bool
 ) -> list[ShownPart]:
     """Return the parts that can be opened, with their openings: what a stranger can check.
 
@@ -124,7 +137,7 @@ def recorded_of(kept: Kept, entry: Entry, body: bytes | None) -> Recorded:
     return Recorded(kept.index, entry, data if isinstance(data, dict) else {}, actor)
 
 
-def _key_of(sealed: Sealed, event_key: bytes | None, keys: KeyStore) -> bytes | None:
+def _key_of(sealed: Sealed, event_key: bytes | None, keys: OpeningKeys) -> bytes | None:
     """Return the key a part is sealed under: the event's or a person's; None once erased."""
     if not sealed.owner.startswith("actor:"):
         return event_key

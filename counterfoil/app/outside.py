@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from counterfoil.app.aggregate import Aggregate, read_signer
+from counterfoil.app.aggregate import Aggregate
 from counterfoil.app.asking import Alarm
 from counterfoil.app.config import Config
 from counterfoil.app.record import SERVER, Recorder
 from counterfoil.app.refusals import SOURCE
+from counterfoil.app.reserved import base_of, read_signer
 from counterfoil.app.witnesses import WitnessedLog, Witnesses
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
@@ -97,7 +98,7 @@ class Outside:
             self._timestamps = Timestamps(directory, self._config.timestamp.url)
         keys = directory / self._config.keys.directory
         try:
-            signer = read_signer(keys, infos[0].origin, self._randomness)
+            signer = read_signer(keys, AGGREGATE, base_of(infos), self._randomness)
             self.aggregate = Aggregate(directory, signer, self._public, self._clock)
         except CounterfoilError as error:
             self._aggregate_failed(error)

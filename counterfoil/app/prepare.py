@@ -10,6 +10,7 @@ every class but `technical`, and every personal value always (docs/adr/0020).
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -20,7 +21,8 @@ from counterfoil.events.event import Event
 from counterfoil.events.naming import BlobName
 from counterfoil.ids import Randomness
 from counterfoil.ledger.store import BlobKey, Item, Person, Sealed
-from counterfoil.policy.access import Credential, decide
+from counterfoil.policy.access import Credential, Decision
+from counterfoil.policy.places import verb_of
 
 SALT_BYTES = 16
 KEY_BYTES = 32
@@ -119,20 +121,49 @@ def open_keys(
     ]
 
 
-def require_allowed(events: Sequence[Event], credential: Credential, project: str) -> None:
+class May(Protocol):
+    """Whoever says yes or no; see `Access.decide`."""
+
+    def __call__(
+        self,
+        credential: Credential,
+        verb: str,
+        project: str,
+        source: str = "",
+        refs: Sequence[str] = (),
+    ) -> Decision:
+        """Say whether somebody may do something."""
+        ...
+
+
+def require_allowed(
+    events: Sequence[Event], credential: Credential, project: str, may: May
+) -> None:
     """Refuse events that this credential may not record.
+
+    To record that an approval was signed is to approve: such types ask for their own verb, at
+    the place they are about.
 
     Raises:
         RequestError: `not_allowed`, with `position`.
     """
     allowed: set[str] = set()
     for position, event in enumerate(events):
-        if event.source in allowed:
+        verb = verb_of(event.type)
+        if verb == "record" and event.source in allowed:
             continue
-        decision = decide(credential, "record", project, event.source)
+        refs = () if verb == "record" else named_by(event)
+        decision = may(credential, verb, project, event.source, refs)
         if not decision.allowed:
             raise RequestError("not_allowed", "; ".join(decision.reasons), position=position)
-        allowed.add(event.source)
+        if verb == "record":
+            allowed.add(event.source)
+
+
+def named_by(event: Event) -> tuple[str, ...]:
+    """Return what an event is about: its subject first, then what it names."""
+    subject = (event.subject,) if event.subject else ()
+    return (*subject, *(one.ref for one in event.refs))
 
 
 def accounts_of(events: Sequence[Event], parts: Sequence[codec.Parts]) -> list[str]:

@@ -13,6 +13,7 @@ import msgspec
 from counterfoil.app.blobs import Blobs
 from counterfoil.app.posted import Answer
 from counterfoil.app.prepare import (
+    May,
     Opening,
     Prepared,
     accounts_of,
@@ -21,7 +22,7 @@ from counterfoil.app.prepare import (
     require_allowed,
     stamped,
 )
-from counterfoil.app.refusals import Refusals
+from counterfoil.app.refusals import Attempt, Refusals
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError
 from counterfoil.events import codec, commitments
@@ -31,7 +32,7 @@ from counterfoil.events.naming import BlobName
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Appended, Ledger, Placed
 from counterfoil.ledger.store import BlobKey, Item, KeyStore, LogStore
-from counterfoil.policy.access import Credential, decide
+from counterfoil.policy.access import Credential
 
 EVENTS_PER_APPEND = 1_000
 
@@ -58,6 +59,7 @@ class Recorder:
         blobs: Blobs,
         clock: Clock,
         randomness: Randomness,
+        may: May,
     ) -> None:
         self._ledger = ledger
         self._log = log
@@ -65,6 +67,7 @@ class Recorder:
         self._blobs = blobs
         self._clock = clock
         self._randomness = randomness
+        self._may = may
         self._refusals = Refusals(clock)
         self._order = threading.Lock()
         self._last_recorded: dict[str, str] = {}
@@ -103,7 +106,25 @@ class Recorder:
         """
         if project not in {log.project for log in self._log.projects()}:
             raise RequestError("project_unknown", f"this ledger has no log {project!r}")
-        require_allowed(events, credential, project)
+        require_allowed(events, credential, project, self._may)
+        return self._submit(project, events, credential, via)
+
+    def record_own(
+        self, project: str, events: Sequence[Event], credential: Credential, via: str = "server"
+    ) -> list[Answer]:
+        """Record what the ledger says in a log of its own, done under `credential`.
+
+        Whoever calls has asked the policy.  As `record`, but for `not_allowed`.
+        """
+        answers: list[Answer] = []
+        for start in range(0, len(events), EVENTS_PER_APPEND):
+            part = events[start : start + EVENTS_PER_APPEND]
+            answers += self._submit(project, part, credential, via).result()
+        return answers
+
+    def _submit(
+        self, project: str, events: Sequence[Event], credential: Credential, via: str
+    ) -> "Future[list[Answer]]":
         parts = [codec.split(event) for event in events]
         named = {blob.digest for one in parts for blob in one.blobs}
         held = self._blobs.hold(named)
@@ -177,7 +198,7 @@ class Recorder:
         for index in indices:
             [written] = self._log.entries(project, index, index + 1)
             entry = read_entry(written)
-            decision = decide(credential, "record", project, entry.source)
+            decision = self._may(credential, "record", project, entry.source)
             if not decision.allowed:
                 raise RequestError("not_allowed", "; ".join(decision.reasons))
             receipt = self._ledger.receipt(project, index)
@@ -198,17 +219,21 @@ class Recorder:
         kept = self._blobs.put(project, content)
         return BlobName(digest=kept.digest, name=name, mediatype=mediatype)
 
-    def refuse(self, project: str, source: str, reason: str, credential: Credential) -> None:
+    def refuse(self, project: str, attempt: Attempt, credential: Credential) -> None:
         """Count a refused request; it becomes a counted event when its minute is over."""
-        self._refusals.count(project, source, reason, credential.id)
+        self._refusals.count(project, attempt, credential)
 
     def record_refusals(self, *, everything: bool = False) -> None:
         """Record the counts whose minute is over; with `everything`, the running one too."""
         due: dict[str, list[Event]] = {}
-        for project, event in self._refusals.due(everything=everything):
+        for project, event in self._refusals.due(self._account_of, everything=everything):
             due.setdefault(project, []).append(event)
         for project in due.keys() & {log.project for log in self._log.projects()}:
-            self.record(project, due[project], SERVER, "server")
+            self.record_own(project, due[project], SERVER)
+
+    def _account_of(self, actor: str) -> str | None:
+        person = self._keys.person_by_pseudonym(actor)
+        return None if person is None else person.account
 
     def _prepare(
         self,

@@ -13,7 +13,7 @@ import msgspec
 
 from counterfoil.app.actors import Actors
 from counterfoil.app.entries import Entries
-from counterfoil.app.home import check_ledger, check_project
+from counterfoil.app.home import check_ledger, check_named
 from counterfoil.errors import RequestError
 from counterfoil.ids import SystemRandomness
 from counterfoil.stores.erasable import ErasableStore
@@ -59,7 +59,7 @@ def open_tail(directory: Path, project: str) -> Iterator[Tail]:
         RequestError: `dir_missing`, `not_a_ledger`, `project_invalid`, `project_unknown`.
         UnavailableError, EvidenceError: the files cannot be read, or are damaged.
     """
-    check_project(project)
+    check_named(project)
     check_ledger(directory)
     with contextlib.ExitStack() as opened:
         log = SqliteLogStore(directory / "ledger.db", write=False)

@@ -25,6 +25,32 @@ FRAME_MAX_BYTES: Final = 64 * 1024 * 1024
 _HEAD: Final = 4
 
 
+class Pass(msgspec.Struct, frozen=True):
+    """What a worker needs to let a token's events in without asking.
+
+    Args:
+        credential: whose token it is.
+        projects: where the policy lets it record.
+        until: when to ask again, RFC 3339; then, and for anything else, the writer decides.
+    """
+
+    credential: Credential
+    projects: tuple[str, ...]
+    until: str
+
+
+class Passes(msgspec.Struct, tag=True, frozen=True):
+    """Whom to let in, in the place of what was said before.
+
+    Args:
+        version: counts what was said; a `Place` under an earlier one is given back.
+        tokens: SHA-256 of a bearer token -> what it is good for.
+    """
+
+    version: int
+    tokens: dict[bytes, Pass]
+
+
 class Hello(msgspec.Struct, tag=True, frozen=True):
     """The first message to a worker.
 
@@ -33,21 +59,31 @@ class Hello(msgspec.Struct, tag=True, frozen=True):
         public_url: what the server is called.
         proxies: networks whose X-Forwarded-* headers are believed.
         projects: which logs there are.
-        tokens: SHA-256 of a bearer token -> whose it is.
+        passes: whom to let in.
     """
 
     directory: str
     public_url: str
     proxies: tuple[str, ...]
     projects: tuple[str, ...]
-    tokens: dict[bytes, Credential]
+    passes: Passes
 
 
 class Place(msgspec.Struct, tag=True, frozen=True):
-    """Entries of one request, to be recorded together or not at all."""
+    """Entries of one request, to be recorded together or not at all.
+
+    Args:
+        number: of the request.
+        project: whose log.
+        version: of the passes it was let in by.
+        credential: what it came under.
+        items, times_at: of `Prepared`.
+    """
 
     number: int
     project: str
+    version: int
+    credential: str
     items: list[Item]
     times_at: list[int]
 
@@ -113,7 +149,7 @@ class Stop(msgspec.Struct, tag=True, frozen=True):
 
 
 FromWorker = Place | Meet | HandOver
-ToWorker = Hello | Met | Placed | Unplaced | Stop
+ToWorker = Hello | Passes | Met | Placed | Unplaced | Stop
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _from_worker: Final = msgspec.msgpack.Decoder(FromWorker)

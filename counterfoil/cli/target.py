@@ -31,6 +31,10 @@ class Target(Protocol):
         """Keep evidence bytes that hash to `digest`, read from an open file."""
         ...
 
+    def act(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Do an action: one of `POST /v1/actions/NAME`."""
+        ...
+
     def trace(self, ref: str, as_of: str) -> dict[str, Any]:
         """Return the trace of a ref."""
         ...

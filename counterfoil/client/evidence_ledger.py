@@ -168,6 +168,8 @@ class _Directory:
             logs = []
             for name in names:
                 log = exported.get(name) or _SnapshotLog(self._directory / "public" / name)
+                if name.startswith("_") and self._is_not_asked_for(name, log):
+                    continue
                 rows, labels = None, RowNames(f" of {name}" if len(found) > 1 else "")
                 if ledger is not None and name in found:
                     rows = SqliteRows(name, ledger, keys, self._directory / "blobs", labels)
@@ -258,6 +260,13 @@ class _Directory:
         held = Held(f"ledger.db entries ({project})", check.size, check.node(), check.root_at)
         return CheckedLog(origin, seen, key, held if check.whole else None)
 
+    def _is_not_asked_for(self, name: str, exported: _SnapshotLog) -> bool:
+        """Say, and note, that the policy does not name one of the ledger's own logs."""
+        if self._policy is None or _names_origin(self._policy, exported):
+            return False
+        self._notes.append(f"public/{name} is of a log the policy does not name: not looked at")
+        return True
+
     def _aggregate(self, exported: _SnapshotLog, logs: Sequence[CheckedLog]) -> list[CheckedLog]:
         """Check the aggregate log, and the logs that are here against what it has on record."""
         key, policy = None, self._policy
@@ -265,10 +274,7 @@ class _Directory:
             key = self._key(AGGREGATE)
             keys = [key, *(log.key for log in logs)]
             policy = Policy(tuple(Log(one) for one in keys if one is not None))
-        elif not _names_origin(policy, exported):
-            self._notes.append(
-                f"public/{AGGREGATE} is of a log the policy does not name: not looked at"
-            )
+        elif self._is_not_asked_for(AGGREGATE, exported):
             return []
         self._aggregate_policy = policy
         prefix = f"public/{AGGREGATE}/"

@@ -129,6 +129,14 @@ class Client:
         )  # fmt: skip
         return self._read(answer, _Report)
 
+    def act(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Do an action; see docs/http.md."""
+        answer = self.call(
+            "POST", f"/v1/actions/{name}", body=msgspec.json.encode(given),
+            content_type="application/json",
+        )  # fmt: skip
+        return self._read(answer, dict[str, Any])
+
     def put_blob(self, content: IO[bytes], digest: str, size_bytes: int) -> None:
         """Send evidence bytes that hash to `digest`, read from an open file piece by piece."""
         headers = {"Content-Length": str(size_bytes)}

@@ -53,6 +53,7 @@ TYPES = (
         named=[("actor:github.com:bo-dev", "account")],
         members={
             "how": "`directory` (a file), `ceremony` (the holder showed both) or `administrator`",
+            "signs_in": "true where whoever shows this account at its provider is let in",
             **_DATES,
         },
         refs={"account": "the account, an `actor:`"},

@@ -5,9 +5,12 @@ No secret stands here: of tokens and sessions an id, of passkeys the public half
 
 from counterfoil.events.kinds import DIRECTORY, own_type
 
+CREDENTIALS = "no row: open sessions stand in state.db; who held one is looked up by its ref"
+
 _ADMIN = ("user", "counterfoil:ana-dev")
 _WHO = "actor:counterfoil:bo-dev"
 _TOKEN = "token:4f1d6a0c92be"  # noqa: S105  a name, not a secret
+_SESSION = "session:9b0d5c6e1f2a3b4c"
 _SCOPE = {
     "projects": "the projects it is good for; `*` for all",
     "verbs": "what it may be used for at most",
@@ -106,24 +109,21 @@ TYPES = (
         "session.opened",
         noun="credential",
         meaning="Somebody signed in, or a job exchanged its token: what comes under this session is theirs.",
-        title="opened a session[ by {data.how}] for {thing}[, until {data.until}]",
-        row=DIRECTORY,
-        subject=_WHO,
-        data={
-            "session": "session:9b0d5c6e1f2a3b4c",
-            "how": "passkey",
-            "until": "2026-11-20T20:00:00.000Z",
-        },
+        title="opened {thing}[ by {data.how}][, until {data.until}]",
+        row=CREDENTIALS,
+        subject=_SESSION,
+        data={"how": "passkey", "with": "5m4xVaXN0cmluZw", "until": "2026-11-20T20:00:00.000Z"},
+        named=[(_WHO, "holder")],
         members={
-            "session": "the credential id that entries carry as `recordedby`",
             "how": "`passkey`, `oidc`, `link` or `ci`",
             "with": "the passkey's id, the provider's name or the trust rule's",
             "until": "when it ends at the latest, RFC 3339",
             "claims": "of a CI job: what its token says, the names for display only",
         },
         refs={
-            "about": "of a CI job: the `commit:` and `run:` it says it is",
+            "holder": "the `actor:` who is let in",
             "account": "the account it came by, an `actor:`",
+            "about": "of a CI job: the `commit:` and `run:` it says it is",
         },
         actor=("user", "counterfoil:bo-dev"),
     ),
@@ -131,11 +131,13 @@ TYPES = (
         "session.ended",
         noun="credential",
         meaning="A session ended before its time.",
-        title="ended a session of {thing}[: {data.how}]",
-        row=DIRECTORY,
-        subject=_WHO,
-        data={"session": "session:9b0d5c6e1f2a3b4c", "how": "signed out"},
-        members={"session": "which one", "how": "`signed out`, `revoked` or what ended it"},
+        title="ended {thing}[: {data.how}]",
+        row=CREDENTIALS,
+        subject=_SESSION,
+        data={"how": "signed out"},
+        named=[(_WHO, "holder")],
+        members={"how": "`signed out`, `revoked` or what ended it"},
+        refs={"holder": "the `actor:` who was let in"},
         actor=("user", "counterfoil:bo-dev"),
     ),
     own_type(

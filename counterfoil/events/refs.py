@@ -97,6 +97,9 @@ KINDS: dict[str, Kind] = {
         "OWNER/REPO/ID, or any id",
         "run:acme/shop/1874",
     ),
+    "session": Kind(
+        "a session somebody was let in by, by its id", "any id", "session:9b0d5c6e1f2a3b4c"
+    ),
     "team": Kind("a team of actors", "any id", "team:checkout"),
     "test": Kind(
         "a test case, the same over all runs", "any id", "test:tests/test_cart.py::test_total"

@@ -51,7 +51,7 @@ class SqliteLogStore:
             yield SqliteWriting(db)
 
     def projects(self) -> list[LogInfo]:
-        """Return every log, by project name."""
+        """Return every log, by project name; the ledger's own are last."""
         with self._db.reading() as db:
             return [LogInfo(*row) for row in db.execute(sql.SELECT_LOGS)]
 

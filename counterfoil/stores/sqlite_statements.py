@@ -86,8 +86,8 @@ INSERT_LOG = "INSERT INTO logs (project, origin) VALUES (?, ?)"
 INSERT_HEAD = "INSERT INTO heads (project, size, root) VALUES (?, ?, ?)"
 """Give a log its first head, in the transaction of `INSERT_LOG`."""
 
-SELECT_LOGS = "SELECT project, origin FROM logs ORDER BY project"
-"""Name every log."""
+SELECT_LOGS = "SELECT project, origin FROM logs ORDER BY project LIKE '\\_%' ESCAPE '\\', project"
+"""Name every log, the ledger's own behind those of projects."""
 
 SELECT_HEAD = "SELECT size, root FROM heads WHERE project = ?"
 """Read a tree head."""

@@ -23,8 +23,9 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from counterfoil.errors import RequestError, UnavailableError
+from counterfoil.stores.state_tokens import METADATA, TokenRows
 
-_METADATA: Final = sa.MetaData()
+_METADATA: Final = METADATA
 
 _SESSIONS: Final = sa.Table(
     "sessions",
@@ -159,6 +160,7 @@ class State:
         )
         with self._transaction() as connection:
             _METADATA.create_all(connection)
+        self.tokens = TokenRows(self._transaction)
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:

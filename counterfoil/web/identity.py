@@ -5,8 +5,6 @@ error even where none is needed for reading, so that nobody believes it works; a
 only with the CSRF token of its session.
 """
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +18,6 @@ from counterfoil.policy.access import ANONYMOUS, Credential
 from counterfoil.web import sessions
 from counterfoil.web.site import Site
 
-ADMIN: Final = Credential("token:admin", "token", "administrator")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
 
@@ -36,12 +33,11 @@ NOBODY: Final = Caller(ANONYMOUS)
 
 
 class Door:
-    """Finds out who calls one home.  Holds the digest of the administrator's token."""
+    """Finds out who calls one home."""
 
     def __init__(self, home: Home, site: Site) -> None:
         self._home = home
         self._site = site
-        self._admin = hashlib.sha256(home.admin_token.encode()).digest()
 
     async def caller(self, request: Request) -> Caller:
         """Return who makes `request`.
@@ -76,8 +72,10 @@ class Door:
 
     def _bearer(self, authorization: str) -> Credential:
         scheme, _, token = authorization.partition(" ")
-        digest = hashlib.sha256(token.strip().encode("utf-8", "replace")).digest()
-        known = hmac.compare_digest(digest, self._admin)
-        if scheme.lower() != "bearer" or not known:
-            raise RequestError("token_invalid", "this token is not known here; see DIR/admin.token")
-        return ADMIN
+        found = self._home.tokens.find(token.strip())
+        if scheme.lower() != "bearer" or found is None:
+            raise RequestError(
+                "token_invalid", "this token is unknown here, over or revoked; ask for another one"
+            )
+        self._home.tokens.note_used(found.id)
+        return found

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route as StarletteRoute
 
 from counterfoil.errors import CounterfoilError, RequestError
-from counterfoil.policy.access import decide
+from counterfoil.policy.access import ANONYMOUS
 from counterfoil.web import pages
 from counterfoil.web.api.errors import internal, status_of
 from counterfoil.web.api.route import Served
@@ -53,7 +53,7 @@ def error_page(request: Request, error: CounterfoilError) -> Response:
 
 async def _answer(request: Request, page: pages.PageRoute, served: Served) -> Response:
     caller = await served.door.visitor(request)
-    if not decide(caller.credential, "read", "default").allowed:
+    if caller.credential == ANONYMOUS:
         return RedirectResponse("/sign-in", status_code=303)
     context = await run_in_threadpool(_context, request, served, caller)
     return await run_in_threadpool(page.handler, request, context)
@@ -62,6 +62,7 @@ async def _answer(request: Request, page: pages.PageRoute, served: Served) -> Re
 def _context(request: Request, served: Served, caller: Caller) -> Context:
     project = request.query_params.get("project") or "default"
     served.home.require_project(project)
+    served.home.access.require(caller.credential, "read", project)
     moment = request.query_params.get("as_of")
     if moment is not None and len(moment) > 64:
         raise RequestError("query_invalid", "as_of is an entry number or an RFC 3339 time")

@@ -15,7 +15,6 @@ from starlette.routing import Route as StarletteRoute
 
 from counterfoil.app import saved
 from counterfoil.errors import RequestError
-from counterfoil.policy.access import decide
 from counterfoil.web.api.route import Served
 from counterfoil.web.page_door import errors_as_pages
 from counterfoil.web.signing_in import read_form, require_csrf
@@ -48,7 +47,7 @@ def _answer(served: Served, work: Work) -> Callable[[Request], Coroutine[Any, An
         caller = await served.door.visitor(request)
         project = form.get("project", _DEFAULT)
         await run_in_threadpool(served.home.require_project, project)
-        if not decide(caller.credential, "read", project).allowed:
+        if not served.home.access.decide(caller.credential, "read", project).allowed:
             raise RequestError("token_missing", "this session is over; sign in again")
         await run_in_threadpool(work, caller.credential.handle, project, form)
         words = {"q": form.get("q", ""), "project": project if project != _DEFAULT else ""}

@@ -9,6 +9,8 @@ import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from starlette.requests import HTTPConnection
+
 from counterfoil.errors import RequestError
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -51,6 +53,20 @@ class Site:
         except ValueError:
             return False
         return any(peer in network for network in self.proxies)
+
+    def address_of(self, request: HTTPConnection) -> str:
+        """Return where a request came from: its peer, or what a trusted proxy says the peer was.
+
+        Of X-Forwarded-For the last address counts: those before it are the sender's own words.
+        """
+        peer = request.client.host if request.client else ""
+        if not self.trusts(peer):
+            return peer
+        stated = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        try:
+            return str(ipaddress.ip_address(stated))
+        except ValueError:
+            return peer
 
     def is_public(self, host: str) -> bool:
         """Whether a Host header names this server as people know it."""

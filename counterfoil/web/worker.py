@@ -37,6 +37,7 @@ from counterfoil.app.wire import (
     Hello,
     Meet,
     Met,
+    Passes,
     Place,
     Placed,
     Stop,
@@ -44,6 +45,7 @@ from counterfoil.app.wire import (
     frame,
     read_to_worker,
 )
+from counterfoil.clock import SystemClock, format_time
 from counterfoil.errors import UnavailableError
 from counterfoil.garbage import collect_rarely
 from counterfoil.ids import SystemRandomness
@@ -79,6 +81,8 @@ class Worker:
         self._handing = handing
         self._site: Site = make_site(hello.public_url, hello.proxies)
         self._projects = frozenset(hello.projects)
+        self._passes = hello.passes
+        self._clock = SystemClock()
         self._desk = Desk(Path(hello.directory), SystemRandomness())
         self._waiting: dict[int, tuple[Connection, list[Prepared]]] = {}
         self._meeting: dict[int, tuple[Connection, Head, bytes, Credential]] = {}
@@ -103,13 +107,20 @@ class Worker:
         if self.stopping and not self._waiting and not self._meeting:
             self.drained.set()
 
+    def let_in(self, passes: Passes) -> None:
+        """Go by other passes from here on."""
+        self._passes = passes
+
     def caller(self, head: Head) -> Credential | None:
-        """Return who sends a plain head, if it is for us, or None: the writer will say no."""
+        """Return who sends a plain head, if it is for us, or None: the writer will say more."""
         known = self._site.is_public(head.host) or self._site.is_loopback(head.host, self._port)
         if not known or head.project not in self._projects:
             return None
         # A digest is looked up, not the token: how long that takes tells nothing about a token.
-        return self._hello.tokens.get(hashlib.sha256(head.token.encode()).digest())
+        found = self._passes.tokens.get(hashlib.sha256(head.token.encode()).digest())
+        if found is None or head.project not in found.projects:
+            return None
+        return found.credential if format_time(self._clock.now()) < found.until else None
 
     def post(self, connection: "Connection", head: Head, body: bytes, who: Credential) -> bool:
         """Send a request's events to the writer; False if it is not one for a worker."""
@@ -123,7 +134,8 @@ class Worker:
             return True
         self._waiting[self._number] = (connection, prepared)
         items, times_at = [one.item for one in prepared], [one.time_at for one in prepared]
-        self._send(Place(self._number, head.project, items, times_at))
+        version = self._passes.version
+        self._send(Place(self._number, head.project, version, who.id, items, times_at))
         return True
 
     def met(self, met: Met) -> None:
@@ -348,6 +360,8 @@ class Channel(asyncio.Protocol):
             match message:
                 case Hello():
                     self._begin(message)
+                case Passes():
+                    self._of_worker().let_in(message)
                 case Met():
                     self._of_worker().met(message)
                 case Placed():

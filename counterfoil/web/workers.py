@@ -9,7 +9,6 @@ it still waited; its answers go nowhere, and the sender asks again with the same
 """
 
 import asyncio
-import hashlib
 import logging
 import socket
 import subprocess
@@ -42,7 +41,6 @@ from counterfoil.app.wire import (
 )
 from counterfoil.errors import CounterfoilError, UnavailableError
 from counterfoil.web import worker as worker_program
-from counterfoil.web.identity import ADMIN
 
 RESTART_S: Final = 0.2
 STOP_S: Final = 25.0
@@ -72,13 +70,11 @@ class Workers:
         self._adopt = adopt
         self._stopping = False
         self._workers: set[_Worker] = set()
-        self._hello = Hello(
-            str(home.directory),
-            public_url,
-            tuple(home.config.server.trusted_proxies),
-            tuple(log.project for log in home.log.projects()),
-            {hashlib.sha256(home.admin_token.encode()).digest(): ADMIN},
-        )
+        self._spreading: asyncio.Task[None] | None = None
+        self._again = False
+        self._public_url = public_url
+        self._loop = asyncio.get_running_loop()
+        home.access.changed.append(self._tell)
 
     @property
     def pids(self) -> list[int]:
@@ -93,6 +89,7 @@ class Workers:
     async def stop(self) -> None:
         """Have them answer what they accepted, and end."""
         self._stopping = True
+        self._home.access.changed.remove(self._tell)
         workers = list(self._workers)
         for worker in workers:
             worker.send(Stop())
@@ -119,7 +116,36 @@ class Workers:
         worker = _Worker(process, handing, self._home, self._adopt, self._ended)
         self._workers.add(worker)
         await loop.create_connection(lambda: worker, sock=ours)
-        worker.send(self._hello)
+        projects = tuple(log.project for log in self._home.log.projects())
+        hello = Hello(
+            str(self._home.directory),
+            self._public_url,
+            tuple(self._home.config.server.trusted_proxies),
+            projects,
+            await asyncio.to_thread(self._home.tokens.passes, projects),
+        )
+        worker.send(hello)
+        # What changed while it was being told is told again.
+        self._spread()
+
+    def _tell(self) -> None:
+        """Note, from any thread, that whom to let in has changed."""
+        self._loop.call_soon_threadsafe(self._spread)
+
+    def _spread(self) -> None:
+        if self._spreading is None or self._spreading.done():
+            self._spreading = self._loop.create_task(self._say_passes())
+        else:
+            self._again = True
+
+    async def _say_passes(self) -> None:
+        self._again = True
+        while self._again:
+            self._again = False
+            projects = [log.project for log in self._home.log.projects()]
+            passes = await asyncio.to_thread(self._home.tokens.passes, projects)
+            for worker in list(self._workers):
+                worker.send(passes)
 
     def _ended(self, worker: "_Worker") -> None:
         self._workers.discard(worker)
@@ -196,6 +222,11 @@ class _Worker(asyncio.Protocol):
             self._transport.write(frame(message))
 
     def _place(self, place: Place) -> None:
+        if place.version != self._home.access.version:
+            # Something about who may changed since: who asked is asked again, here.
+            self.send(Unplaced(place.number))
+            return
+        self._home.tokens.note_used(place.credential)
         placing = self._home.recorder.place(place.project, place.items, place.times_at)
         placing.add_done_callback(partial(self._placed, place.number))
 

@@ -72,7 +72,7 @@ def test_every_project_that_grew_makes_one_entry(directory: Path) -> None:
     found = report(directory)
     assert found.ok, found.findings
     assert found.checked["aggregated_checkpoints"] == 4
-    assert [log.project for log in found.logs] == ["default", "other", AGGREGATE]
+    assert [log.project for log in found.logs] == ["_access", "default", "other", AGGREGATE]
 
 
 def test_a_clean_end_writes_down_what_the_logs_ended_with(directory: Path) -> None:

@@ -10,7 +10,7 @@ from bench.posting import event_bytes
 from counterfoil.app.desk import Desk, answers_to
 from counterfoil.app.wire import Placed, Standing
 from counterfoil.ids import SystemRandomness
-from counterfoil.web.identity import ADMIN
+from counterfoil.policy.access import ADMIN
 from tests.app.desk import PROJECT, TIMEOUT_S, desk
 
 COMMITS = 40

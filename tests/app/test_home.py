@@ -84,7 +84,7 @@ def test_a_project_name_is_lower_case_letters_digits_and_hyphens(
 def test_a_ledger_takes_the_log_of_one_more_project(directory: Path) -> None:
     create_home(directory, SeededRandomness("more"), project="payments")
     with open_home(directory, SteppedClock(), SeededRandomness("x")) as home:
-        assert [log.project for log in home.log.projects()] == ["default", "payments"]
+        assert [log.project for log in home.log.projects()] == ["default", "payments", "_access"]
 
 
 def test_a_project_is_not_made_twice(directory: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_refused_project_leaves_no_key_behind(directory: Path) -> None:
 
     create_home(directory, SeededRandomness("more"), project="payments")
     with open_home(directory, SteppedClock(), SeededRandomness("x")) as home:
-        assert [log.project for log in home.log.projects()] == ["default", "payments"]
+        assert [log.project for log in home.log.projects()] == ["default", "payments", "_access"]
 
 
 def test_a_key_that_stands_already_is_never_replaced(directory: Path) -> None:

@@ -1,6 +1,5 @@
 """The front door: what a producer sends, what it gets back, and what is refused."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 
 from counterfoil.app.home import Home, open_home
 from counterfoil.app.record import LOCAL
+from counterfoil.app.refusals import Attempt
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.events import codec
@@ -213,8 +213,8 @@ def test_refusals_are_counted_per_source_reason_and_minute(home: Home, clock: St
     """A flood of refusals becomes one entry a minute, with its count."""
     stranger = Credential("anonymous", "anonymous", "nobody", ())
     for _ in range(500):
-        home.recorder.refuse("default", "https://evil.example", "token_invalid", stranger)
-    home.recorder.refuse("default", "https://evil.example", "not_allowed", stranger)
+        home.recorder.refuse("default", Attempt("https://evil.example", "token_invalid"), stranger)
+    home.recorder.refuse("default", Attempt("https://evil.example", "not_allowed"), stranger)
     home.recorder.record_refusals()
     assert home.log.head("default").size == 0, "their minute is not over"
 
@@ -222,9 +222,8 @@ def test_refusals_are_counted_per_source_reason_and_minute(home: Home, clock: St
     home.recorder.record_refusals()
 
     assert home.log.head("default").size == 2
-    bodies = [json.loads(home.log.kept("default", index, index + 1)[0].sealed[0].data)
-              for index in range(2)]  # fmt: skip
-    assert {(body["data"]["reason"], body["data"]["count"]) for body in bodies} == {
+    told: list[Any] = [home.reader.entry("default", at).event["data"] for at in range(2)]
+    assert {(data["reason"], data["count"]) for data in told} == {
         ("token_invalid", 500),
         ("not_allowed", 1),
     }
@@ -236,7 +235,9 @@ def test_refusals_of_many_made_up_sources_are_counted_together(
     """Whoever chooses a fresh source for each attempt does not choose how much we write."""
     stranger = Credential("anonymous", "anonymous", "nobody", ())
     for number in range(3_000):
-        home.recorder.refuse("default", f"https://evil.example/{number}", "token_invalid", stranger)
+        home.recorder.refuse(
+            "default", Attempt(f"https://evil.example/{number}", "token_invalid"), stranger
+        )
     clock.step(60)
     home.recorder.record_refusals()
 
@@ -245,7 +246,7 @@ def test_refusals_of_many_made_up_sources_are_counted_together(
 
 def test_closing_records_the_running_minute(home: Home, directory: Path) -> None:
     stranger = Credential("anonymous", "anonymous", "nobody", ())
-    home.recorder.refuse("default", "https://evil.example", "token_invalid", stranger)
+    home.recorder.refuse("default", Attempt("https://evil.example", "token_invalid"), stranger)
     home.close()
 
     with open_home(directory, SteppedClock(), SeededRandomness("later")) as again:

@@ -24,7 +24,7 @@ from tests.ledger_place import make_item
 
 MESSAGES: list[FromWorker] = [
     HandOver(1, b""),
-    Place(2, "default", [make_item("one", blobs=2)], [5]),
+    Place(2, "default", 1, "token:1", [make_item("one", blobs=2)], [5]),
     HandOver(3, b"x" * 300),
 ]
 

@@ -46,7 +46,7 @@ def may(request: Request) -> bool:
     if request.object.kind not in ABOUT[verb]:
         return False
     bare = who.kind == "nobody"
-    starting = context.first and bare and context.credential in {"token", "local"}
+    starting = context.first and bare and context.credential in {"token", "session", "local"}
     if not starting and not any(verb in MAY[role] for role in who.roles):
         return False
     if verb == "approve" and not (
@@ -62,4 +62,5 @@ def may(request: Request) -> bool:
         (who.kind == "person" and context.verified)
         or context.credential == "local"
         or (bare and context.credential == "token")
+        or (bare and context.credential == "session" and context.first)
     )

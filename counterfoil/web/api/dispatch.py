@@ -15,8 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from counterfoil.app.home import check_project
+from counterfoil.app.prepare import May
+from counterfoil.app.refusals import Attempt
 from counterfoil.errors import CounterfoilError, RequestError
-from counterfoil.policy.access import ANONYMOUS, Credential, decide
+from counterfoil.policy.access import ANONYMOUS, Credential
 from counterfoil.verifier.aggregate import AGGREGATE
 from counterfoil.web.api.errors import internal, problem, status_of
 from counterfoil.web.api.route import Call, Param, Route, Served
@@ -47,12 +49,12 @@ def endpoint(route: Route, served: Served) -> Endpoint:
             if route.verb is not None:
                 caller = await served.door.caller(request)
             project = project_of(request, route, served)
-            if route.verb is not None:
-                require(caller.credential, route.verb, project)
+            if route.verb:
+                require(served.home.access.decide, caller.credential, route.verb, project)
             values = read_params(request, route)
             result = await route.handler(Call(served, request, caller.credential, project, values))
         except CounterfoilError as error:
-            _count(served, route, project, error, caller.credential)
+            _count(served, request, route, project, error, caller.credential)
             return problem(error)
         except ClientDisconnect:
             # Nobody listens any more; the body was incomplete, so nothing was recorded.
@@ -69,13 +71,13 @@ def endpoint(route: Route, served: Served) -> Endpoint:
     return answer
 
 
-def require(credential: Credential, verb: str, project: str) -> None:
-    """Refuse what the door's table does not allow.
+def require(may: May, credential: Credential, verb: str, project: str) -> None:
+    """Refuse what may not be.
 
     Raises:
         RequestError: `token_missing` for a stranger, `not_allowed` for anybody else.
     """
-    decision = decide(credential, verb, project)
+    decision = may(credential, verb, project)
     if not decision.allowed:
         code = "token_missing" if credential == ANONYMOUS else "not_allowed"
         raise RequestError(
@@ -139,7 +141,12 @@ def _text_of(request: Request, param: Param) -> str | None:
 
 
 def _count(
-    served: Served, route: Route, project: str, error: CounterfoilError, credential: Credential
+    served: Served,
+    request: Request,
+    route: Route,
+    project: str,
+    error: CounterfoilError,
+    credential: Credential,
 ) -> None:
     """Count what somebody tried and may not, or tried to record and could not."""
     counted = error.code in _REFUSED_READS or (
@@ -148,4 +155,11 @@ def _count(
     if counted:
         where = project if project in served.projects else _DEFAULT_PROJECT
         # The route, not what the request claims: strangers must not choose what the log says.
-        served.home.recorder.refuse(where, route.name, error.code, credential)
+        attempt = Attempt(
+            source=route.name,
+            reason=error.code,
+            why=error.message if error.code == "not_allowed" else "",
+            tried=f"{route.method} {route.path}",
+            address=served.site.address_of(request),
+        )
+        served.home.recorder.refuse(where, attempt, credential)

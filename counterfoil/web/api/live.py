@@ -19,7 +19,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from counterfoil.errors import RequestError
-from counterfoil.policy.access import decide
 from counterfoil.web.api.route import Call, Param, Raw, Route
 
 HEARTBEAT_S: Final = 15.0
@@ -106,7 +105,7 @@ async def _still_allowed(call: Call) -> bool:
     if call.credential.kind != "session":
         return True
     caller = await call.served.door.visitor(call.request)
-    return decide(caller.credential, "read", call.project).allowed
+    return call.home.access.decide(caller.credential, "read", call.project).allowed
 
 
 ROUTES: Final = (

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from counterfoil.errors import EvidenceError, RequestError
+from counterfoil.policy.access import LOG as ACCESS_LOG
 from counterfoil.tlog.tile import ENTRIES_LEVEL, Tile, parse_path
 from counterfoil.verifier.aggregate import AGGREGATE
 from counterfoil.web.api.dispatch import require
@@ -39,11 +40,11 @@ async def get_tile(call: Call) -> Response:
     project = call.project
     ledger = call.home.outside.log_of(project)
     # The aggregate log holds checkpoints, which everybody may read one by one.
-    public = call.home.config.log.public or project == AGGREGATE
+    public = project == AGGREGATE or (call.home.config.log.public and project != ACCESS_LOG)
     if tile.level == ENTRIES_LEVEL:
         if not public:
             caller = await call.served.door.caller(call.request)
-            require(caller.credential, "read", project)
+            require(call.home.access.decide, caller.credential, "read", project)
         content = await run_in_threadpool(ledger.bundle, project, tile.n, tile.width)
         cache = _TILE_CACHE if public else _BUNDLE_CACHE
     else:
@@ -64,7 +65,7 @@ _PROJECT: Final = dataclasses.replace(
     PROJECT,
     where="path",
     doc="a project name, or `_aggregate`",
-    pattern=rf"{PROJECT.pattern}|{AGGREGATE}",
+    pattern=rf"{PROJECT.pattern}|{AGGREGATE}|{ACCESS_LOG}",
 )
 _LOG_ERRORS: Final = ("project_invalid", "project_unknown")
 

@@ -144,7 +144,8 @@ class Route:
         method: HTTP method; GET answers HEAD too.
         path: with `{name}` for path parameters, `{name:path}` for one that holds slashes.
         handler: takes a `Call`; returns a `Response`, or a value of type `answer`.
-        verb: what the caller must be allowed (`policy.access`); None opens it to everyone.
+        verb: what the caller must be allowed (`policy.verbs`); "" where the handler asks, None
+            opens it to everyone.
         summary: one line; `doc`: what a caller needs to know.
         params: besides `project`, which `/v1` calls take by themselves.
         body: what it takes, if it takes something.
@@ -206,7 +207,7 @@ class Route:
 PROJECT: Final = Param(
     name="project",
     doc="a project name; `default` when left out",
-    pattern="[a-z0-9][a-z0-9-]{0,62}",
+    pattern="[a-z0-9][a-z0-9-]{0,62}|_access",
     maximum=63,
     example="default",
 )

@@ -3,6 +3,7 @@
 from typing import Final
 
 from counterfoil.web.api import (
+    actions,
     blobs,
     changed,
     changes,
@@ -27,6 +28,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *events.ROUTES,
     *reports.ROUTES,
     *webhooks.ROUTES,
+    *actions.ROUTES,
     *entries.ROUTES,
     *blobs.ROUTES,
     *runs.ROUTES,

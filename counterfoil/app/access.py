@@ -1,0 +1,343 @@
+"""Who may do what, kept and asked: the directory in memory, the policy set in force, decisions.
+
+What must hold: the directory is what the log `_access` says, and nothing else; a change is in
+the log before it is in force; a decision is remembered no longer than what it rests on holds.
+If we crash between the log and the directory, the next start folds the log.
+"""
+
+import contextlib
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from counterfoil.app.access_log import happened
+from counterfoil.app.posted import Answer
+from counterfoil.clock import Clock, format_time, parse_time
+from counterfoil.errors import RequestError
+from counterfoil.events.canonical import JSON
+from counterfoil.events.event import Event, make_event
+from counterfoil.events.kinds import OWN
+from counterfoil.ids import Randomness
+from counterfoil.ledger.store import KeyStore, LogReads
+from counterfoil.policy.access import LOG, RELAYING, Credential, Decision, ceiling
+from counterfoil.policy.directory import PROVIDER, Actor, Directory
+from counterfoil.policy.places import Place, place_of
+from counterfoil.policy.request import Context, Object, Principal, Request
+from counterfoil.policy.verbs import kind_of
+
+if TYPE_CHECKING:
+    from counterfoil.app.record import Recorder
+    from counterfoil.policy.policy_set import PolicySet
+
+SOURCE: Final = "urn:counterfoil:access"
+REMEMBERED_MAX: Final = 20_000
+# A session that showed its passkey within this time may do sensitive things.
+FRESH_S: Final = 300
+_NEVER: Final = "9999"
+
+Named = Sequence[tuple[str, str]]
+
+
+class Access:
+    """The directory and the decisions of one open ledger.  Safe to call from several threads.
+
+    Args:
+        log, keys: where `_access` is read.
+        clock, randomness: for what is recorded here.
+        tiers: environment -> tier, as the settings say.
+        policy_text: digest -> the text of a policy set that was put in force.
+    """
+
+    def __init__(
+        self,
+        log: LogReads,
+        keys: KeyStore,
+        clock: Clock,
+        randomness: Randomness,
+        *,
+        tiers: Mapping[str, str],
+        policy_text: Callable[[str], str],
+    ) -> None:
+        self.directory = Directory()
+        self.version = 0
+        # When what is remembered has to be asked anew, RFC 3339.
+        self.changed: list[Callable[[], None]] = []
+        self._log = log
+        self._keys = keys
+        self._clock = clock
+        self._randomness = randomness
+        self._tiers = tiers
+        self._policy_text = policy_text
+        self._recorder: Recorder | None = None
+        self._lock = threading.RLock()
+        self._remembered: dict[tuple[object, ...], Decision] = {}
+        self.good_until = ""
+        self._policies: PolicySet | None = None
+        self._policies_digest = ""
+        self.asked: dict[str, Request] = {}
+
+    def open(self, recorder: "Recorder") -> None:
+        """Fold the log, and record through `recorder` from here on.
+
+        Raises:
+            EvidenceError: an entry of `_access` does not open to what it commits to.
+        """
+        self._recorder = recorder
+        with self._lock:
+            self._fold()
+
+    # Deciding.
+
+    def decide(
+        self,
+        credential: Credential,
+        verb: str,
+        project: str,
+        source: str = "",
+        refs: Sequence[str] = (),
+    ) -> Decision:
+        """Say whether somebody may do something.
+
+        Args:
+            credential: what they came with.
+            verb: what they want to do.
+            project: where.
+            source: the event's `source`, for `record`.
+            refs: what it is about, the thing itself first; decisions about the project as a
+                whole are remembered, those about a thing are not.
+
+        Cost: below 50 us when it was asked before; 5 ms at most else.
+        """
+        first = ceiling(credential, verb, project, source)
+        if not first.allowed or credential.kind in RELAYING:
+            return first
+        if refs:
+            return self.ask(credential, verb, place_of(project, refs, self._tiers))
+        now = format_time(self._clock.now())
+        fresh = self._is_fresh(credential, now)
+        key = (credential.actor or credential.id, credential.kind, verb, project, fresh)
+        if now >= self.good_until:
+            self._forget(now)
+        found = self._remembered.get(key)
+        if found is None:
+            version = self.version
+            found = self.ask(credential, verb, place_of(project))
+            if version == self.version and len(self._remembered) < REMEMBERED_MAX:
+                self._remembered[key] = found
+        return found
+
+    def ask(self, credential: Credential, verb: str, place: Place) -> Decision:
+        """Ask the policy set in force, whatever is remembered."""
+        request = self.request(credential, verb, place)
+        self._keep(request)
+        from counterfoil.policy import engine  # noqa: PLC0415  heavy, and late
+
+        found = engine.decide(self.policies(), request)
+        return Decision(found.allowed, found.reasons, found.policies)
+
+    def require(
+        self,
+        credential: Credential,
+        verb: str,
+        project: str,
+        source: str = "",
+        refs: Sequence[str] = (),
+    ) -> None:
+        """Refuse what may not be.
+
+        Raises:
+            RequestError: `token_missing` for a stranger, `not_allowed` for anybody else.
+        """
+        decision = self.decide(credential, verb, project, source, refs)
+        if not decision.allowed:
+            code = "token_missing" if credential.kind == "anonymous" else "not_allowed"
+            raise RequestError(code, "; ".join(decision.reasons))
+
+    def request(self, credential: Credential, verb: str, place: Place) -> Request:
+        """Return the question as the policy engine takes it."""
+        now = format_time(self._clock.now())
+        actor = self.directory.actor(credential.actor) if credential.actor else None
+        roles: tuple[str, ...] = ()
+        teams: tuple[str, ...] = ()
+        if actor is not None:
+            held = self.directory.roles_at(
+                actor.ref, now, project=place.project, tier=place.tier, component=place.component
+            )
+            roles = tuple(sorted(held))
+            teams = self.directory.teams_of(actor.ref, now)
+        elif not credential.actor and credential.kind in {"token", "session"}:
+            # The first administrator: a token or a link made by whoever holds the files.
+            roles = ("administrator",)
+        principal = Principal(
+            ref=credential.actor or credential.id,
+            kind=actor.kind if actor is not None else "nobody",
+            roles=roles,
+            teams=teams,
+        )
+        return Request(
+            principal=principal,
+            verb=verb,
+            object=Object(
+                kind_of(place.kind), place.id, place.project, place.tier, place.component
+            ),
+            context=Context(
+                credential=credential.kind,
+                verified=self._is_fresh(credential, now),
+                first=not credential.actor and not self.directory.anybody_enrolled(),
+            ),
+        )
+
+    def policies(self) -> "PolicySet":
+        """Return the policy set in force.
+
+        Raises:
+            RequestError: `policy_invalid`: what is in force cannot be read; then nobody may do
+                anything until `admin policies rollback --dir`.
+        """
+        from counterfoil.policy.policy_set import PolicySet, builtin  # noqa: PLC0415  heavy, and late
+
+        digest = self.directory.policy
+        if self._policies is None or self._policies_digest != digest:
+            if digest == "builtin":
+                self._policies = builtin()
+            else:
+                self._policies = PolicySet.parse(self._policy_text(digest))
+            self._policies_digest = digest
+        return self._policies
+
+    # Changing.
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[Directory]:
+        """Hold the directory still between a check and what is recorded because of it."""
+        with self._lock:
+            yield self.directory
+
+    def event(
+        self,
+        what: str,
+        credential: Credential,
+        *,
+        subject: str,
+        data: Mapping[str, JSON],
+        named: Named = (),
+        blobs: Sequence[Mapping[str, JSON]] = (),
+    ) -> Event:
+        """Return an event of `_access`, done by whoever holds `credential`.
+
+        Args:
+            what: noun and predicate, such as "role.granted".
+            credential: who does it.
+            subject: a ref; of actors by account, `actor:counterfoil:HANDLE`.
+            data: members of the data that are there; None is left out.
+            named: refs with roles.
+            blobs: as in `data.blobs`.
+        """
+        content: dict[str, JSON] = {name: one for name, one in data.items() if one is not None}
+        if named:
+            content["refs"] = [{"ref": ref, "role": role} for ref, role in named]
+        if blobs:
+            content["blobs"] = [dict(one) for one in blobs]
+        actor = self.directory.actor(credential.actor) if credential.actor else None
+        kinds = {"person": "user", "service": "service_account", "agent": "agent"}
+        return make_event(
+            type=f"{OWN}{what}.0.1.0",
+            source=SOURCE,
+            id=self._randomness.token(12).hex(),
+            time=format_time(self._clock.now()),
+            authtype="system" if actor is None else kinds[actor.kind],
+            authid=credential.handle if actor is None else actor.account,
+            subject=subject,
+            data=content,
+        )
+
+    def enact(
+        self, events: Sequence[Event], credential: Credential, via: str = "api"
+    ) -> list[Answer]:
+        """Record changes and put them in force; in force when this returns.
+
+        Whoever calls has asked whether `credential` may.  The errors of `Recorder.record`.
+        """
+        assert self._recorder is not None, "opened first"
+        with self._lock:
+            try:
+                return self._recorder.record_own(LOG, events, credential, via)
+            finally:
+                # What was recorded before something failed is in force all the same.
+                self._fold()
+
+    def spread(self) -> None:
+        """Tell whoever lets people in by himself that whom to let in has changed."""
+        with self._lock:
+            self.version += 1
+            for tell in self.changed:
+                tell()
+
+    def account_ref(self, handle: str) -> str:
+        """Return how events name the actor of a handle."""
+        return f"actor:{PROVIDER}:{handle}"
+
+    def require_actor(self, handle: str) -> Actor:
+        """Return the actor of a handle.
+
+        Raises:
+            RequestError: `actor_unknown`.
+        """
+        found = self.directory.by_handle(handle)
+        if found is None:
+            raise RequestError(
+                "actor_unknown", f"nobody is known by the handle {handle[:80]!a}; add them first"
+            )
+        return found
+
+    def _fold(self) -> None:
+        size = self._log.head(LOG).size
+        start = self.directory.size
+        if size == start and self.version:
+            return
+        for one in happened(self._log, self._keys, start, size):
+            self.directory.apply(one)
+        self.directory.size = size
+        self.version += 1
+        self._remembered = {}
+        self.good_until = ""
+        for tell in self.changed:
+            tell()
+
+    def _forget(self, now: str) -> None:
+        """Drop what is remembered: something began or ended since; and learn when the next does."""
+        with self._lock:
+            self._remembered = {}
+            self.good_until = min(
+                (moment for moment in self.directory.moments() if moment > now), default=_NEVER
+            )
+            for tell in self.changed:
+                tell()
+
+    def _is_fresh(self, credential: Credential, now: str) -> bool:
+        if not credential.verified:
+            return False
+        return _age_s(credential.verified, now) <= FRESH_S
+
+    def _keep(self, request: Request) -> None:
+        """Keep a question for replays under another policy set; the last ones of each kind."""
+        digest = request.digest
+        if digest in self.asked:
+            return
+        if len(self.asked) >= ASKED_MAX:
+            with contextlib.suppress(StopIteration, KeyError, RuntimeError):
+                del self.asked[next(iter(self.asked))]
+        self.asked[digest] = request
+
+
+ASKED_MAX: Final = 2_000
+
+
+def token_digest(token: str) -> bytes:
+    """Return what is stored of a token: 256 bits of randomness need no slow hash."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+def _age_s(since: str, now: str) -> float:
+    return (parse_time(now) - parse_time(since)).total_seconds()

@@ -1,0 +1,254 @@
+"""Actors described and removed, accounts linked and unlinked, teams, deputies."""
+
+import re
+import unicodedata
+from typing import Final
+
+from counterfoil.app.actions import Acting, Action, Done, Given
+from counterfoil.app.moments import moment
+from counterfoil.clock import format_time
+from counterfoil.errors import RequestError
+from counterfoil.policy.directory import PROVIDER, Actor
+
+HANDLE: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+KINDS: Final = ("person", "service", "agent")
+_ACCOUNT: Final = re.compile(r"[a-z0-9][a-z0-9.-]*:\S(?:.*\S)?")
+NAME_MAX: Final = 200
+
+
+class Describing(Given, frozen=True, kw_only=True):
+    """An actor, described.
+
+    Attributes:
+        handle: `[a-z0-9._-]`, unique, for life.
+        kind: "person", "service" or "agent".
+        name: what people call them.
+        behalf: of an agent or a service: the handle of the person who answers for it.
+    """
+
+    handle: str
+    kind: str = "person"
+    name: str = ""
+    behalf: str = ""
+
+
+class Naming(Given, frozen=True, kw_only=True):
+    """An actor, and why."""
+
+    handle: str
+    reason: str = ""
+
+
+class Linking(Given, frozen=True, kw_only=True):
+    """An account of an actor, for a time.
+
+    Attributes:
+        handle: whose.
+        account: `PROVIDER:LOGIN`, such as `github.com:ana-dev`.
+        since, until: RFC 3339 or a date.
+    """
+
+    handle: str
+    account: str
+    since: str = ""
+    until: str = ""
+
+
+class Unlinking(Given, frozen=True, kw_only=True):
+    """An account that is an actor's no more, and why."""
+
+    handle: str
+    account: str
+    reason: str = ""
+
+
+def describe(acting: Acting) -> Done:
+    """Make an actor known, or describe one anew.
+
+    Raises:
+        RequestError: `usage`, `actor_unknown`, `actor_taken`.
+    """
+    given: Describing = acting.given
+    access = acting.home.access
+    with access.changing() as directory:
+        check_description(given)
+        before = directory.by_handle(given.handle)
+        if before is not None and before.kind != given.kind:
+            raise RequestError(
+                "actor_taken",
+                f"{given.handle} is a {before.kind}; a {given.kind} has another handle",
+            )
+        named: tuple[tuple[str, str], ...] = ()
+        if given.behalf:
+            person = access.require_actor(given.behalf)
+            if person.kind != "person" or given.kind == "person":
+                raise RequestError("usage", "only persons answer, for agents and services")
+            named = ((access.account_ref(given.behalf), "on-behalf-of"),)
+        elif given.kind == "agent":
+            raise RequestError("usage", "an agent names the person on whose behalf it acts")
+        data = {"kind": given.kind, "name": given.name or None}
+        entries = acting.enact("actor.described", access.account_ref(given.handle), data, named)
+    said = "described anew" if before is not None else "known"
+    return Done(said=f"{given.handle} is {said} as a {given.kind}", entries=entries)
+
+
+def remove(acting: Acting) -> Done:
+    """Remove an actor: nothing of theirs lets anybody in from here on.
+
+    Raises:
+        RequestError: `actor_unknown`.
+    """
+    given: Naming = acting.given
+    access = acting.home.access
+    with access.changing():
+        access.require_actor(given.handle)
+        entries = acting.enact(
+            "actor.removed", access.account_ref(given.handle), {"reason": given.reason or None}
+        )
+    return Done(said=f"{given.handle} is removed; what they did stays", entries=entries)
+
+
+def link(acting: Acting) -> Done:
+    """Say that an account is an actor's.
+
+    Raises:
+        RequestError: `usage`, `actor_unknown`, `account_taken`, `account_lookalike`.
+    """
+    given: Linking = acting.given
+    home = acting.home
+    since, until = moment("since", given.since), moment("until", given.until)
+    check_account(given.account)
+    with home.access.changing() as directory:
+        home.access.require_actor(given.handle)
+        refuse_lookalike(acting, given.account)
+        if (owner := owner_now(acting, given.account)) is not None and owner.handle != given.handle:
+            raise RequestError(
+                "account_taken", f"{given.account} is {owner.handle}'s; unlink it there first"
+            )
+        del directory
+        entries = acting.enact(
+            "account.linked",
+            home.access.account_ref(given.handle),
+            {"how": "administrator", "since": since or None, "until": until or None},
+            ((f"actor:{given.account}", "account"),),
+        )
+    return Done(said=f"{given.account} is {given.handle}'s", entries=entries)
+
+
+def unlink(acting: Acting) -> Done:
+    """Say that an account is an actor's no more.
+
+    Raises:
+        RequestError: `actor_unknown`, `not_found`.
+    """
+    given: Unlinking = acting.given
+    home = acting.home
+    with home.access.changing():
+        home.access.require_actor(given.handle)
+        owner = owner_now(acting, given.account)
+        if owner is None or owner.handle != given.handle:
+            raise RequestError("not_found", f"{given.account[:80]} is not {given.handle}'s")
+        entries = acting.enact(
+            "account.unlinked",
+            home.access.account_ref(given.handle),
+            {"reason": given.reason or None},
+            ((f"actor:{given.account}", "account"),),
+        )
+    return Done(said=f"{given.account} is {given.handle}'s no more", entries=entries)
+
+
+def check_description(given: Describing) -> None:
+    """Refuse a description that names nobody.
+
+    Raises:
+        RequestError: `usage`.
+    """
+    if not HANDLE.fullmatch(given.handle):
+        raise RequestError(
+            "usage", f"{given.handle[:80]!a} is no handle: a-z, 0-9, and . _ - in between"
+        )
+    if given.kind not in KINDS:
+        raise RequestError("usage", f"{given.kind[:40]!a} is no kind; they are {', '.join(KINDS)}")
+    if len(given.name) > NAME_MAX or not (given.name == "" or given.name.isprintable()):
+        raise RequestError("usage", f"a name is at most {NAME_MAX} printable characters")
+
+
+def check_account(account: str) -> None:
+    """Refuse what is no account of a provider.
+
+    Raises:
+        RequestError: `usage`.
+    """
+    fits = _ACCOUNT.fullmatch(account) and account.isprintable() and len(account.encode()) <= 512
+    if not fits or account.startswith(f"{PROVIDER}:"):
+        raise RequestError(
+            "usage", f"{account[:80]!a} is no PROVIDER:LOGIN such as github.com:ana-dev"
+        )
+
+
+def owner_now(acting: Acting, account: str) -> Actor | None:
+    """Return whose account it is at this moment."""
+    home = acting.home
+    known = home.keys.known_people([account]).get(account)
+    if known is None:
+        return None
+    return home.access.directory.owner_of(known.pseudonym, format_time(home.clock.now()))
+
+
+def refuse_lookalike(acting: Acting, account: str) -> None:
+    """Refuse an account that reads like another one but is none.
+
+    Raises:
+        RequestError: `account_lookalike`.
+    """
+    del acting
+    plain = unicodedata.normalize("NFKC", account)
+    scripts = {unicodedata.name(one, "?").split()[0] for one in plain if one.isalpha()}
+    if plain != account or len(scripts) > 1:
+        raise RequestError(
+            "account_lookalike",
+            f"{account[:80]!a} mixes scripts or has characters that look like others; "
+            "link it by its ASCII form",
+        )
+
+
+def ensure_service(
+    acting: Acting, name: str, projects: tuple[str, ...]
+) -> tuple[str, tuple[int, ...]]:
+    """Return the service of that name that records in these projects, made if need be."""
+    access = acting.home.access
+    if (found := access.directory.by_handle(name)) is not None:
+        if found.kind != "service":
+            raise RequestError("actor_taken", f"{name} is a {found.kind}; name the holder")
+        return name, ()
+    check_description(Describing(handle=name, kind="service"))
+    subject = access.account_ref(name)
+    events = [access.event("actor.described", acting.credential, subject=subject,
+                           data={"kind": "service"})]  # fmt: skip
+    for project in projects:
+        grant = acting.home.randomness.token(6).hex()
+        data = {"grant": grant, "role": "producer", "project": project, "tier": "*",
+                "component": "*"}  # fmt: skip
+        events.append(access.event("role.granted", acting.credential, subject=subject, data=data))
+    made = access.enact(events, acting.credential, acting.via)
+    return name, tuple(one.index for one in made)
+
+
+ACTIONS: Final = (
+    Action(
+        name="actor-describe", verb="people", takes=Describing, gives=Done, run=describe,
+        doc="Make a person, a service or an agent known, or describe one anew.",
+    ),
+    Action(
+        name="actor-remove", verb="people", takes=Naming, gives=Done, run=remove,
+        doc="Remove an actor: nothing of theirs lets anybody in from then on.",
+    ),
+    Action(
+        name="account-link", verb="people", takes=Linking, gives=Done, run=link,
+        doc="Say that an account is an actor's.",
+    ),
+    Action(
+        name="account-unlink", verb="people", takes=Unlinking, gives=Done, run=unlink,
+        doc="Say that an account is an actor's no more.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,126 @@
+"""Roles given and taken."""
+
+from typing import Final
+
+from counterfoil.app.actions import Acting, Action, Done, Given
+from counterfoil.app.moments import moment
+from counterfoil.errors import RequestError
+from counterfoil.policy.access import ALL
+from counterfoil.policy.places import TIERS
+from counterfoil.policy.roles import ROLES, conflicts
+
+GRANT_BYTES: Final = 6
+
+
+class Granting(Given, frozen=True, kw_only=True):
+    """A role for somebody, somewhere, for a time.
+
+    Attributes:
+        to: a handle, or `team:NAME`.
+        role: one of docs/access.md.
+        project, tier, component: where; `*` for everywhere.
+        since, until: RFC 3339 or a date.
+    """
+
+    to: str
+    role: str
+    project: str = ALL
+    tier: str = ALL
+    component: str = ALL
+    since: str = ""
+    until: str = ""
+
+
+class Granted(Done, frozen=True, kw_only=True):
+    """The grant that was made: its id takes it back."""
+
+    grant: str
+
+
+class Revoking(Given, frozen=True, kw_only=True):
+    """A grant to end."""
+
+    grant: str
+    reason: str = ""
+
+
+def grant(acting: Acting) -> Granted:
+    """Give a role.
+
+    Raises:
+        RequestError: `actor_unknown`, `usage`, `role_conflict`.
+    """
+    given: Granting = acting.given
+    home = acting.home
+    if given.role not in ROLES:
+        raise RequestError("usage", f"{given.role[:40]!a} is no role; they are {', '.join(ROLES)}")
+    if given.tier not in {ALL, *TIERS}:
+        raise RequestError("usage", f"{given.tier[:40]!a} is no tier; they are {', '.join(TIERS)}")
+    if given.project != ALL:
+        home.require_project(given.project)
+    since, until = moment("since", given.since), moment("until", given.until)
+    with home.access.changing() as directory:
+        holder, subject = _holder(acting, given.to)
+        held = {one.role for one in directory.grants.values() if one.holder == holder}
+        if beside := conflicts({*held, given.role}):
+            raise RequestError(
+                "role_conflict",
+                f"an auditor looks at what others do: {given.to} cannot be one and "
+                f"{', '.join(beside)} as well",
+            )
+        made = home.randomness.token(GRANT_BYTES).hex()
+        entries = acting.enact(
+            "role.granted",
+            subject,
+            {
+                "grant": made, "role": given.role, "project": given.project, "tier": given.tier,
+                "component": given.component, "since": since or None, "until": until or None,
+            },
+        )  # fmt: skip
+    where = "" if given.project == ALL else f" in {given.project}"
+    return Granted(said=f"{given.to} is {given.role}{where}", entries=entries, grant=made)
+
+
+def revoke(acting: Acting) -> Done:
+    """Take a role back.
+
+    Raises:
+        RequestError: `not_found`.
+    """
+    given: Revoking = acting.given
+    access = acting.home.access
+    with access.changing() as directory:
+        found = directory.grants.get(given.grant)
+        if found is None:
+            raise RequestError("not_found", f"there is no grant {given.grant[:40]!a}")
+        if found.holder.startswith("team:"):
+            subject = found.holder
+        else:
+            actor = directory.actors[found.holder]
+            subject = access.account_ref(actor.handle) if actor.handle else found.holder
+        data = {"grant": found.id, "role": found.role, "reason": given.reason or None}
+        entries = acting.enact("role.revoked", subject, data)
+    return Done(said=f"{found.role} taken back", entries=entries)
+
+
+def _holder(acting: Acting, to: str) -> tuple[str, str]:
+    """Return a holder as the directory names it, and as an event does."""
+    access = acting.home.access
+    if to.startswith("team:"):
+        if to not in access.directory.teams:
+            raise RequestError("actor_unknown", f"there is no {to[:80]}")
+        return to, to
+    actor = access.require_actor(to)
+    return actor.ref, access.account_ref(to)
+
+
+ACTIONS: Final = (
+    Action(
+        name="role-grant", verb="roles", takes=Granting, gives=Granted, run=grant,
+        doc="Give somebody a role, somewhere, for a time.",
+    ),
+    Action(
+        name="role-revoke", verb="roles", takes=Revoking, gives=Done, run=revoke,
+        doc="Take a role back.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,578 @@
+"""The directory: who there is, which accounts are theirs, and what they were given.
+
+A pure fold of the log `_access`.  What must hold: an event says what is so from there on, and
+nothing else changes anything; a person counts once over all accounts; whoever is removed, and
+whatever is over, gives nothing.  Actors are pseudonym refs (`actor:...`), so that nothing here
+depends on names: a handle is what the pseudonym's account opens to, and is "" once erased.
+
+Times are RFC 3339 in UTC or dates, and compare as text: `since` <= now < `until`.
+"""
+
+import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from counterfoil.events.refs import Named
+
+PROVIDER: Final = "counterfoil"
+"""Actors are the accounts `counterfoil:HANDLE`."""
+ALL: Final = "*"
+
+FOLDED: Final = frozenset(
+    {
+        *("actor.described", "actor.removed", "account.linked", "account.unlinked"),
+        *("deputy.named", "deputy.ended", "team.described", "team.removed"),
+        *("member.joined", "member.left", "role.granted", "role.revoked", "policy.activated"),
+        *("token.issued", "token.revoked", "invitation.made", "passkey.enrolled"),
+        *("passkey.removed", "trust.added", "trust.removed"),
+    }
+)
+"""What changes the directory; everything else in the log is passed over."""
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """One entry of the log, opened.
+
+    Attributes:
+        index: of the entry.
+        what: noun and predicate, such as "role.granted".
+        subject: a ref; actors are pseudonyms.
+        refs: as in the entry.
+        data: as in the body; {} once that is erased.
+        time: when it was recorded.
+        by: the actor who did it, a pseudonym; "" if unknown.
+        accounts: pseudonym -> account, of those the entry names and nobody erased.
+        name: the subject's name, "" where there is none.
+    """
+
+    index: int
+    what: str
+    subject: str
+    refs: tuple[Named, ...]
+    data: Mapping[str, Any]
+    time: str
+    by: str = ""
+    accounts: Mapping[str, str] = {}
+    name: str = ""
+
+    def named(self, role: str) -> tuple[str, ...]:
+        """Return the refs in a role, in order."""
+        return tuple(one.ref for one in self.refs if one.role == role)
+
+    def text(self, member: str) -> str:
+        """Return a text of the data, "" where it is absent or another kind of value."""
+        value = self.data.get(member)
+        return value if isinstance(value, str) else ""
+
+    def texts(self, member: str) -> tuple[str, ...]:
+        """Return a list of texts of the data."""
+        value = self.data.get(member)
+        items = value if isinstance(value, list | tuple) else ()
+        return tuple(one for one in items if isinstance(one, str))
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """From when to when something holds; `entry` says so."""
+
+    entry: int
+    since: str
+    until: str = ""
+
+    def holds(self, now: str) -> bool:
+        """Whether it holds at `now`."""
+        return self.since <= now and (not self.until or now < self.until)
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """A person, a service or an agent.
+
+    Attributes:
+        ref: the pseudonym.
+        handle: unique among those who are not removed; "" once erased.
+        kind: "person", "service" or "agent".
+        name: what people call them, "" where nobody said.
+        behalf: who answers for a service or an agent, a pseudonym or "".
+        entry: what described it last; `removed` is the entry that removed it, or -1.
+    """
+
+    ref: str
+    handle: str
+    kind: str
+    name: str
+    behalf: str
+    entry: int
+    removed: int = -1
+
+    @property
+    def account(self) -> str:
+        """What entries call the actor as the one who did something."""
+        return f"{PROVIDER}:{self.handle}"
+
+
+class Link(Span, frozen=True, kw_only=True):
+    """An account is an actor's for a time; both are pseudonyms.
+
+    Attributes:
+        how: how it was linked: "directory", "ceremony", "administrator".
+        signs_in: whether whoever shows this account at its provider is let in as the actor.
+    """
+
+    account: str
+    actor: str
+    how: str
+    signs_in: bool = False
+
+
+class Team(msgspec.Struct, frozen=True, kw_only=True):
+    """A team and its turns: `turns` in order, each for `turn_days`, the first from `turns_from`."""
+
+    ref: str
+    title: str
+    entry: int
+    turns: tuple[str, ...] = ()
+    turns_from: str = ""
+    turn_days: int = 0
+
+
+class Membership(Span, frozen=True, kw_only=True):
+    """An actor belongs to a team for a time."""
+
+    team: str
+    actor: str
+
+
+class Deputy(Span, frozen=True, kw_only=True):
+    """`deputy` may for a time do what `actor` may."""
+
+    actor: str
+    deputy: str
+
+
+class Grant(Span, frozen=True, kw_only=True):
+    """A role for an actor or a team, somewhere, for a time.  `*` is everywhere."""
+
+    id: str
+    holder: str
+    role: str
+    project: str = ALL
+    tier: str = ALL
+    component: str = ALL
+    by: str = ""
+
+    def covers(self, project: str, tier: str, component: str) -> bool:
+        """Whether it reaches a place; a place without tier or component is in none of them."""
+        return (
+            self.project in {ALL, project}
+            and self.tier in {ALL, tier}
+            and self.component in {ALL, component}
+        )
+
+
+class Token(Span, frozen=True, kw_only=True):
+    """A token's scope, without the token."""
+
+    id: str
+    name: str
+    holder: str
+    projects: tuple[str, ...]
+    verbs: tuple[str, ...]
+    sources: tuple[str, ...]
+    by: str = ""
+    revoked: int = -1
+
+
+class Passkey(msgspec.Struct, frozen=True, kw_only=True):
+    """A passkey's public half; `id` is base64url."""
+
+    id: str
+    actor: str
+    name: str
+    public_key: str
+    counter: int
+    rp: str
+    vouched: str
+    vouched_by: str
+    entry: int
+    since: str
+    removed: int = -1
+
+
+class Invitation(Span, frozen=True, kw_only=True):
+    """Somebody may enrol; `used` is the entry of what was enrolled by it, or -1."""
+
+    id: str
+    actor: str
+    by: str
+    used: int = -1
+
+
+class Trust(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule by which jobs of a CI are let in; `rule` is the event's data."""
+
+    ref: str
+    holder: str
+    rule: Mapping[str, Any]
+    entry: int
+    by: str = ""
+
+
+class PolicyVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy set that was put in force; `digest` is "builtin" or "sha256:..."."""
+
+    digest: str
+    entry: int
+    time: str
+    by: str
+    how: str
+    reason: str
+
+
+class Directory:
+    """What the log `_access` says, up to an entry.  One thread changes it at a time."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.actors: dict[str, Actor] = {}
+        self.links: dict[str, list[Link]] = {}
+        self.teams: dict[str, Team] = {}
+        self.members: dict[tuple[str, str], Membership] = {}
+        self.deputies: dict[tuple[str, str], Deputy] = {}
+        self.grants: dict[str, Grant] = {}
+        self.tokens: dict[str, Token] = {}
+        self.passkeys: dict[str, Passkey] = {}
+        self.invitations: dict[str, Invitation] = {}
+        self.trusts: dict[str, Trust] = {}
+        self.policies: list[PolicyVersion] = []
+        self._by_handle: dict[str, str] = {}
+        self._granted: dict[str, dict[str, None]] = {}
+        self._teams_of: dict[str, dict[str, None]] = {}
+        self._deputy_of: dict[str, dict[str, None]] = {}
+        self._accounts_of: dict[str, dict[str, None]] = {}
+
+    def apply(self, one: Happened) -> None:
+        """Take one more entry in.  Total: what does not fit changes nothing."""
+        self.size = one.index + 1
+        noun, _, predicate = one.what.partition(".")
+        fold = getattr(self, f"_{noun}_{predicate}", None) if one.what in FOLDED else None
+        if fold is not None:
+            fold(one)
+
+    # Who there is.
+
+    def actor(self, ref: str) -> Actor | None:
+        """Return an actor who is not removed, by pseudonym."""
+        found = self.actors.get(ref)
+        return found if found is not None and found.removed < 0 else None
+
+    def by_handle(self, handle: str) -> Actor | None:
+        """Return an actor who is not removed, by handle."""
+        return self.actor(self._by_handle.get(handle, ""))
+
+    def anybody_enrolled(self) -> bool:
+        """Whether some person has a passkey or a linked sign-in: then `admin.token` is less."""
+        keys = [key.actor for key in list(self.passkeys.values()) if key.removed < 0]
+        links = [one.actor for all_ in list(self.links.values()) for one in all_ if one.signs_in]
+        return any(self.actor(ref) is not None for ref in (*keys, *links))
+
+    def owner_of(self, account: str, at: str) -> Actor | None:
+        """Return whose account (a pseudonym) it was at a moment, removed since or not."""
+        for link in reversed(self.links.get(account, ())):
+            if link.holds(at):
+                return self.actors.get(link.actor)
+        return self.actors.get(account)
+
+    def accounts_of(self, actor: str) -> list[Link]:
+        """Return every link of an actor, over or not, in the order they were made."""
+        made = [
+            link
+            for account in self._accounts_of.get(actor, {})
+            for link in self.links.get(account, ())
+            if link.actor == actor
+        ]
+        return sorted(made, key=lambda link: link.entry)
+
+    def pseudonyms_of(self, actor: str) -> tuple[str, ...]:
+        """Return every pseudonym one actor has acted under: its own first."""
+        return (actor, *self._accounts_of.get(actor, {}))
+
+    # What they may.
+
+    def teams_of(self, actor: str, now: str) -> tuple[str, ...]:
+        """Return the teams an actor belongs to at `now`."""
+        return tuple(
+            team
+            for team in list(self._teams_of.get(actor, {}))
+            if team in self.teams and self.members[team, actor].holds(now)
+        )
+
+    def stands_in_for(self, actor: str, now: str) -> tuple[str, ...]:
+        """Return for whom an actor stands in at `now`; deputies of deputies do not count."""
+        return tuple(
+            other
+            for other in list(self._deputy_of.get(actor, {}))
+            if self.deputies[other, actor].holds(now) and self.actor(other) is not None
+        )
+
+    def on_turn(self, team: str, now: str) -> str:
+        """Return whose turn it is in a team, "" if nobody takes turns or the first is to come."""
+        found = self.teams.get(team)
+        if found is None or not found.turns or found.turn_days < 1 or now < found.turns_from:
+            return ""
+        days = _days(now) - _days(found.turns_from)
+        return found.turns[days // found.turn_days % len(found.turns)]
+
+    def grants_of(self, actor: str, now: str) -> list[Grant]:
+        """Return the grants that give an actor something at `now`: own, of teams, as a deputy."""
+        if self.actor(actor) is None:
+            return []
+        holders: dict[str, None] = {}
+        for one in (actor, *self.stands_in_for(actor, now)):
+            holders[one] = None
+            holders.update(dict.fromkeys(self.teams_of(one, now)))
+        return [
+            self.grants[grant]
+            for holder in holders
+            for grant in list(self._granted.get(holder, {}))
+            if self.grants[grant].holds(now)
+        ]
+
+    def roles_at(
+        self, actor: str, now: str, *, project: str, tier: str = "", component: str = ""
+    ) -> frozenset[str]:
+        """Return the roles an actor has at a place."""
+        return frozenset(
+            grant.role
+            for grant in self.grants_of(actor, now)
+            if grant.covers(project, tier, component)
+        )
+
+    @property
+    def policy(self) -> str:
+        """The digest of the policy set in force, "builtin" at first."""
+        return self.policies[-1].digest if self.policies else "builtin"
+
+    def moments(self) -> set[str]:
+        """Return every moment at which something begins or ends: until the next, all stands."""
+        spans: list[Span] = [
+            *list(self.grants.values()),
+            *list(self.members.values()),
+            *list(self.deputies.values()),
+        ]
+        return {moment for span in spans for moment in (span.since, span.until) if moment}
+
+    # The folds.
+
+    def _actor_described(self, one: Happened) -> None:
+        account = one.accounts.get(one.subject, "")
+        handle = account.removeprefix(f"{PROVIDER}:") if account else ""
+        kind = one.text("kind")
+        behalf = one.named("on-behalf-of")
+        self.actors[one.subject] = Actor(
+            ref=one.subject,
+            handle=handle,
+            kind=kind if kind in {"person", "service", "agent"} else "service",
+            name=one.name,
+            behalf=behalf[0] if behalf else "",
+            entry=one.index,
+        )
+        if handle:
+            self._by_handle[handle] = one.subject
+
+    def _actor_removed(self, one: Happened) -> None:
+        if (found := self.actors.get(one.subject)) is not None:
+            self.actors[one.subject] = msgspec.structs.replace(found, removed=one.index)
+
+    def _account_linked(self, one: Happened) -> None:
+        for account in one.named("account"):
+            link = Link(
+                account=account,
+                actor=one.subject,
+                how=one.text("how"),
+                signs_in=one.data.get("signs_in") is True,
+                **_span(one),
+            )
+            self.links.setdefault(account, []).append(link)
+            self._accounts_of.setdefault(one.subject, {})[account] = None
+
+    def _account_unlinked(self, one: Happened) -> None:
+        for account in one.named("account"):
+            self.links[account] = [
+                msgspec.structs.replace(link, until=one.time)
+                if link.actor == one.subject and (not link.until or one.time < link.until)
+                else link
+                for link in self.links.get(account, ())
+            ]
+
+    def _deputy_named(self, one: Happened) -> None:
+        for deputy in one.named("deputy"):
+            self.deputies[one.subject, deputy] = Deputy(
+                actor=one.subject, deputy=deputy, **_span(one)
+            )
+            self._deputy_of.setdefault(deputy, {})[one.subject] = None
+
+    def _deputy_ended(self, one: Happened) -> None:
+        for deputy in one.named("deputy"):
+            if self.deputies.pop((one.subject, deputy), None) is not None:
+                del self._deputy_of[deputy][one.subject]
+
+    def _team_described(self, one: Happened) -> None:
+        days = one.data.get("turn_days")
+        self.teams[one.subject] = Team(
+            ref=one.subject,
+            title=one.text("title"),
+            entry=one.index,
+            turns=one.named("turn"),
+            turns_from=one.text("turns_from"),
+            turn_days=days if isinstance(days, int) and _is_date(one.text("turns_from")) else 0,
+        )
+
+    def _team_removed(self, one: Happened) -> None:
+        self.teams.pop(one.subject, None)
+        for grant in list(self._granted.get(one.subject, {})):
+            self._end_grant(grant)
+        for team, actor in [key for key in self.members if key[0] == one.subject]:
+            self._leave(team, actor)
+
+    def _member_joined(self, one: Happened) -> None:
+        for actor in one.named("member"):
+            self.members[one.subject, actor] = Membership(
+                team=one.subject, actor=actor, **_span(one)
+            )
+            self._teams_of.setdefault(actor, {})[one.subject] = None
+
+    def _member_left(self, one: Happened) -> None:
+        for actor in one.named("member"):
+            self._leave(one.subject, actor)
+
+    def _leave(self, team: str, actor: str) -> None:
+        if self.members.pop((team, actor), None) is not None:
+            del self._teams_of[actor][team]
+
+    def _role_granted(self, one: Happened) -> None:
+        grant, role = one.text("grant"), one.text("role")
+        if not grant or not role:
+            return
+        self.grants[grant] = Grant(
+            id=grant,
+            holder=one.subject,
+            role=role,
+            project=one.text("project") or ALL,
+            tier=one.text("tier") or ALL,
+            component=one.text("component") or ALL,
+            by=one.by,
+            **_span(one),
+        )
+        self._granted.setdefault(one.subject, {})[grant] = None
+
+    def _role_revoked(self, one: Happened) -> None:
+        self._end_grant(one.text("grant"))
+
+    def _end_grant(self, grant: str) -> None:
+        if (found := self.grants.pop(grant, None)) is not None:
+            del self._granted[found.holder][grant]
+
+    def _policy_activated(self, one: Happened) -> None:
+        self.policies.append(
+            PolicyVersion(
+                digest=one.text("digest"),
+                entry=one.index,
+                time=one.time,
+                by=one.by,
+                how=one.text("how"),
+                reason=one.text("reason"),
+            )
+        )
+
+    def _token_issued(self, one: Happened) -> None:
+        holder = one.named("holder")
+        if not holder:
+            return
+        self.tokens[one.subject] = Token(
+            id=one.subject,
+            name=one.text("name"),
+            holder=holder[0],
+            projects=one.texts("projects"),
+            verbs=one.texts("verbs"),
+            sources=one.texts("sources"),
+            by=one.by,
+            **_span(one),
+        )
+
+    def _token_revoked(self, one: Happened) -> None:
+        if (found := self.tokens.get(one.subject)) is not None:
+            self.tokens[one.subject] = msgspec.structs.replace(found, revoked=one.index)
+
+    def _invitation_made(self, one: Happened) -> None:
+        if invitation := one.text("invitation"):
+            self.invitations[invitation] = Invitation(
+                id=invitation, actor=one.subject, by=one.by, **_span(one)
+            )
+
+    def _passkey_enrolled(self, one: Happened) -> None:
+        passkey, counter = one.text("passkey"), one.data.get("counter")
+        if not passkey:
+            return
+        vouched_by = one.named("vouched-by")
+        self.passkeys[passkey] = Passkey(
+            id=passkey,
+            actor=one.subject,
+            name=one.text("name"),
+            public_key=one.text("public_key"),
+            counter=counter if isinstance(counter, int) else 0,
+            rp=one.text("rp"),
+            vouched=one.text("vouched"),
+            vouched_by=vouched_by[0] if vouched_by else "",
+            entry=one.index,
+            since=one.time,
+        )
+        self._use_invitation(one)
+
+    def _use_invitation(self, one: Happened) -> None:
+        invitation = self.invitations.get(one.text("invitation"))
+        if invitation is not None:
+            used = msgspec.structs.replace(invitation, used=one.index)
+            self.invitations[invitation.id] = used
+
+    def _passkey_removed(self, one: Happened) -> None:
+        if (found := self.passkeys.get(one.text("passkey"))) is not None:
+            self.passkeys[found.id] = msgspec.structs.replace(found, removed=one.index)
+
+    def _trust_added(self, one: Happened) -> None:
+        if holder := one.named("holder"):
+            self.trusts[one.subject] = Trust(
+                ref=one.subject, holder=holder[0], rule=one.data, entry=one.index, by=one.by
+            )
+
+    def _trust_removed(self, one: Happened) -> None:
+        self.trusts.pop(one.subject, None)
+
+
+def fold(entries: Iterable[Happened]) -> Directory:
+    """Return the directory after some entries, from the first on."""
+    made = Directory()
+    for one in entries:
+        made.apply(one)
+    return made
+
+
+def _span(one: Happened) -> dict[str, Any]:
+    return {
+        "entry": one.index,
+        "since": one.text("since") or one.time,
+        "until": one.text("until"),
+    }
+
+
+def _days(moment: str) -> int:
+    """Return the day of a moment, counted from the first one there is."""
+    return datetime.date.fromisoformat(moment[:10]).toordinal()
+
+
+def _is_date(text: str) -> bool:
+    try:
+        _days(text)
+    except ValueError:
+        return False
+    return True
