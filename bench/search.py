@@ -204,7 +204,7 @@ def measure(home: Home, tables: Tables, size: int, asked: int) -> None:
 
     clock = SteppedClock(START)
     clock.step(DAYS * 86_400)
-    searcher = Searcher(tables, index, home.keys, clock, resolve, lines)
+    searcher = Searcher(tables, index, home.keys, clock, home.access.directory, resolve, lines)
     times: dict[str, list[Took]] = {}
     asking = queries(size, random.Random(11))  # noqa: S311  the same questions each time
     for _ in range(asked):

@@ -14,7 +14,7 @@ from counterfoil.events.entry import Entry, read_entry
 from counterfoil.events.kinds import OWN
 from counterfoil.ledger.store import Kept, KeyStore, LogReads, Person
 from counterfoil.policy.access import LOG
-from counterfoil.policy.directory import FOLDED, Happened
+from counterfoil.policy.directory import FOLDED, PUBLIC, Happened
 
 PART: Final = 1_000
 
@@ -54,7 +54,11 @@ def happened(log: LogReads, keys: KeyStore, start: int, end: int) -> Iterator[Ha
         for kept in log.kept(LOG, first, last):
             entry = read_entry(kept.entry)
             what = what_of(entry.type)
-            if what in FOLDED:
+            if what in PUBLIC:
+                yield Happened(
+                    kept.index, what, entry.subject or "", entry.refs, {}, entry.recordedtime
+                )
+            elif what in FOLDED:
                 yield _opened(kept, entry, what, remembering)
 
 

@@ -1,10 +1,12 @@
 """Who did it, as shown to people: pseudonyms become handles, and how we know is said.
 
 A pseudonym opens as long as the person's key is there; after erasure it stays a pseudonym for
-ever.  "Proven" is said only when the credential an entry came under is itself the actor: what a
-sender says about others stays a claim, however trusted the sender.
+ever.  "Proven" is said only when whoever holds the credential an entry came under is the actor:
+what a sender says about others stays a claim, however trusted the sender, and is at most matched
+with the directory.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Protocol
 
@@ -14,9 +16,11 @@ from counterfoil.app.answers import ActorView
 from counterfoil.app.opening import open_body
 from counterfoil.events.entry import Entry, read_entry
 from counterfoil.ledger.store import KeyStore, LogReads
+from counterfoil.policy.directory import Actor, Directory
 
 NOBODY = ActorView(ref="", handle="nobody", kind="nobody", how="claimed")
 ERASED = "erased"
+LATEST = "9999"
 REMEMBERED_MAX = 10_000
 
 # CloudEvents extension "Auth Context", authtype -> kind of actor.
@@ -58,52 +62,80 @@ class Actors:
 
     Args:
         log, keys, rows: where to look.
+        directory: who there is; an empty one where nobody looks after it.
         handle_of: credential id -> handle, None if unknown.
     """
 
     def __init__(
-        self, log: LogReads, keys: KeyStore, rows: Acted,
+        self, log: LogReads, keys: KeyStore, rows: Acted, directory: Directory,
         handle_of: Callable[[str], str | None] = known_handle,
     ) -> None:  # fmt: skip
         self._log = log
         self._keys = keys
         self._rows = rows
+        self._directory = directory
         self._handle_of = handle_of
-        self._remembered: dict[str, tuple[str | None, str]] = {}
+        self._remembered: dict[str, tuple[str | None, str, str]] = {}
 
-    def view(self, ref: str | None, authtype: str | None, recordedby: str) -> ActorView:
+    def view(self, ref: str | None, authtype: str | None, recordedby: str, at: str) -> ActorView:
         """Return the actor of one entry.
 
         Args:
             ref: the pseudonym, None if the entry names nobody.
             authtype: what the event says the account is; None if that is erased.
             recordedby: id of the credential the entry came under.
+            at: when it was recorded: whose account it was then is what counts.
         """
+        held = self._directory.holder_of(recordedby)
+        prover = held.handle if held is not None else self._handle_of(recordedby) or ""
         if ref is None:
-            return NOBODY
+            return dataclasses.replace(NOBODY, credential=recordedby, prover=prover)
         person = self._keys.person_by_pseudonym(ref)
         if person is None:
-            return ActorView(ref, ERASED, _kind(authtype, ""), "claimed")
+            return ActorView(
+                ref, ERASED, _kind(authtype, ""), "claimed", credential=recordedby, prover=prover
+            )
         account = person.account
+        owner = self._directory.owner_of(ref, at)
         itself = account == recordedby or account == self._handle_of(recordedby)
-        return ActorView(ref, account, _kind(authtype, account), "proven" if itself else "claimed")
+        if itself or (owner is not None and held is not None and owner.ref == held.ref):
+            how = "proven"
+        else:
+            how = "claimed" if owner is None else "matched"
+        return ActorView(
+            ref=ref,
+            handle=account,
+            kind=_kind(authtype, account) if owner is None else owner.kind,
+            how=how,
+            matched="" if owner is None else owner.handle,
+            credential=recordedby,
+            prover=prover,
+            behalf=self._behalf(owner),
+        )
 
     def of_entry(self, ref: str | None, entry: Entry, body: bytes | None) -> ActorView:
         """Return the actor of an entry whose body is at hand."""
-        return self.view(ref, authtype_of(body), entry.recordedby)
+        return self.view(ref, authtype_of(body), entry.recordedby, entry.recordedtime)
 
     def resolve(self, ref: str) -> ActorView:
         """Return an actor by pseudonym alone: kind and how as of the last thing they did.
 
         Somebody who is only named (an author, a reviewer) is a person by somebody's claim.
         """
-        authtype, recordedby = self._last_act(ref)
-        return self.view(ref, authtype, recordedby)
+        authtype, recordedby, at = self._last_act(ref)
+        return self.view(ref, authtype, recordedby, at)
 
-    def _last_act(self, ref: str) -> tuple[str | None, str]:
+    def _behalf(self, owner: Actor | None) -> str:
+        if owner is None or not owner.behalf:
+            return ""
+        answers = self._directory.actors.get(owner.behalf)
+        return "" if answers is None else answers.handle
+
+    def _last_act(self, ref: str) -> tuple[str | None, str, str]:
         if ref in self._remembered:
             return self._remembered[ref]
-        found: tuple[str | None, str] = (None, "")
+        # Who is only named is matched as things stand: nothing says when that was.
+        found: tuple[str | None, str, str] = (None, "", LATEST)
         for info in self._log.projects():
             index = self._rows.acted(info.project, ref)
             if index is None:
@@ -111,7 +143,7 @@ class Actors:
             [kept] = self._log.kept(info.project, index, index + 1)
             entry = read_entry(kept.entry)
             body = open_body(entry, kept, self._keys.event_key(info.project, index))
-            found = authtype_of(body), entry.recordedby
+            found = authtype_of(body), entry.recordedby, entry.recordedtime
             break
         if len(self._remembered) >= REMEMBERED_MAX:
             self._remembered.clear()

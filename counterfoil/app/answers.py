@@ -74,20 +74,34 @@ class Page(Generic[T]):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ActorView:
-    """An actor as shown to people.
+    """An actor as shown to people: what was claimed, what is proven, what was matched, apart.
 
     Attributes:
-        ref: the pseudonym, "actor:...", or "" when the entry names nobody.
-        handle: the account, such as "github.com:octocat"; "erased" after erasure.
-        kind: "person", "service", "agent" or "nobody".
-        how: "proven" (the credential itself is the actor), "matched" or "claimed" (the sender
+        ref: the pseudonym of what was claimed, "actor:...", or "" when the entry names nobody.
+        handle: the account claimed, such as "github.com:octocat"; "erased" after erasure.
+        kind: "person", "service", "agent" or "nobody": by the directory, else as claimed.
+        how: the most that can be said: "proven" (whoever holds the credential is the actor),
+            "matched" (the directory says whose account it was then) or "claimed" (the sender
             says so).
+        matched: handle of the actor whose account it was, by the directory; "" for nobody's.
+        credential: id of what the entry came under.
+        prover: handle of who holds that credential; "" where it is nobody's.
+        behalf: of an agent or a service: handle of the person who answers for it.
     """
 
     ref: str
     handle: str
     kind: str
     how: str
+    matched: str = ""
+    credential: str = ""
+    prover: str = ""
+    behalf: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What people are called: by the directory if it knows them, else by the account."""
+        return self.matched or self.handle
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

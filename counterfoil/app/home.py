@@ -139,6 +139,7 @@ class Home:
                 follower=self.follower,
                 clock=clock,
                 receipt_of=self.outside.receipt,
+                directory=self.access.directory,
             )
             self.spool = SpoolWatch(
                 directory / "spool",

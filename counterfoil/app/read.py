@@ -45,6 +45,7 @@ from counterfoil.events.entry import read_entry
 from counterfoil.events.refs import parse_ref
 from counterfoil.ledger.append import LogStatus
 from counterfoil.ledger.store import KeyStore, LogReads
+from counterfoil.policy.directory import Directory
 from counterfoil.projections.approvals import APPROVALS
 from counterfoil.projections.base import Scalar, is_demo
 from counterfoil.projections.changes import CHANGES
@@ -94,24 +95,31 @@ class Reader:
         follower: how far the rows are, and whether they move.
         clock: what "the last 24 hours" ends at.
         receipt_of: gives the receipt to show of an entry.
+        directory: who there is.
         handle_of: credential id -> handle, for telling who is proven.
     """
 
     def __init__(
         self, *, log: LogReads, keys: KeyStore, ledger: ReadLedger, tables: Tables,
         follower: Follower, clock: Clock, receipt_of: Callable[[str, int], bytes],
-        handle_of: Callable[[str], str | None] = known_handle,
+        directory: Directory, handle_of: Callable[[str], str | None] = known_handle,
     ) -> None:  # fmt: skip
         self._log = log
         self._ledger = ledger
         self._follower = follower
         self._clock = clock
         self._rows = Rows(tables)
-        self._actors = Actors(log, keys, self._rows, handle_of)
+        self._actors = Actors(log, keys, self._rows, directory, handle_of)
         self._receipt_of = receipt_of
         self._entries = Entries(log, keys, self._actors)
         self._searcher = Searcher(
-            tables, follower.index, keys, clock, resolve=self.resolve, lines=self.lines
+            tables,
+            follower.index,
+            keys,
+            clock,
+            directory,
+            resolve=self.resolve,
+            lines=self.lines,
         )
 
     @property
@@ -325,7 +333,7 @@ class Reader:
         """
         found = self.trace(project, ref, as_of)
         names = {step.actor for step in found.steps if step.actor is not None}
-        actors = {name: self.resolve(name).handle for name in sorted(names)}
+        actors = {name: self.resolve(name).shown for name in sorted(names)}
         return ShownTrace(
             ref=found.ref, known=found.known, steps=found.steps, gaps=found.gaps,
             refs=found.refs, cut=found.cut, actors=actors,

@@ -23,6 +23,7 @@ from counterfoil.app.search_times import histogram_of
 from counterfoil.clock import Clock
 from counterfoil.errors import RequestError
 from counterfoil.ledger.store import KeyStore
+from counterfoil.policy.directory import PROVIDER, Directory
 from counterfoil.projections.search import (
     NOBODY,
     NONE,
@@ -68,18 +69,20 @@ class Searcher:
         tables, index: where the rows and the index are read.
         keys: who is behind a pseudonym.
         clock: what `since:7d` counts back from.
+        directory: whose accounts count as one.
         resolve: pseudonym -> actor as shown.
         lines: (project, entry numbers) -> entries as sentences, by number.
     """
 
     def __init__(
         self, tables: Tables, index: SearchIndex, keys: KeyStore, clock: Clock,
-        resolve: Callable[[str], ActorView], lines: Lines,
+        directory: Directory, resolve: Callable[[str], ActorView], lines: Lines,
     ) -> None:  # fmt: skip
         self._tables = tables
         self._index = index
         self._keys = keys
         self._clock = clock
+        self._directory = directory
         self._resolve = resolve
         self._lines = lines
         self._settled: dict[tuple[str, str], int] = {}
@@ -216,8 +219,12 @@ class Searcher:
             return ("",)
         if name.startswith("actor:"):
             return (name,)
-        people = self._keys.people_named(name, PEOPLE_MAX)
-        return tuple(person.pseudonym for person in people)
+        found = {one.pseudonym: None for one in self._keys.people_named(name, PEOPLE_MAX)}
+        known = self._directory.by_handle(name.removeprefix(f"{PROVIDER}:"))
+        if known is not None:
+            # One person over all accounts.
+            found.update(dict.fromkeys(self._directory.pseudonyms_of(known.ref)))
+        return tuple(found)
 
     def _any(self, at: "_Moment", field: str, values: Iterable[str]) -> int:
         found = self._index.marked(at.connection, at.project, field, tuple(values), at.size)
@@ -252,12 +259,23 @@ class Searcher:
         others = [clause for clause in clauses if clause.words[0].key != key]
         base = _all(at.everything, (*others, *times))
         counted = self._count(at, key, base)
+        if key == "actor":
+            counted = self._by_person(counted)
         shown = sorted(counted, key=lambda pair: (-pair[1], pair[0]))[:VALUES_SHOWN]
         chosen = self._chosen(at, query, key)
         values = tuple(
             self._value(query, key, value, count, chosen=value in chosen) for value, count in shown
         )
         return Facet(key, values, base.bit_count() - sum(count for _, count in shown))
+
+    def _by_person(self, counted: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Return counts with every person once: accounts of one are counted under the first."""
+        merged: dict[str, tuple[str, int]] = {}
+        for pseudonym, count in counted:
+            person = self._directory.person_of(pseudonym)
+            first, before = merged.get(person, (pseudonym, 0))
+            merged[person] = first, before + count
+        return list(merged.values())
 
     def _count(self, at: "_Moment", key: str, base: int) -> list[tuple[str, int]]:
         counted: dict[str, int] = {}
@@ -301,7 +319,7 @@ class Searcher:
             return "nobody named", NOBODY
         actor = self._resolve(pseudonym)
         known = self._keys.person_by_pseudonym(pseudonym) is not None
-        return actor.handle, actor.handle if known else pseudonym
+        return actor.shown, actor.shown if known else pseudonym
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

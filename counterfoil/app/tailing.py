@@ -16,6 +16,7 @@ from counterfoil.app.entries import Entries
 from counterfoil.app.home import check_ledger, check_named
 from counterfoil.errors import RequestError
 from counterfoil.ids import SystemRandomness
+from counterfoil.policy.directory import Directory
 from counterfoil.stores.erasable import ErasableStore
 from counterfoil.stores.sqlite import SqliteLogStore
 
@@ -37,7 +38,7 @@ class Tail:
     def __init__(self, log: SqliteLogStore, keys: ErasableStore, project: str) -> None:
         self._log = log
         self._project = project
-        self._entries = Entries(log, keys, Actors(log, keys, _NoRows()))
+        self._entries = Entries(log, keys, Actors(log, keys, _NoRows(), Directory()))
 
     def size(self) -> int:
         """Return how many entries are committed."""

@@ -26,10 +26,12 @@ FOLDED: Final = frozenset(
         *("deputy.named", "deputy.ended", "team.described", "team.removed"),
         *("member.joined", "member.left", "role.granted", "role.revoked", "policy.activated"),
         *("token.issued", "token.revoked", "invitation.made", "passkey.enrolled"),
-        *("passkey.removed", "trust.added", "trust.removed"),
+        *("passkey.removed", "trust.added", "trust.removed", "session.opened"),
     }
 )
 """What changes the directory; everything else in the log is passed over."""
+PUBLIC: Final = frozenset({"session.opened"})
+"""Of those, what is read off the entry alone: there are many, and nobody opens them."""
 
 
 class Happened(msgspec.Struct, frozen=True):
@@ -245,6 +247,7 @@ class Directory:
         self.invitations: dict[str, Invitation] = {}
         self.trusts: dict[str, Trust] = {}
         self.policies: list[PolicyVersion] = []
+        self.sessions: dict[str, str] = {}
         self._by_handle: dict[str, str] = {}
         self._granted: dict[str, dict[str, None]] = {}
         self._teams_of: dict[str, dict[str, None]] = {}
@@ -283,6 +286,12 @@ class Directory:
                 return self.actors.get(link.actor)
         return self.actors.get(account)
 
+    def holder_of(self, credential: str) -> Actor | None:
+        """Return who holds or held a credential, by its id; removed since or not."""
+        token = self.tokens.get(credential)
+        ref = token.holder if token is not None else self.sessions.get(credential, "")
+        return self.actors.get(ref)
+
     def accounts_of(self, actor: str) -> list[Link]:
         """Return every link of an actor, over or not, in the order they were made."""
         made = [
@@ -296,6 +305,11 @@ class Directory:
     def pseudonyms_of(self, actor: str) -> tuple[str, ...]:
         """Return every pseudonym one actor has acted under: its own first."""
         return (actor, *self._accounts_of.get(actor, {}))
+
+    def person_of(self, pseudonym: str) -> str:
+        """Return the actor an account belonged to last, the pseudonym itself where it is nobody's."""
+        links = self.links.get(pseudonym)
+        return links[-1].actor if links else pseudonym
 
     # What they may.
 
@@ -538,6 +552,10 @@ class Directory:
     def _passkey_removed(self, one: Happened) -> None:
         if (found := self.passkeys.get(one.text("passkey"))) is not None:
             self.passkeys[found.id] = msgspec.structs.replace(found, removed=one.index)
+
+    def _session_opened(self, one: Happened) -> None:
+        if holder := one.named("holder"):
+            self.sessions[one.subject] = holder[0]
 
     def _trust_added(self, one: Happened) -> None:
         if holder := one.named("holder"):

@@ -14,7 +14,7 @@ from counterfoil.projections.runs import CASES, RUNS
 from counterfoil.projections.tests import TESTS
 
 # Raise it when a fold gives other rows for the same log: views.db is then made anew.
-FOLDS_VERSION = 2
+FOLDS_VERSION = 3
 
 PROJECTIONS: tuple[Projection[Any], ...] = (
     COMMITS,

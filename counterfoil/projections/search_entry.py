@@ -12,6 +12,7 @@ from counterfoil.projections.base import TEXT_MAX, Recorded, event_outcome, kind
 
 # Every test case is one: such refs are found through the mentions, where they stand anyway.
 BY_MENTION = frozenset({"test"})
+CREDENTIALS = ("token:", "session:")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,6 +36,9 @@ def found_by(recorded: Recorded) -> FoundBy:
     refs = dict.fromkeys(named.ref for named in entry.refs)
     if entry.subject is not None:
         refs[entry.subject] = None
+    if entry.recordedby.startswith(CREDENTIALS):
+        # Whatever came under a token or a session is part of its life.
+        refs[entry.recordedby] = None
     marks = (
         ("type", entry.type[:TEXT_MAX]),
         ("actor", recorded.actor or ""),

@@ -50,7 +50,7 @@ def other_reader(home: Home, **instead: Any) -> Reader:
     parts: dict[str, Any] = {
         "log": home.log, "keys": home.keys, "ledger": home.ledger, "tables": home.tables,
         "follower": home.follower, "clock": home.clock,
-        "receipt_of": home.outside.receipt,
+        "receipt_of": home.outside.receipt, "directory": home.access.directory,
     }  # fmt: skip
     return Reader(**{**parts, **instead})
 

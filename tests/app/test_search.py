@@ -235,7 +235,13 @@ def test_after_erasure_only_the_pseudonym_finds_the_entries(home: Home) -> None:
     actor, account = line.actor.ref, line.actor.handle
     keys = Erased(home.keys, set(), {actor})
     searcher = Searcher(
-        home.tables, home.follower.index, keys, home.clock, home.reader.resolve, home.reader.lines
+        home.tables,
+        home.follower.index,
+        keys,
+        home.clock,
+        home.access.directory,
+        home.reader.resolve,
+        home.reader.lines,
     )
 
     assert searcher.search(PROJECT, f"actor:{account}", None, None, 50).total == 0

@@ -167,7 +167,8 @@ def who(actor: ActorView | None) -> Who:
     if actor is None or actor.kind not in _KINDS:
         return Who("nobody named", "nobody", "", "nobody named")
     known = _HOW.get(actor.how, "how is unknown")
-    return Who(actor.handle, actor.kind, actor.how, f"{actor.handle}, {actor.kind}, {known}")
+    behalf = f", on behalf of {actor.behalf}" if actor.behalf else ""
+    return Who(actor.shown, actor.kind, actor.how, f"{actor.shown}, {actor.kind}, {known}{behalf}")
 
 
 @dataclass(frozen=True, slots=True)
