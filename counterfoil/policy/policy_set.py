@@ -195,7 +195,7 @@ def _index(engine_name: str) -> int:
 
 def _named_place(statement: Statement, message: str) -> int:
     """Return where the name stands that an engine's message quotes, or the policy's beginning."""
-    for quoted in re.findall(r"`([^`]+)`", message):
+    for quoted in re.findall(r"`(.+?)`", message):
         at = find(statement, words_of(quoted))
         if at is not None:
             return at
@@ -228,9 +228,13 @@ def _syntax_place(written: CedarText, statement: Statement, message: str) -> int
     reached = Statement(tokens[:low])
     # What the parser names stands at or before the word at which it gave up.
     unexpected = message.startswith("unexpected token")
-    quoted = re.findall(r"`([^`]+)`", message) or re.findall(r": ([\w:]+)$", message)
-    for name in quoted:
-        at = find(reached, words_of(name), last=unexpected)
+    repeated = message.startswith("duplicate")
+    for name in re.findall(r"[`'](.+?)[`']", message) or re.findall(r": ([@\w:]+)$", message):
+        at = find(reached, words_of(name), last=unexpected or repeated)
+        if at is None:
+            # Part of a word, such as an escape within a string.
+            inside = written.text.find(name, start, tokens[low - 1].position)
+            at = inside if inside >= 0 else None
         if at is not None:
             return at
     return tokens[low - 1].position
