@@ -99,34 +99,35 @@ class CedarText:
     def _cut(self) -> tuple[Statement, ...]:
         statements: list[Statement] = []
         tokens: list[Token] = []
-        depth = operators = 0
         for match in _TOKEN.finditer(self.text):
             if match["token"] is None:
                 continue
-            token = Token(match["token"], match.start())
-            tokens.append(token)
+            tokens.append(Token(match["token"], match.start()))
+            if len(tokens) > TOKENS_MAX:
+                self.refuse(tokens[0].position, f"a policy of more than {TOKENS_MAX:,} words")
+            if tokens[-1].text == ";":
+                statements.append(self._bounded(tokens))
+                tokens = []
+            if len(statements) > POLICIES_MAX:
+                self.refuse(match.start(), f"more than {POLICIES_MAX:,} policies")
+        if tokens:
+            statements.append(self._bounded(tokens))
+        return tuple(statements)
+
+    def _bounded(self, tokens: list[Token]) -> Statement:
+        depth = operators = 0
+        for token in tokens:
             if token.text == '"':
                 self.refuse(token.position, "a string without an end")
             if len(token.text) > WORD_CHARACTERS_MAX:
-                self.refuse(
-                    token.position, f"a word longer than {WORD_CHARACTERS_MAX:,} characters"
-                )
+                self.refuse(token.position, f"a word over {WORD_CHARACTERS_MAX:,} characters")
             depth = max(depth + _opens(token.text), 0)
             if depth > DEPTH_MAX:
                 self.refuse(token.position, f"nested deeper than {DEPTH_MAX} levels")
             operators += token.text in _OPERATORS
             if operators > OPERATORS_MAX:
                 self.refuse(token.position, f"a policy of more than {OPERATORS_MAX} operators")
-            if len(tokens) > TOKENS_MAX:
-                self.refuse(tokens[0].position, f"a policy of more than {TOKENS_MAX:,} words")
-            if token.text == ";":
-                statements.append(Statement(tuple(tokens)))
-                tokens, depth, operators = [], 0, 0
-            if len(statements) > POLICIES_MAX:
-                self.refuse(token.position, f"more than {POLICIES_MAX:,} policies")
-        if tokens:
-            statements.append(Statement(tuple(tokens)))
-        return tuple(statements)
+        return Statement(tuple(tokens))
 
 
 def words_of(text: str) -> tuple[str, ...]:
