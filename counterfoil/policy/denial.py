@@ -10,9 +10,10 @@ name the groups in it, or to say that it does not hold.
 
 from typing import Final
 
+from counterfoil.policy.entities import Uid, groups, places
 from counterfoil.policy.policy_set import PolicySet
 from counterfoil.policy.request import Object, Request
-from counterfoil.policy.trees import Uid, groups_asked, is_for_place
+from counterfoil.policy.trees import groups_asked, is_for_place
 from counterfoil.policy.verbs import TYPES
 
 LINES_MAX: Final = 12
@@ -29,14 +30,12 @@ def lacking(policies: PolicySet, request: Request) -> tuple[str, ...]:
     Cost: one look at each permit for the verb; 1 ms for a thousand.
     """
     thing = request.object
-    held = {("Role", role) for role in request.principal.roles}
-    held |= {("Team", team) for team in request.principal.teams}
-    places = _places(thing)
+    held, inside = groups(request), places(thing)
     wanted: set[Uid] = set()
     unmet: list[str] = []
     conditions: list[str] = []
     for policy, tree in policies.permits(request.verb):
-        if not is_for_place(tree, TYPES[thing.kind], places):
+        if not is_for_place(tree, TYPES[thing.kind], inside):
             continue
         asked = groups_asked(tree)
         line = f"the condition of policy {policy.id} does not hold: {policy.reason}"
@@ -57,6 +56,8 @@ def where(thing: Object) -> str:
     >>> where(Object("approval", "a1", "shop", "production"))
     'in project shop, tier production'
     """
+    if thing.kind == "ledger":
+        return "in the ledger"
     parts = [
         f"{name} {value}"
         for name, value in (
@@ -64,7 +65,7 @@ def where(thing: Object) -> str:
         )
         if value
     ]  # fmt: skip
-    return "in " + (", ".join(parts) or "the ledger")
+    return f"in {', '.join(parts)}"
 
 
 def _needed(wanted: set[Uid], thing: Object) -> list[str]:
@@ -83,10 +84,3 @@ def _one_of(what: str, names: list[str]) -> str:
         return f"{what} {names[0]}"
     more = f" and {len(names) - GROUPS_MAX} more" if len(names) > GROUPS_MAX else ""
     return f"one of {what}s: {', '.join(names[:GROUPS_MAX])}{more}"
-
-
-def _places(thing: Object) -> frozenset[Uid]:
-    """Return the object and all it is in, as the engine is told (`engine._places`)."""
-    found = {(TYPES[thing.kind], thing.id), ("Ledger", "ledger")}
-    named = (("Project", thing.project), ("Tier", thing.tier), ("Component", thing.component))
-    return frozenset(found | {uid for uid in named if uid[1]})

@@ -12,15 +12,13 @@ Source: Cedar's authorization semantics, https://docs.cedarpolicy.com/auth/autho
 ("skip on error"); docs/adr/0024.
 """
 
-from typing import Any
-
 import cedarpy
 import msgspec
 
 from counterfoil.policy.denial import lacking
+from counterfoil.policy.entities import question, world
 from counterfoil.policy.policy_set import PolicySet, schema
-from counterfoil.policy.request import Object, Request, flaw
-from counterfoil.policy.verbs import TYPES
+from counterfoil.policy.request import Request, flaw
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -48,9 +46,7 @@ def decide(policies: PolicySet, request: Request) -> Decision:
     if wrong:
         return Decision(False, (wrong,))
     try:
-        result = cedarpy.is_authorized(
-            _question(request), policies.handle, _entities(request), schema()
-        )
+        result = cedarpy.is_authorized(question(request), policies.handle, world(request), schema())
         return _answer(policies, request, result)
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -72,59 +68,3 @@ def _answer(policies: PolicySet, request: Request, result: cedarpy.AuthzResult) 
         reasons = tuple(policies.policies[name].reason for name in names)
         return Decision(result.decision is cedarpy.Decision.Allow, reasons, names)
     return Decision(False, lacking(policies, request))
-
-
-def _question(request: Request) -> dict[str, Any]:
-    context = request.context
-    return {
-        "principal": _uid("Actor", request.principal.ref),
-        "action": _uid("Action", request.verb),
-        "resource": _uid(TYPES[request.object.kind], request.object.id),
-        "context": {
-            "credential": _entity("Credential", context.credential),
-            "verified": context.verified,
-            "first": context.first,
-            "gate_changers": [_entity("Actor", ref) for ref in context.gate_changers],
-            "authors": [_entity("Actor", ref) for ref in context.authors],
-        },
-    }
-
-
-def _entities(request: Request) -> list[dict[str, Any]]:
-    """Return the slice of the world this request is about: who asks, and where the object is."""
-    principal = request.principal
-    parents = [_uid("Role", role) for role in principal.roles]
-    parents += [_uid("Team", team) for team in principal.teams]
-    kind = {"kind": _entity("Kind", principal.kind)}
-    return [
-        {"uid": _uid("Actor", principal.ref), "attrs": kind, "parents": parents},
-        *_places(request.object),
-    ]
-
-
-def _places(thing: Object) -> list[dict[str, Any]]:
-    """Return the object and what it stands in, up to the ledger."""
-    above = [
-        _uid(kind, name)
-        for kind, name in (
-            ("Project", thing.project), ("Tier", thing.tier), ("Component", thing.component),
-        )
-        if name and TYPES[thing.kind] != kind
-    ]  # fmt: skip
-    project = {
-        "uid": _uid("Project", thing.project), "attrs": {}, "parents": [_uid("Ledger", "ledger")],
-    }  # fmt: skip
-    if thing.kind == "ledger":
-        return []
-    if thing.kind == "project":
-        return [project]
-    itself = {"uid": _uid(TYPES[thing.kind], thing.id), "attrs": {}, "parents": above}
-    return [itself, project]
-
-
-def _uid(kind: str, name: str) -> dict[str, str]:
-    return {"type": kind, "id": name}
-
-
-def _entity(kind: str, name: str) -> dict[str, dict[str, str]]:
-    return {"__entity": _uid(kind, name)}

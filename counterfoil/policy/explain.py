@@ -14,9 +14,9 @@ import msgspec
 from counterfoil.policy.denial import where
 from counterfoil.policy.engine import decide
 from counterfoil.policy.policy_set import Policy, PolicySet
-from counterfoil.policy.request import Request
+from counterfoil.policy.request import TEAM, Request
 from counterfoil.policy.roles import ROLES, conflicts
-from counterfoil.policy.trees import groups
+from counterfoil.policy.trees import groups_named
 
 # Questions to the engine an explanation may cost: half a second under a thousand policies.
 TRIES_MAX: Final = 400
@@ -108,10 +108,10 @@ def _changes(policies: PolicySet, request: Request) -> Iterator[tuple[str, _Chan
         # Nobody is advised into two roles that may not be given together.
         if role not in principal.roles and not conflicts((*principal.roles, role)):
             yield f"have the role {role} {where(request.object)}", _Change(role=role)
-    named = groups(tuple(policies.trees.values()))
+    named = groups_named(tuple(policies.trees.values()))
     for team in sorted(name for kind, name in named if kind == "Team"):
-        if team not in principal.teams:
-            yield f"be in the team {team}", _Change(team=team)
+        if f"{TEAM}{team}" not in principal.teams:
+            yield f"be in the team {team}", _Change(team=f"{TEAM}{team}")
 
 
 def _merged(request: Request, change: _Change) -> Request:

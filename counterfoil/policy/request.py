@@ -21,6 +21,7 @@ from counterfoil.policy.verbs import TYPES, VERBS
 # somebody on the machine with the ledger's files.
 ACTOR_KINDS: Final = ("person", "service", "agent", "nobody")
 CREDENTIALS: Final = ("token", "session", "ci", "webhook", "local", "server", "anonymous")
+TEAM: Final = "team:"
 NAME_BYTES_MAX: Final = 1_024
 NAMES_MAX: Final = 10_000
 
@@ -32,7 +33,7 @@ class Principal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ref: pseudonym ref of the actor, or the id of a credential that has none.
         kind: one of `ACTOR_KINDS`.
         roles: those effective at the object, from grants to the actor and to its teams.
-        teams: those the actor is in at this moment, deputies included.
+        teams: refs of those the actor is in at this moment, `team:NAME`.
     """
 
     ref: str
@@ -46,8 +47,9 @@ class Object(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         kind: one of `verbs.KINDS`.
-        id: name within its kind; for a project its name.
-        project: the project it belongs to; "" for the ledger as a whole.
+        id: name within its kind.  Whatever has the kind `project` stands for its project, and
+            whatever has the kind `ledger` for the ledger as a whole, by any id.
+        project: the project it belongs to; for the ledger "" or one of its own logs.
         tier: the tier of its environment, such as `production`; "" if it has none.
         component: "" if it belongs to none.
     """
@@ -160,12 +162,13 @@ def _wrong_word(request: Request) -> str:
 
 
 def _wrong_place(thing: Object) -> str:
-    if thing.kind == "ledger" and thing != LEDGER:
-        return "the ledger as a whole is in no project, tier or component"
-    if thing.kind != "ledger" and not thing.project:
+    if thing.kind == "ledger":
+        # The ledger's own logs, such as `_access`, belong to the ledger as a whole.
+        own = not thing.project or thing.project.startswith("_")
+        inside = thing.tier or thing.component or not own
+        return "the ledger as a whole is in no project, tier or component" if inside else ""
+    if not thing.project:
         return f"{_a(thing.kind)} belongs to a project, and none is named"
-    if thing.kind == "project" and thing.id != thing.project:
-        return "a project belongs to itself"
     if thing.kind == "component" and thing.component not in {"", thing.id}:
         return "a component belongs to itself"
     return ""
@@ -179,6 +182,8 @@ def _wrong_name(request: Request) -> str:
         principal.ref, thing.id, thing.project, thing.tier, thing.component,
         *principal.teams, *context.gate_changers, *context.authors,
     )  # fmt: skip
+    if not all(team.startswith(TEAM) for team in principal.teams):
+        return f"a team of the actor is no ref: {TEAM}NAME"
     if len(names) > NAMES_MAX:
         return f"the request has more than {NAMES_MAX:,} names"
     if not all(_is_name(name) for name in names):

@@ -7,10 +7,8 @@ Source: `cedarpy.pst`, which mirrors the policy syntax of Cedar 4.12.
 
 from cedarpy import pst
 
+from counterfoil.policy.entities import Uid
 from counterfoil.policy.verbs import SENSITIVE
-
-# Type and name of an entity: ("Role", "approver").
-Uid = tuple[str, str]
 
 
 def is_for_verb(tree: pst.Template, verb: str) -> bool:
@@ -59,10 +57,10 @@ def groups_asked(tree: pst.Template) -> frozenset[Uid]:
         ):
             return frozenset({as_uid(uid)})
         case _:
-            return groups(tuple(one for one in tree.clauses if isinstance(one, pst.When)))
+            return groups_named(tuple(one for one in tree.clauses if isinstance(one, pst.When)))
 
 
-def groups(nodes: tuple[pst.PstNode, ...]) -> frozenset[Uid]:
+def groups_named(nodes: tuple[pst.PstNode, ...]) -> frozenset[Uid]:
     """Return the roles and teams named anywhere under the nodes."""
     named = (as_uid(uid) for uid in pst.entity_uids(nodes))
     return frozenset(uid for uid in named if uid[0] in {"Role", "Team"})

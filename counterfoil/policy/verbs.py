@@ -29,22 +29,14 @@ TYPES: Final[Mapping[str, str]] = {
 KINDS: Final = tuple(TYPES)
 
 _OF_REFS: Final[Mapping[str, str]] = {
-    "actor": "ledger",
-    "approval": "approval",
+    **{kind: kind for kind in KINDS},
     "artifact": "release",
     "branch": "change",
-    "change": "change",
     "commit": "change",
-    "component": "component",
     "deployment": "release",
     "env": "environment",
-    "finding": "finding",
-    "gate": "gate",
-    "release": "release",
     "repo": "change",
     "review": "change",
-    "run": "run",
-    "test": "test",
     "ticket": "finding",
 }
 
@@ -105,9 +97,9 @@ SENSITIVE: Final = frozenset(name for name, verb in VERBS.items() if verb.sensit
 
 
 def kind_of(ref_kind: str) -> str:
-    """Return the object kind that stands for a kind of ref; "project" for kinds unknown here.
+    """Return the object kind that stands for a kind of ref, or of object; "project" for others.
 
-    An event may name refs of any kind; what nobody told apart belongs to its project.
+    An event may name refs of any kind; what nobody told apart stands for its project.
 
     >>> kind_of("commit"), kind_of("com-example-thing")
     ('change', 'project')

@@ -118,7 +118,7 @@ def requests() -> st.SearchStrategy[Request]:
             st.just(ANA),
             st.sampled_from(ACTOR_KINDS),
             st.lists(st.sampled_from(sorted(ROLES)), max_size=3).map(tuple),
-            st.lists(st.sampled_from(["maintainers", "qa"]), max_size=1).map(tuple),
+            st.lists(st.sampled_from(["team:maintainers", "team:qa"]), max_size=1).map(tuple),
         ),
         st.sampled_from(sorted(VERBS)),
         st.sampled_from(KINDS).map(place),

@@ -7,7 +7,7 @@ import cedarpy
 import msgspec
 import pytest
 
-from counterfoil.policy import engine
+from counterfoil.policy import engine, entities
 from counterfoil.policy.engine import decide
 from counterfoil.policy.policy_set import PolicySet, builtin, schema
 from counterfoil.policy.request import Object, Request
@@ -35,7 +35,7 @@ def test_a_forbid_that_fails_denies() -> None:
     """Cedar skips it and says yes; that is the trap this engine is built around."""
     policies = PolicySet.parse(EVERYTHING + FAILING)
     raw = cedarpy.is_authorized(
-        engine._question(ALLOWED), policies.handle, engine._entities(ALLOWED), schema()
+        entities.question(ALLOWED), policies.handle, entities.world(ALLOWED), schema()
     )
 
     decision = decide(policies, ALLOWED)
@@ -57,7 +57,7 @@ def test_a_missing_fact_denies(absent: str, monkeypatch: pytest.MonkeyPatch) -> 
         + " when { context.authors.contains(principal) };"
     )
     asked = ask("read", "release", verified=False)
-    whole = engine._question
+    whole = entities.question
 
     def lacking(request: Request) -> dict[str, Any]:
         question = whole(request)
@@ -65,7 +65,7 @@ def test_a_missing_fact_denies(absent: str, monkeypatch: pytest.MonkeyPatch) -> 
         return question
 
     assert decide(policies, asked).allowed
-    monkeypatch.setattr(engine, "_question", lacking)
+    monkeypatch.setattr(engine, "question", lacking)
 
     assert not decide(policies, asked).allowed
     assert decide(policies, asked).reasons == (
@@ -74,13 +74,13 @@ def test_a_missing_fact_denies(absent: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_missing_kind_of_the_actor_denies(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = engine._entities
+    whole = entities.world
 
     def lacking(request: Request) -> list[dict[str, Any]]:
         first, *others = whole(request)
         return [{**first, "attrs": {}}, *others]
 
-    monkeypatch.setattr(engine, "_entities", lacking)
+    monkeypatch.setattr(engine, "world", lacking)
 
     assert not decide(PolicySet.parse(EVERYTHING), ALLOWED).allowed
 
@@ -98,9 +98,7 @@ ODD = {
     "an actor without a name": (without(ALLOWED, principal={"ref": ""}), "no name"),
     "an object without a name": (without(ALLOWED, object={"id": ""}), "no name"),
     "an object without a project": (without(ALLOWED, object={"project": ""}), "none is named"),
-    "a project in another": (
-        msgspec.structs.replace(ALLOWED, object=Object("project", "shop", "bank")), "itself",
-    ),
+    "a team that is no ref": (without(ALLOWED, principal={"teams": ("qa",)}), "team:NAME"),
     "a component in another": (
         msgspec.structs.replace(ALLOWED, object=Object("component", "a", "shop", "", "b")),
         "itself",
@@ -109,7 +107,7 @@ ODD = {
         msgspec.structs.replace(ALLOWED, object=Object("ledger", "ledger", "shop")), "as a whole",
     ),
     "half a character": (without(ALLOWED, principal={"ref": "actor:\ud800"}), "no text"),
-    "half a character in a team": (without(ALLOWED, principal={"teams": ("\udfff",)}), "no text"),
+    "half a character in a team": (without(ALLOWED, principal={"teams": ("team:\udfff",)}), "no text"),
     "a huge name": (without(ALLOWED, object={"id": "x" * 1025}), "1,024 bytes"),
     "a huge name in few characters": (without(ALLOWED, object={"id": "\U0001f600" * 257}), "1,024"),
     "more names than anybody has": (
@@ -152,9 +150,9 @@ def test_look_alikes_are_different_actors() -> None:
         '@id("t") @reason("t") permit (principal in Team::"café", action, resource);'
     )
 
-    assert decide(policies, ask("read", "release", teams=("café",))).allowed
-    assert not decide(policies, ask("read", "release", teams=("cafe\u0301",))).allowed
-    assert not decide(policies, ask("read", "release", teams=("саfé",))).allowed
+    assert decide(policies, ask("read", "release", teams=("team:café",))).allowed
+    assert not decide(policies, ask("read", "release", teams=("team:cafe\u0301",))).allowed
+    assert not decide(policies, ask("read", "release", teams=("team:саfé",))).allowed
 
 
 def test_a_breakdown_of_the_engine_denies(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,6 +209,23 @@ def test_everything_is_in_the_ledger_and_in_its_component() -> None:
     itself = Object("component", "cart", "shop")
     assert decide(component, msgspec.structs.replace(ALLOWED, object=itself)).allowed
     assert not decide(component, ask("read", "run")).allowed
+
+
+def test_what_nobody_told_apart_stands_for_its_project() -> None:
+    """Refs of kinds of your own, and the ledger's own logs, which are the ledger's."""
+    project = PolicySet.parse(
+        '@id("p") @reason("p") permit (principal, action, resource == Project::"shop");'
+    )
+    ledger = PolicySet.parse(
+        '@id("l") @reason("l") permit (principal, action, resource == Ledger::"ledger");'
+    )
+    thing = msgspec.structs.replace(ALLOWED, object=Object("project", "com-example:7", "shop"))
+    log = msgspec.structs.replace(ALLOWED, object=Object("ledger", "_access", "_access"))
+
+    assert decide(project, thing).allowed
+    assert not decide(project, log).allowed
+    assert decide(ledger, log).allowed
+    assert not decide(ledger, thing).allowed
 
 
 def test_an_object_named_like_its_project_is_not_its_project() -> None:

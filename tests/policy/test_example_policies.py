@@ -22,7 +22,7 @@ def test_developers_ask_and_only_maintainers_approve_production() -> None:
     policies = PolicySet.parse(builtin().text + example("maintainers.cedar"))
 
     def said(verb: str, role: str, team: str, tier: str) -> bool:
-        asked = ask(verb, "approval", (role,), teams=(team,), tier=tier)
+        asked = ask(verb, "approval", (role,), teams=(f"team:{team}",), tier=tier)
         return decide(policies, asked).allowed
 
     assert said("request", "developer", "", "production")
@@ -36,7 +36,7 @@ def test_contractors_stay_in_their_project() -> None:
     policies = PolicySet.parse(builtin().text + example("contractors.cedar"))
 
     def said(verb: str, kind: str, project: str, team: str) -> bool:
-        asked = ask(verb, kind, ("release-manager",), teams=(team,), project=project)
+        asked = ask(verb, kind, ("release-manager",), teams=(f"team:{team}",), project=project)
         return decide(policies, asked).allowed
 
     assert said("read", "run", "shop", "contractors")

@@ -5,7 +5,7 @@ from tests.policy.asking import ANA, ask
 
 
 def test_a_yes_names_the_policy_with_its_line_and_text() -> None:
-    asked = ask("approve", "approval", ("approver", "viewer"), teams=("qa",))
+    asked = ask("approve", "approval", ("approver", "viewer"), teams=("team:qa",))
 
     said = explain(builtin(), asked)
 
@@ -15,7 +15,7 @@ def test_a_yes_names_the_policy_with_its_line_and_text() -> None:
     assert policy.id == "approver"
     assert lines[policy.line - 1] == '@id("approver")'
     assert policy.source in builtin().text
-    assert (said.roles, said.teams) == (("approver", "viewer"), ("qa",))
+    assert (said.roles, said.teams) == (("approver", "viewer"), ("team:qa",))
     assert said.would_pass == ()
     assert said.policy_digest == builtin().digest
     assert said.request_digest == asked.digest

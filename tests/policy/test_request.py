@@ -31,7 +31,7 @@ def test_every_member_is_part_of_the_digest() -> None:
     base = ask("approve", "approval", ("approver",))
     others = [
         ask("approve", "approval", ("viewer",)),
-        ask("approve", "approval", ("approver",), teams=("qa",)),
+        ask("approve", "approval", ("approver",), teams=("team:qa",)),
         ask("approve", "approval", ("approver",), who=BO),
         ask("approve", "approval", ("approver",), actor_kind="agent"),
         ask("approve", "approval", ("approver",), tier="staging"),
@@ -50,10 +50,10 @@ def test_every_member_is_part_of_the_digest() -> None:
 
 def test_the_stored_form_does_not_change() -> None:
     """Requests stored by earlier releases are asked again: their bytes and digests are kept."""
-    asked = ask("approve", "approval", ("approver",), teams=("qa",), authors=(BO,))
+    asked = ask("approve", "approval", ("approver",), teams=("team:qa",), authors=(BO,))
 
     assert json.loads(asked.stored()) == {
-        "principal": {"ref": ANA, "kind": "person", "roles": ["approver"], "teams": ["qa"]},
+        "principal": {"ref": ANA, "kind": "person", "roles": ["approver"], "teams": ["team:qa"]},
         "verb": "approve",
         "object": {
             "kind": "approval", "id": "x", "project": "shop", "tier": "production",
@@ -64,7 +64,7 @@ def test_the_stored_form_does_not_change() -> None:
             "authors": [BO],
         },
     }  # fmt: skip
-    assert asked.digest == "3a39e5f438f4e560f4710e90e1d68235183fb095e81f57ec0638e9cd92d9424d"
+    assert asked.digest == "aad0e66f831dd5b2ff4633cab9cd03ed9648b97a38d595a2c6b0740b331dcb90"
 
 
 WRONG = {
