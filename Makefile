@@ -58,6 +58,7 @@ bench: setup
 	$(BIN)/python bench/project.py
 	$(BIN)/python bench/search.py --events 100000 --queries 200
 	$(BIN)/python -m bench.startup
+	$(BIN)/python -m bench.access
 	$(BIN)/python -m bench.blobs --mib 20
 	$(BIN)/python -m bench.run_overhead --rounds 15
 
