@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.errors import RequestError
 from counterfoil.policy.engine import decide
 from counterfoil.policy.policy_set import PolicySet, builtin
 from counterfoil.policy.request import Request
@@ -68,6 +69,21 @@ def test_every_example_is_named_on_the_page_and_tested_here() -> None:
     assert sorted(re.findall(r"\(examples/policies/(\S+)\)", access_doc.TEXT)) == names
     here = Path(__file__).read_text("utf-8")
     assert all(f'example("{name}")' in here for name in names)
+
+
+def test_the_how_to_adds_the_first_example_and_shows_a_real_refusal() -> None:
+    page = (FOLDER.parents[1] / "how-to" / "policies.md").read_text("utf-8")
+    policy = example("maintainers.cedar").split("\n\n", 1)[1]
+    shown = " ".join(re.findall(r"^    (line .*|is not .*)$", page, flags=re.MULTILINE))
+
+    with pytest.raises(RequestError) as refusal:
+        PolicySet.parse(
+            "\n" * 39
+            + '@id("a")\n@reason("b")\npermit (principal in Role::"aprover", action, resource);'
+        )
+
+    assert policy in "\n".join(line.removeprefix("    ") for line in page.splitlines())
+    assert shown == f"{refusal.value.message} [policy_refused]"
 
 
 SPOKEN = re.findall(
