@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from counterfoil.errors import RequestError
+from counterfoil.policy.places import TIERS
 from counterfoil.policy.roles import ROLES
 from counterfoil.policy.verbs import TYPES, VERBS
 
@@ -50,7 +51,7 @@ class Object(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         id: name within its kind.  Whatever has the kind `project` stands for its project, and
             whatever has the kind `ledger` for the ledger as a whole, by any id.
         project: the project it belongs to; for the ledger "" or one of its own logs.
-        tier: the tier of its environment, such as `production`; "" if it has none.
+        tier: the tier of its environment, one of `places.TIERS`; "" if it has none.
         component: "" if it belongs to none.
     """
 
@@ -167,6 +168,8 @@ def _wrong_place(thing: Object) -> str:
         own = not thing.project or thing.project.startswith("_")
         inside = thing.tier or thing.component or not own
         return "the ledger as a whole is in no project, tier or component" if inside else ""
+    if thing.tier not in {"", *TIERS}:
+        return "there is no such tier"
     if not thing.project:
         return f"{_a(thing.kind)} belongs to a project, and none is named"
     if thing.kind == "component" and thing.component not in {"", thing.id}:

@@ -106,6 +106,7 @@ ODD = {
     "a ledger in a project": (
         msgspec.structs.replace(ALLOWED, object=Object("ledger", "ledger", "shop")), "as a whole",
     ),
+    "an unknown tier": (without(ALLOWED, object={"tier": "prod"}), "no such tier"),
     "half a character": (without(ALLOWED, principal={"ref": "actor:\ud800"}), "no text"),
     "half a character in a team": (without(ALLOWED, principal={"teams": ("team:\udfff",)}), "no text"),
     "a huge name": (without(ALLOWED, object={"id": "x" * 1025}), "1,024 bytes"),

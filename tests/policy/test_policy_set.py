@@ -58,6 +58,9 @@ WRONG = {
         'Role::"aprover"', "not declared"),
     "a misspelt kind": (
         TEAM + ' when { principal.kind == Kind::"persn" };', 'Kind::"persn"', "not declared"),
+    "a misspelt tier": (
+        HEAD + 'forbid (principal, action, resource in Tier::"prodction");',
+        'Tier::"prodction"', "not declared"),
     "a misspelt type": (
         HEAD + 'permit (principal in Teem::"a", action, resource);', "Teem", "entity type"),
     "a string for a kind": (TEAM + ' when { principal.kind == "person" };', "@id", "compatible"),

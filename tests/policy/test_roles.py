@@ -5,12 +5,13 @@ import pytest
 
 from counterfoil.policy import verbs
 from counterfoil.policy.access import KINDS as CREDENTIAL_KINDS
+from counterfoil.policy.places import TIERS
 from counterfoil.policy.policy_set import schema
 from counterfoil.policy.request import ACTOR_KINDS, CREDENTIALS
 from counterfoil.policy.roles import ROLES, conflicts
 from tests.policy.access_doc import TEXT
 
-NAMES = {"Role": ROLES, "Kind": ACTOR_KINDS, "Credential": CREDENTIALS}
+NAMES = {"Role": ROLES, "Kind": ACTOR_KINDS, "Credential": CREDENTIALS, "Tier": TIERS}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -43,8 +44,9 @@ def test_a_ref_belongs_to_a_kind_of_object_there_is() -> None:
     assert verbs.kind_of("approval") == "approval"
 
 
-def test_the_page_names_every_kind_of_object() -> None:
+def test_the_page_names_every_kind_of_object_and_tier() -> None:
     assert f"Objects: {', '.join(verbs.KINDS)}." in TEXT
+    assert f"Tiers: {', '.join(TIERS)}." in TEXT
 
 
 def test_whoever_names_a_verb_does_not_wait_for_the_engine() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from counterfoil.errors import RequestError
 from counterfoil.policy.policy_set import PolicySet, builtin
-from counterfoil.policy.upload import check_upload, diff, replay
+from counterfoil.policy.upload import Unknown, check_upload, diff, idle, replay, unknown_names
 from tests.policy.asking import ask
 
 READ = ask("read", "run", ("viewer",))
@@ -72,3 +72,27 @@ def test_a_diff_shows_the_lines_that_change() -> None:
         '+@reason("a viewer looks")',
     ]
     assert diff(text, text) == ""
+
+
+def test_names_nobody_has_are_pointed_out_with_their_policy() -> None:
+    policies = PolicySet.parse(
+        '@id("a") @reason("a")\n'
+        'permit (principal in Team::"maintaners", action, resource in Project::"shop");\n'
+        '@id("b") @reason("b") permit (principal in Team::"qa", action, resource)\n'
+        'when { resource in Component::"crat" && !(resource in Tier::"testing") };'
+    )
+    known = {"Team": {"maintainers", "qa"}, "Project": {"shop"}, "Component": ["cart"]}
+
+    assert unknown_names(policies, known) == (
+        Unknown("a", 1, "Team", "maintaners"),
+        Unknown("b", 3, "Component", "crat"),
+    )
+    assert unknown_names(policies, {"Project": ()}) == (Unknown("a", 1, "Project", "shop"),)
+    assert unknown_names(builtin(), {"Team": (), "Project": (), "Component": ()}) == ()
+
+
+def test_policies_that_decided_nothing_are_pointed_out() -> None:
+    quiet = idle(builtin(), STORED)
+
+    assert set(builtin().policies) - set(quiet) == {"viewer", "approver"}
+    assert list(quiet) == [name for name in builtin().policies if name in quiet]
