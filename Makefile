@@ -58,7 +58,7 @@ bench: setup
 	$(BIN)/python bench/project.py
 	$(BIN)/python bench/search.py --events 100000 --queries 200
 	$(BIN)/python -m bench.startup
-	$(BIN)/python -m bench.access
+	$(BIN)/python -m bench.access --decisions 1000 --people 1000
 	$(BIN)/python -m bench.blobs --mib 20
 	$(BIN)/python -m bench.run_overhead --rounds 15
 
@@ -69,6 +69,7 @@ bench-full: setup
 	$(BIN)/python bench/verify.py --entries 500000
 	$(BIN)/python bench/proofs.py --entries 10000000
 	$(BIN)/python -m bench.opening --entries 1000000
+	$(BIN)/python -m bench.access
 
 audit: setup
 	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit
