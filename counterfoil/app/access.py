@@ -9,12 +9,12 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from counterfoil.app.access_log import happened
 from counterfoil.app.posted import Answer
 from counterfoil.clock import Clock, format_time, parse_time
-from counterfoil.errors import RequestError
+from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.events.canonical import JSON
 from counterfoil.events.event import Event, make_event
 from counterfoil.events.kinds import OWN
@@ -23,8 +23,9 @@ from counterfoil.ledger.store import KeyStore, LogReads
 from counterfoil.policy.access import LOG, RELAYING, Credential, Decision, ceiling
 from counterfoil.policy.directory import PROVIDER, Actor, Directory
 from counterfoil.policy.places import Place, place_of
-from counterfoil.policy.request import Context, Object, Principal, Request
+from counterfoil.policy.request import Context, Object, Principal, Request, restore
 from counterfoil.policy.verbs import kind_of
+from counterfoil.stores.state_asked import AskedRows
 
 if TYPE_CHECKING:
     from counterfoil.app.record import Recorder
@@ -39,6 +40,18 @@ _NEVER: Final = "9999"
 Named = Sequence[tuple[str, str]]
 
 
+class Circumstances(NamedTuple):
+    """What an approval rests on besides roles: actors, as pseudonyms.
+
+    Attributes:
+        gate_changers: changed a gate of this place in the last 24 hours.
+        authors: wrote, committed or asked for what is to be approved.
+    """
+
+    gate_changers: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+
+
 class Access:
     """The directory and the decisions of one open ledger.  Safe to call from several threads.
 
@@ -47,6 +60,7 @@ class Access:
         clock, randomness: for what is recorded here.
         tiers: environment -> tier, as the settings say.
         policy_text: digest -> the text of a policy set that was put in force.
+        asked_rows: where questions are kept for replays.
     """
 
     def __init__(
@@ -58,6 +72,7 @@ class Access:
         *,
         tiers: Mapping[str, str],
         policy_text: Callable[[str], str],
+        asked_rows: AskedRows,
     ) -> None:
         self.directory = Directory()
         self.version = 0
@@ -67,15 +82,18 @@ class Access:
         self._keys = keys
         self._clock = clock
         self._randomness = randomness
-        self._tiers = tiers
+        self.tiers = tiers
         self._policy_text = policy_text
         self._recorder: Recorder | None = None
+        self.look: Callable[[str, Sequence[str]], Circumstances] | None = None
         self._lock = threading.RLock()
         self._remembered: dict[tuple[object, ...], Decision] = {}
         self.good_until = ""
         self._policies: PolicySet | None = None
         self._policies_digest = ""
         self.asked: dict[str, Request] = {}
+        self._asked_rows = asked_rows
+        self._written: set[str] = set()
 
     def open(self, recorder: "Recorder") -> None:
         """Fold the log, and record through `recorder` from here on.
@@ -113,7 +131,7 @@ class Access:
         if not first.allowed or credential.kind in RELAYING:
             return first
         if refs:
-            return self.ask(credential, verb, place_of(project, refs, self._tiers))
+            return self.ask(credential, verb, place_of(project, refs, self.tiers), refs)
         now = format_time(self._clock.now())
         fresh = self._is_fresh(credential, now)
         key = (credential.actor or credential.id, credential.kind, verb, project, fresh)
@@ -127,13 +145,23 @@ class Access:
                 self._remembered[key] = found
         return found
 
-    def ask(self, credential: Credential, verb: str, place: Place) -> Decision:
+    def ask(
+        self, credential: Credential, verb: str, place: Place, refs: Sequence[str] = ()
+    ) -> Decision:
         """Ask the policy set in force, whatever is remembered."""
-        request = self.request(credential, verb, place)
-        self._keep(request)
         from counterfoil.policy import engine  # noqa: PLC0415  heavy, and late
 
-        found = engine.decide(self.policies(), request)
+        request = self.request(credential, verb, place, refs)
+        self._keep(request)
+        try:
+            policies = self.policies()
+        except CounterfoilError as error:
+            why = (
+                f"the policy set in force cannot be read ({error.message}); "
+                "counterfoil admin policies rollback --dir DIR puts the one before in force"
+            )
+            return Decision(False, (why,))
+        found = engine.decide(policies, request)
         return Decision(found.allowed, found.reasons, found.policies)
 
     def require(
@@ -154,7 +182,9 @@ class Access:
             code = "token_missing" if credential.kind == "anonymous" else "not_allowed"
             raise RequestError(code, "; ".join(decision.reasons))
 
-    def request(self, credential: Credential, verb: str, place: Place) -> Request:
+    def request(
+        self, credential: Credential, verb: str, place: Place, refs: Sequence[str] = ()
+    ) -> Request:
         """Return the question as the policy engine takes it."""
         now = format_time(self._clock.now())
         actor = self.directory.actor(credential.actor) if credential.actor else None
@@ -175,18 +205,64 @@ class Access:
             roles=roles,
             teams=teams,
         )
+        around = Circumstances()
+        if verb == "approve" and self.look is not None:
+            around = self.look(place.project, refs)
         return Request(
             principal=principal,
             verb=verb,
             object=Object(
-                kind_of(place.kind), place.id, place.project, place.tier, place.component
+                "ledger" if place.kind == "ledger" else kind_of(place.kind),
+                place.id,
+                place.project,
+                place.tier,
+                place.component,
             ),
             context=Context(
                 credential=credential.kind,
                 verified=self._is_fresh(credential, now),
                 first=not credential.actor and not self.directory.anybody_enrolled(),
+                gate_changers=around.gate_changers,
+                authors=around.authors,
             ),
         )
+
+    def lately(self) -> list[Request]:
+        """Return the questions asked lately, the latest first; for replays."""
+        kept = [restore(one) for one in self._asked_rows.all()]
+        return list({one.digest: one for one in (*reversed(self.asked.values()), *kept)}.values())
+
+    def changing_policies(self, ref: str) -> Request | None:
+        """Return the question whether a person may change policies; None for who is no person."""
+        actor = self.directory.actor(ref)
+        if actor is None or actor.kind != "person":
+            return None
+        now = format_time(self._clock.now())
+        credential = Credential("session:", "session", actor.handle, actor=ref, verified=now)
+        return self.request(credential, "policies", place_of(LOG))
+
+    def text_of(self, digest: str) -> str:
+        """Return the text of a policy set that was put in force, or of the built-in one.
+
+        Raises:
+            RequestError: `not_found`.
+            EvidenceError: `missing`: it was, and is kept nowhere.
+        """
+        from counterfoil.policy.policy_set import builtin  # noqa: PLC0415  heavy, and late
+
+        if digest == "builtin":
+            return builtin().text
+        if digest not in {one.digest for one in self.directory.policies}:
+            raise RequestError("not_found", f"no policy set {digest[:80]!a} was ever in force")
+        return self._policy_text(digest)
+
+    def flush(self) -> None:
+        """Write down what was asked since the last time."""
+        asked = dict(self.asked)
+        fresh = {digest: one for digest, one in asked.items() if digest not in self._written}
+        if fresh:
+            self._asked_rows.add({digest: one.stored() for digest, one in fresh.items()})
+            self._written = set(asked)
 
     def policies(self) -> "PolicySet":
         """Return the policy set in force.

@@ -7,10 +7,10 @@ What must hold: an action asks whether its caller may before it looks at anythin
 changes is an event of `_access` before it is in force; what is refused changes nothing.
 """
 
-import importlib
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,13 +20,6 @@ from counterfoil.policy.access import LOG, Credential
 
 if TYPE_CHECKING:
     from counterfoil.app.home import Home
-
-# Modules with a tuple ACTIONS, each loaded when the first action is asked for.
-_MODULES: Final = (
-    "counterfoil.app.acting_people",
-    "counterfoil.app.acting_roles",
-    "counterfoil.app.acting_tokens",
-)
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,9 +88,19 @@ class Action:
     doc: str
 
 
+@functools.cache
 def actions() -> dict[str, Action]:
     """Return every action by name."""
-    return {one.name: one for module in _MODULES for one in importlib.import_module(module).ACTIONS}
+    # Each of these modules imports this one.
+    from counterfoil.app import (  # noqa: PLC0415
+        acting_people,
+        acting_policies,
+        acting_roles,
+        acting_tokens,
+    )
+
+    modules = (acting_people, acting_roles, acting_tokens, acting_policies)
+    return {one.name: one for module in modules for one in module.ACTIONS}
 
 
 def act(

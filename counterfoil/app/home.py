@@ -23,6 +23,7 @@ from typing import Self
 
 from counterfoil.app.access import Access
 from counterfoil.app.blobs import Blobs
+from counterfoil.app.circumstances import Looking
 from counterfoil.app.config import FILE_NAME, TEMPLATE, Config, read_config
 from counterfoil.app.follow import Follower
 from counterfoil.app.following import FollowingElsewhere
@@ -111,6 +112,7 @@ class Home:
                 randomness,
                 tiers=self.config.tiers,
                 policy_text=self._policy_text,
+                asked_rows=self.state.asked,
             )
             self.recorder = Recorder(
                 ledger=self.ledger,
@@ -141,6 +143,7 @@ class Home:
                 receipt_of=self.outside.receipt,
                 directory=self.access.directory,
             )
+            self.access.look = Looking(self.reader, self.follower, self.access.directory, clock)
             self.spool = SpoolWatch(
                 directory / "spool",
                 deliver_into(self.recorder, self.log, is_stopping=self._stop.is_set),
@@ -183,6 +186,7 @@ class Home:
                 self.recorder.record_refusals()
             with contextlib.suppress(CounterfoilError):
                 self.tokens.flush()
+                self.access.flush()
             with contextlib.suppress(CounterfoilError, OSError):
                 self.spool.look()
 

@@ -21,7 +21,7 @@ from counterfoil.events.event import Event
 from counterfoil.events.naming import BlobName
 from counterfoil.ids import Randomness
 from counterfoil.ledger.store import BlobKey, Item, Person, Sealed
-from counterfoil.policy.access import Credential, Decision
+from counterfoil.policy.access import RELAYING, Credential, Decision
 from counterfoil.policy.places import verb_of
 
 SALT_BYTES = 16
@@ -149,7 +149,8 @@ def require_allowed(
     """
     allowed: set[str] = set()
     for position, event in enumerate(events):
-        verb = verb_of(event.type)
+        # Who relays tells what others did, which decides nothing here.
+        verb = "record" if credential.kind in RELAYING else verb_of(event.type)
         if verb == "record" and event.source in allowed:
             continue
         refs = () if verb == "record" else named_by(event)

@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from counterfoil.errors import RequestError, UnavailableError
+from counterfoil.stores.state_asked import AskedRows
 from counterfoil.stores.state_tokens import METADATA, TokenRows
 
 _METADATA: Final = METADATA
@@ -161,6 +162,7 @@ class State:
         with self._transaction() as connection:
             _METADATA.create_all(connection)
         self.tokens = TokenRows(self._transaction)
+        self.asked = AskedRows(self._transaction)
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:

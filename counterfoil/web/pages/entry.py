@@ -14,6 +14,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.app.answers import ActorView
 from counterfoil.app.answers import EntryView as Opened
 from counterfoil.app.blobs import Look
 from counterfoil.errors import RequestError
@@ -79,6 +80,14 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
+class Truth:
+    """One of the three truths about who did it: known by what, and who."""
+
+    by: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
 class EntryPage:
     """The page of one entry."""
 
@@ -88,7 +97,7 @@ class EntryPage:
     say: str
     banner: Banner | None
     who: Who
-    who_detail: str
+    truths: tuple[Truth, ...]
     what: str
     refs: tuple[RefChip, ...]
     refs_more: str
@@ -131,11 +140,18 @@ class EntryPage:
 
 
 _NO_LOOKS: Final[Mapping[str, Look]] = MappingProxyType({})
-_HOW: Final = {
-    "proven": "The credential that sent it is this actor; nobody else was named.",
-    "matched": "The account in the event was matched to a known one.",
-    "claimed": "The sender names this actor. The log proves the sender, not the actor.",
-}
+
+
+def truths(actor: ActorView) -> tuple[Truth, ...]:
+    """Return what is claimed, proven and matched about who did it: never one in another's place."""
+    matched = actor.matched or "nobody"
+    if actor.behalf:
+        matched += f", on behalf of {actor.behalf}"
+    return (
+        Truth("claimed by the sender", actor.handle if actor.ref else "nobody"),
+        Truth("proven by the credential", actor.prover or "nobody: it is no actor's here"),
+        Truth("matched by the directory", matched),
+    )
 
 
 def build_entry(
@@ -168,9 +184,7 @@ def build_entry(
         "Nothing on this page is taken from a verdict of the server: see each step below.",
         banner=_erased_banner(opened),
         who=who(opened.actor),
-        who_detail=_HOW.get(opened.actor.how, "The entry names nobody.")
-        if opened.actor.kind != "nobody"
-        else "The entry names nobody.",
+        truths=truths(opened.actor),
         what=opened.sentence,
         refs=tuple(ref_chip(each.ref, links) for each in refs[:REFS_MAX]),
         refs_more=f"and {words.number(len(refs) - REFS_MAX)} more refs"

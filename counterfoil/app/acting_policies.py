@@ -1,0 +1,243 @@
+"""Access policies shown, put in force, rolled back.
+
+What must hold: a set that cannot be read, or fails on a question that was asked, never comes into
+force; what was in force before stays kept, and is put back without asking any policy by whoever
+holds the ledger's files.
+"""
+
+from typing import Final
+
+import msgspec
+
+from counterfoil.app.actions import Acting, Action, Done, Given
+from counterfoil.app.explaining import Explained, explain
+from counterfoil.errors import CounterfoilError, RequestError
+from counterfoil.policy.access import LOG
+
+BUILTIN: Final = "builtin"
+MEDIATYPE: Final = "text/plain"
+
+
+class Previewing(Given, frozen=True, kw_only=True):
+    """A policy set to try: its text, or the digest of one that was in force."""
+
+    text: str = ""
+    digest: str = ""
+
+
+class Activating(Given, frozen=True, kw_only=True):
+    """A policy set to put in force, and why."""
+
+    reason: str
+    text: str = ""
+    digest: str = ""
+
+
+class RollingBack(Given, frozen=True, kw_only=True):
+    """Why the set before the one in force comes back."""
+
+    reason: str = ""
+
+
+class Explaining(Given, frozen=True, kw_only=True):
+    """A question: may this actor do this, about that?"""
+
+    actor: str
+    verb: str
+    ref: str = ""
+    project: str = "default"
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """A question that would be answered otherwise.
+
+    Attributes:
+        question: who may do what about what, in words.
+        before, after: "yes" or "no".
+        reasons: of the answer after.
+    """
+
+    question: str
+    before: str
+    after: str
+    reasons: tuple[str, ...]
+
+
+class Previewed(Done, frozen=True, kw_only=True):
+    """What a policy set would change.
+
+    Attributes:
+        digest: of the set.
+        diff: unified, against the set in force; "" for none.
+        asked: how many questions were tried.
+        changes: those that would be answered otherwise, 200 at most.
+        locks_out: nobody who may change policies now could do so afterwards.
+    """
+
+    digest: str
+    diff: str
+    asked: int
+    changes: tuple[Changed, ...]
+    locks_out: bool
+
+
+class ExplainedAnswer(Done, frozen=True, kw_only=True):
+    """An answer and its grounds."""
+
+    explained: Explained
+
+
+CHANGES_SHOWN: Final = 200
+
+
+def preview(acting: Acting) -> Previewed:
+    """Say what a policy set would change, and change nothing.
+
+    Raises:
+        RequestError: `policy_refused`, with line and column or the request it fails on.
+    """
+    from counterfoil.policy.upload import check_upload, diff, replay  # noqa: PLC0415  heavy
+
+    given: Previewing | Activating = acting.given
+    access = acting.home.access
+    text = _text(acting, given.text, given.digest)
+    requests = access.lately()
+    candidate = check_upload(text, requests)
+    changes: tuple[Changed, ...] = ()
+    shown = ""
+    try:
+        before = access.policies()
+    except CounterfoilError:
+        pass  # what is in force cannot be read: there is nothing to compare with
+    else:
+        found = replay(before, candidate, requests)
+        changes = tuple(
+            Changed(
+                _question(acting, one.request.principal.ref, one.request.verb,
+                          f"{one.request.object.kind} {one.request.object.id}"),
+                "yes" if one.before.allowed else "no",
+                "yes" if one.after.allowed else "no",
+                one.after.reasons,
+            )
+            for one in found
+        )  # fmt: skip
+        shown = diff(before.text, text)
+    locks_out = not any(_may_change(acting, candidate, ref) for ref in access.directory.actors)
+    said = f"{len(changes)} of {len(requests)} questions would be answered otherwise"
+    return Previewed(
+        said=said + ("; nobody could change policies any more" if locks_out else ""),
+        digest=f"sha256:{candidate.digest}",
+        diff=shown,
+        asked=len(requests),
+        changes=changes[:CHANGES_SHOWN],
+        locks_out=locks_out,
+    )
+
+
+def activate(acting: Acting) -> Previewed:
+    """Put a policy set in force.
+
+    Raises:
+        RequestError: `policy_refused`; `usage`: no reason.
+    """
+    given: Activating = acting.given
+    home = acting.home
+    if not given.reason.strip():
+        raise RequestError("usage", "say why: the reason stands in the log beside the policies")
+    with home.access.changing():
+        made = preview(acting)
+        text = _text(acting, given.text, given.digest)
+        entries = _enact(acting, made.digest, text, "uploaded", given.reason)
+    return msgspec.structs.replace(made, said=f"in force: {made.said}", entries=entries)
+
+
+def roll_back(acting: Acting) -> Done:
+    """Put the policy set before the one in force back.
+
+    Raises:
+        RequestError: `not_found`: there was none before.
+    """
+    given: RollingBack = acting.given
+    access = acting.home.access
+    with access.changing() as directory:
+        if not directory.policies:
+            raise RequestError("not_found", "the built-in policies are in force, none was before")
+        earlier = [BUILTIN, *(one.digest for one in directory.policies)]
+        now = earlier[-1]
+        digest = next((one for one in reversed(earlier) if one != now), BUILTIN)
+        text = _text(acting, "", digest)
+        entries = _enact(acting, digest, text, "rolled-back", given.reason)
+    return Done(said=f"{digest} is in force again, {now} no more", entries=entries)
+
+
+def answer(acting: Acting) -> ExplainedAnswer:
+    """Explain what somebody may do.
+
+    Raises:
+        RequestError: `actor_unknown`, `usage`, `ref_invalid`.
+    """
+    given: Explaining = acting.given
+    home = acting.home
+    found = explain(home.access, home.clock, given.actor, given.verb, given.project, given.ref)
+    said = f"{found.question} {'yes' if found.allowed else 'no'}"
+    return ExplainedAnswer(said=said, explained=found)
+
+
+def _text(acting: Acting, text: str, digest: str) -> str:
+    if bool(text) == bool(digest):
+        raise RequestError("usage", "give the policies' text, or the digest of a set that was")
+    return text or acting.home.access.text_of(digest)
+
+
+def _enact(acting: Acting, digest: str, text: str, how: str, reason: str) -> tuple[int, ...]:
+    access = acting.home.access
+    blobs = []
+    if digest != BUILTIN:
+        blob = acting.home.recorder.put_blob(text.encode(), "access.cedar", MEDIATYPE, LOG)
+        blobs = [{"digest": blob.digest, "name": blob.name, "mediatype": blob.mediatype}]
+    event = access.event(
+        "policy.activated",
+        acting.credential,
+        subject="policy:access",
+        data={
+            "digest": digest, "before": access.directory.policy, "how": how,
+            "reason": reason or None,
+        },
+        blobs=blobs,
+    )  # fmt: skip
+    return tuple(one.index for one in access.enact([event], acting.credential, acting.via))
+
+
+def _question(acting: Acting, ref: str, verb: str, what: str) -> str:
+    actor = acting.home.access.directory.actors.get(ref)
+    return f"{actor.handle if actor is not None else ref}: {verb} {what}"
+
+
+def _may_change(acting: Acting, candidate: object, ref: str) -> bool:
+    """Whether an actor could change policies under a set."""
+    from counterfoil.policy.engine import decide  # noqa: PLC0415  heavy
+    from counterfoil.policy.policy_set import PolicySet  # noqa: PLC0415  heavy
+
+    assert isinstance(candidate, PolicySet)
+    request = acting.home.access.changing_policies(ref)
+    return request is not None and decide(candidate, request).allowed
+
+
+ACTIONS: Final = (
+    Action(
+        name="policy-preview", verb="policies", takes=Previewing, gives=Previewed, run=preview,
+        doc="Say what a policy set would change, and change nothing.",
+    ),
+    Action(
+        name="policy-activate", verb="policies", takes=Activating, gives=Previewed, run=activate,
+        doc="Put a policy set in force.",
+    ),
+    Action(
+        name="policy-rollback", verb="policies", takes=RollingBack, gives=Done, run=roll_back,
+        doc="Put the policy set before the one in force back.",
+    ),
+    Action(
+        name="access-explain", verb="read", takes=Explaining, gives=ExplainedAnswer, run=answer,
+        doc="Say whether an actor may do something, why, and what would change the answer.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,100 @@
+"""Why somebody may or may not do something: the same engine that decides says so."""
+
+import msgspec
+
+from counterfoil.app.access import Access
+from counterfoil.clock import Clock, format_time
+from counterfoil.errors import RequestError
+from counterfoil.policy.access import LOG, Credential, ceiling
+from counterfoil.policy.directory import Grant
+from counterfoil.policy.places import place_of
+from counterfoil.policy.verbs import VERBS
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """A policy that decided: its id, why, where it stands in the text, and its text."""
+
+    id: str
+    reason: str
+    line: int
+    text: str
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer and its grounds, in words.
+
+    Attributes:
+        allowed: yes or no, of a session of the actor that showed its passkey a moment ago.
+        question: what was asked, in words.
+        reasons: why, one line each.
+        roles: the roles that count there; `grants` says where each comes from.
+        teams: the teams the actor is in.
+        deciding: the policies that decided.
+        would_pass: each one thing that would turn a no into a yes.
+        policy: the digest of the policy set that was asked.
+    """
+
+    allowed: bool
+    question: str
+    reasons: tuple[str, ...]
+    roles: tuple[str, ...]
+    grants: tuple[Grant, ...]
+    teams: tuple[str, ...]
+    deciding: tuple[Ground, ...]
+    would_pass: tuple[str, ...]
+    policy: str
+
+
+def explain(
+    access: Access, clock: Clock, handle: str, verb: str, project: str, ref: str
+) -> Explained:
+    """Explain what the answer would be.
+
+    Args:
+        access: whose directory and policies.
+        clock: now.
+        handle: of an actor.
+        verb: one of docs/access.md.
+        project: where.
+        ref: what it is about; "" for the project as a whole.
+
+    Raises:
+        RequestError: `actor_unknown`; `usage`: there is no such verb.
+    """
+    from counterfoil.policy.explain import explain as explained  # noqa: PLC0415  heavy, and late
+
+    if verb not in VERBS:
+        raise RequestError("usage", f"{verb[:40]!a} is no verb; they are {', '.join(VERBS)}")
+    actor = access.require_actor(handle)
+    now = format_time(clock.now())
+    kind = "session" if actor.kind == "person" else "token"
+    credential = Credential("session:explain", kind, handle, actor=actor.ref, verified=now)
+    refs = (ref,) if ref else _any(verb)
+    where = LOG if "project" not in VERBS[verb].kinds and not refs else project
+    request = access.request(credential, verb, place_of(where, refs, access.tiers), refs)
+    found = explained(access.policies(), request)
+    place, most = request.object, ceiling(credential, verb, project)
+    grants = tuple(
+        grant
+        for grant in access.directory.grants_of(actor.ref, now)
+        if grant.covers(place.project, place.tier, place.component)
+    )
+    return Explained(
+        allowed=found.allowed and most.allowed,
+        question=f"may {handle} {verb} {ref or project}?",
+        reasons=found.reasons if most.allowed else most.reasons,
+        roles=found.roles,
+        grants=grants,
+        teams=found.teams,
+        deciding=tuple(Ground(one.id, one.reason, one.line, one.source) for one in found.deciding),
+        would_pass=found.would_pass,
+        policy=access.directory.policy,
+    )
+
+
+def _any(verb: str) -> tuple[str, ...]:
+    """Return what stands for any thing of its kind, for verbs about neither project nor ledger."""
+    kinds = VERBS[verb].kinds
+    if "project" in kinds or "ledger" in kinds:
+        return ()
+    return (f"{'env' if kinds[0] == 'environment' else kinds[0]}:any",)
