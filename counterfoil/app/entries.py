@@ -1,5 +1,7 @@
 """Single entries as people see them: opened as far as their keys are there, in one sentence."""
 
+from typing import Protocol
+
 import msgspec
 
 from counterfoil.app.actors import Actors
@@ -11,9 +13,27 @@ from counterfoil.events.entry import read_entry
 from counterfoil.events.event import TIME_UNCLAIMED
 from counterfoil.events.naming import BlobName
 from counterfoil.events.sentence import say
+from counterfoil.ledger.append import LogStatus
 from counterfoil.ledger.store import Kept, KeyStore, LogReads
 from counterfoil.projections.base import Recorded, event_outcome, is_demo
+from counterfoil.tlog.keys import VerifierKey
 from counterfoil.tlog.tree import leaf_hash
+
+
+class ReadLedger(Protocol):
+    """What reading asks of the ledger."""
+
+    def checkpoint(self, project: str) -> bytes:
+        """Return the latest signed checkpoint as a note."""
+        ...
+
+    def status(self, project: str) -> LogStatus:
+        """Return how a log is doing."""
+        ...
+
+    def vkey(self, project: str) -> VerifierKey:
+        """Return the public key of a log."""
+        ...
 
 
 class Entries:

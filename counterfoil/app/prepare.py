@@ -27,6 +27,9 @@ from counterfoil.policy.places import verb_of
 SALT_BYTES = 16
 KEY_BYTES = 32
 
+# What a verb of an event is about (policy.verbs).
+_ABOUT = {"request": "approval", "approve": "approval", "gate": "gate"}
+
 _BLANK = "0000-00-00T00:00:00.000Z"
 _MARK = b'"recordedtime":"'
 
@@ -153,7 +156,7 @@ def require_allowed(
         verb = "record" if credential.kind in RELAYING else verb_of(event.type)
         if verb == "record" and event.source in allowed:
             continue
-        refs = () if verb == "record" else named_by(event)
+        refs = () if verb == "record" else named_by(event, _ABOUT[verb])
         decision = may(credential, verb, project, event.source, refs)
         if not decision.allowed:
             raise RequestError("not_allowed", "; ".join(decision.reasons), position=position)
@@ -161,10 +164,14 @@ def require_allowed(
             allowed.add(event.source)
 
 
-def named_by(event: Event) -> tuple[str, ...]:
-    """Return what an event is about: its subject first, then what it names."""
-    subject = (event.subject,) if event.subject else ()
-    return (*subject, *(one.ref for one in event.refs))
+def named_by(event: Event, kind: str) -> tuple[str, ...]:
+    """Return what an event is about: a thing of `kind` first, then what else it names.
+
+    Events may leave out the thing itself: to approve is about an approval, named or not.
+    """
+    refs = [*([event.subject] if event.subject else []), *(one.ref for one in event.refs)]
+    first = next((ref for ref in refs if ref.startswith(f"{kind}:")), f"{kind}:unnamed")
+    return (first, *(ref for ref in refs if ref != first))
 
 
 def accounts_of(events: Sequence[Event], parts: Sequence[codec.Parts]) -> list[str]:

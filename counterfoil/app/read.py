@@ -10,7 +10,6 @@ Nothing here writes.  Any thread may call.
 import datetime
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from counterfoil.app.actors import Actors, known_handle
 from counterfoil.app.answers import (
@@ -34,7 +33,7 @@ from counterfoil.app.answers import (
     Trace,
 )
 from counterfoil.app.chain import Chain
-from counterfoil.app.entries import Entries
+from counterfoil.app.entries import Entries, ReadLedger
 from counterfoil.app.follow import Follower, signed_head
 from counterfoil.app.rows import Rows
 from counterfoil.app.search import Searcher
@@ -43,7 +42,6 @@ from counterfoil.clock import Clock, format_time, parse_time, read_moment
 from counterfoil.errors import RequestError
 from counterfoil.events.entry import read_entry
 from counterfoil.events.refs import parse_ref
-from counterfoil.ledger.append import LogStatus
 from counterfoil.ledger.store import KeyStore, LogReads
 from counterfoil.policy.directory import Directory
 from counterfoil.projections.approvals import APPROVALS
@@ -66,22 +64,6 @@ ENVIRONMENTS_MAX = 1_000
 _RED_FIRST: tuple[dict[str, Scalar], ...] = (
     {"outcome": "failed", "final": 1}, {"outcome": "error", "final": 1},
 )  # fmt: skip
-
-
-class ReadLedger(Protocol):
-    """What reading asks of the ledger."""
-
-    def checkpoint(self, project: str) -> bytes:
-        """Return the latest signed checkpoint as a note."""
-        ...
-
-    def status(self, project: str) -> LogStatus:
-        """Return how a log is doing."""
-        ...
-
-    def vkey(self, project: str) -> VerifierKey:
-        """Return the public key of a log."""
-        ...
 
 
 class Reader:
