@@ -394,3 +394,43 @@ def test_a_worker_loads_nothing_it_does_not_need() -> None:
 
     assert "counterfoil.app.desk" in found
     assert not heavy & set(found)
+
+
+def act(shared: ServerProcess, name: str, given: dict[str, Any]) -> dict[str, Any]:
+    status, _, answer = call(shared, given, path=f"/v1/actions/{name}")
+    assert status == 200, answer
+    found: dict[str, Any] = answer
+    return found
+
+
+def test_a_token_is_let_in_by_workers_and_from_its_revocation_on_by_nobody(
+    shared: ServerProcess,
+) -> None:
+    """Workers let in what they were told; the writer gives back what was told before."""
+    for _ in range(5):
+        made = act(shared, "token-issue", {"name": "nightly", "projects": ["default"]})
+        bearer = {"Authorization": f"Bearer {made['token']}"}
+        for _ in range(4):
+            assert call(shared, event(), **bearer)[0] == 201
+        act(shared, "token-revoke", {"token": made["id"]})
+        for _ in range(4):
+            status, _, problem = call(shared, event(), **bearer)
+            assert (status, problem["code"]) == (401, "token_invalid")
+
+
+def test_workers_hold_a_token_to_its_sources(shared: ServerProcess) -> None:
+    given = {"name": "scoped", "projects": ["default"], "sources": ["urn:mine"]}
+    bearer = {"Authorization": f"Bearer {act(shared, 'token-issue', given)['token']}"}
+
+    assert call(shared, event(source="urn:mine:1"), **bearer)[0] == 201
+    status, _, problem = call(shared, event(source="urn:theirs"), **bearer)
+    assert (status, problem["code"]) == (403, "not_allowed")
+
+
+def test_workers_leave_approvals_to_whoever_asks_the_policy(shared: ServerProcess) -> None:
+    made = act(shared, "token-issue", {"name": "approving", "projects": ["default"]})
+    signed = event(type="dev.cdeventsx.counterfoil-approval.signed.0.1.0", subject="approval:x")
+
+    status, _, problem = call(shared, signed, Authorization=f"Bearer {made['token']}")
+
+    assert (status, problem["code"]) == (403, "not_allowed")
