@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from counterfoil.app import refusals
+from counterfoil.app import readings, refusals
 from counterfoil.app.home import Home, create_home, open_home
 from counterfoil.clock import Clock, SystemClock
 from counterfoil.ids import SystemRandomness
@@ -19,7 +19,7 @@ from counterfoil.web.security import Pace
 from counterfoil.web.server import bind, make_server
 
 QUICK = Pace(idle_s=0.5, grace_s=0.5, rate_bytes_s=1000.0, drain_s=0.5)
-REFUSAL = f'"type":"{refusals.TYPE}"'.encode()
+COUNTED = [f'"type":"{one}"'.encode() for one in (refusals.TYPE, readings.READ_TYPE)]
 SETTLE_S = 20.0
 _numbers = itertools.count()
 
@@ -94,16 +94,18 @@ class Running:
             self.home.follower.wait_for(info.project, size, SETTLE_S)
 
     def size(self, project: str = "default") -> int:
-        """Return how many entries are recorded, without the server's own counts of refusals.
+        """Return how many entries are recorded, without the server's own counts.
 
-        Those are recorded when a minute turns, so in the middle of any test.
+        Refusals and readings are recorded when a minute or an hour turns, in the middle of any
+        test.
         """
         size = self.home.ledger.status(project).size
         width = TILE_WIDTH
-        counted = sum(
-            self.home.ledger.bundle(project, n, min(width, size - n * width)).count(REFUSAL)
+        bundles = [
+            self.home.ledger.bundle(project, n, min(width, size - n * width))
             for n in range(-(-size // width))
-        )
+        ]
+        counted = sum(bundle.count(type_) for bundle in bundles for type_ in COUNTED)
         return size - counted
 
 

@@ -184,6 +184,7 @@ class Home:
             # A refusal that cannot be recorded must not end the housekeeping of those that can.
             with contextlib.suppress(CounterfoilError):
                 self.recorder.record_refusals()
+                self.recorder.record_readings()
             with contextlib.suppress(CounterfoilError):
                 self.tokens.flush()
                 self.access.flush()
@@ -199,6 +200,7 @@ class Home:
         try:
             with contextlib.suppress(CounterfoilError):
                 self.recorder.record_refusals(everything=True)
+                self.recorder.record_readings(everything=True)
             with contextlib.suppress(CounterfoilError):
                 self.tokens.flush()
             self.ledger.export_now()

@@ -22,6 +22,7 @@ from counterfoil.app.prepare import (
     require_allowed,
     stamped,
 )
+from counterfoil.app.readings import Readings
 from counterfoil.app.refusals import Attempt, Refusals
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError
@@ -69,6 +70,7 @@ class Recorder:
         self._randomness = randomness
         self._may = may
         self._refusals = Refusals(clock)
+        self.readings = Readings(clock, randomness, self._account_of)
         self._order = threading.Lock()
         self._last_recorded: dict[str, str] = {}
 
@@ -230,6 +232,21 @@ class Recorder:
             due.setdefault(project, []).append(event)
         for project in due.keys() & {log.project for log in self._log.projects()}:
             self.record_own(project, due[project], SERVER)
+
+    def record_readings(self, *, everything: bool = False) -> None:
+        """Record who read personal data in the hours that are over; or in the running one too."""
+        due: dict[str, list[Event]] = {}
+        for project, event in self.readings.due(everything=everything):
+            due.setdefault(project, []).append(event)
+        for project, events in due.items():
+            self.record_own(project, events, SERVER)
+
+    def export(
+        self, project: str, credential: Credential, what: str, size_bytes: int, *, people: bool
+    ) -> None:
+        """Record that a copy is made for somebody, before they get it."""
+        event = self.readings.export(credential, what, size_bytes, people=people)
+        self.record_own(project, [event], credential, "api")
 
     def _account_of(self, actor: str) -> str | None:
         person = self._keys.person_by_pseudonym(actor)

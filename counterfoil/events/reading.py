@@ -8,7 +8,7 @@ TYPES = (
     own_type(
         "personal.read",
         noun="reading",
-        meaning="Somebody read personal data: counted per reader, kind and minute.",
+        meaning="Somebody read personal data: counted per reader, kind and hour.",
         title="read personal data[ {data.count} times][: {data.what}]",
         row=LISTED,
         data={
@@ -18,9 +18,11 @@ TYPES = (
             "first": "2026-11-20T12:00:02.000Z",
             "last": "2026-11-20T12:00:41.000Z",
         },
+        named=[("session:9b0d5c6e1f2a3b4c", "about")],
+        refs={"about": "the `token:` or `session:` the reader came with"},
         members={
             "what": "`entry` (a whole entry, opened), `accounts`, `actors` or `raw` (vendor bytes)",
-            "count": "how often within the minute",
+            "count": "how often within the hour",
             "credential": "what the reader came with",
             "first, last": "when the first and the last time was, RFC 3339",
         },
@@ -38,6 +40,8 @@ TYPES = (
             "people": True,
             "size_bytes": 120_310,
         },
+        named=[("session:9b0d5c6e1f2a3b4c", "about")],
+        refs={"about": "the `token:` or `session:` it was made for"},
         members={
             "what": "what was made, of what",
             "credential": "what the reader came with",

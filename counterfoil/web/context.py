@@ -25,3 +25,7 @@ class Context:
     project: str
     as_of: int | None
     public_url: str
+
+    def note_read(self, what: str) -> None:
+        """Count that personal data is shown to whoever asks; `what` as in `Readings.note`."""
+        self.home.recorder.readings.note(self.project, self.credential, what)

@@ -409,7 +409,7 @@ def test_a_token_is_let_in_by_workers_and_from_its_revocation_on_by_nobody(
     """Workers let in what they were told; the writer gives back what was told before."""
     for _ in range(5):
         made = act(shared, "token-issue", {"name": "nightly", "projects": ["default"]})
-        bearer = {"Authorization": f"Bearer {made['token']}"}
+        bearer: Any = {"Authorization": f"Bearer {made['token']}"}
         for _ in range(4):
             assert call(shared, event(), **bearer)[0] == 201
         act(shared, "token-revoke", {"token": made["id"]})
@@ -420,7 +420,7 @@ def test_a_token_is_let_in_by_workers_and_from_its_revocation_on_by_nobody(
 
 def test_workers_hold_a_token_to_its_sources(shared: ServerProcess) -> None:
     given = {"name": "scoped", "projects": ["default"], "sources": ["urn:mine"]}
-    bearer = {"Authorization": f"Bearer {act(shared, 'token-issue', given)['token']}"}
+    bearer: Any = {"Authorization": f"Bearer {act(shared, 'token-issue', given)['token']}"}
 
     assert call(shared, event(source="urn:mine:1"), **bearer)[0] == 201
     status, _, problem = call(shared, event(source="urn:theirs"), **bearer)

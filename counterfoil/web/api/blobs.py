@@ -86,6 +86,7 @@ async def get_blob(call: Call) -> Response:
     blobs = call.home.blobs
     await run_in_threadpool(blobs.require, call.project, digest)
     pieces = await run_in_threadpool(blobs.read, digest)
+    call.home.recorder.readings.note(call.project, call.credential, "raw")
     headers = {
         **SEALED_OFF,
         "content-disposition": f'attachment; filename="{digest.replace(":", "-")}"',

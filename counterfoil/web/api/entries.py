@@ -54,6 +54,7 @@ async def get_entry(call: Call) -> OneEntry:
 
     def read() -> OneEntry:
         view = call.home.reader.entry(call.project, _index(call))
+        call.home.recorder.readings.note(call.project, call.credential, "entry")
         return OneEntry(
             index=view.index,
             entry=view.entry,

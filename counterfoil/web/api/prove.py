@@ -22,7 +22,13 @@ async def get_proof(call: Call) -> Response:
             raise RequestError("query_invalid", "name one thing to prove: ref=REF or entry=N")
         what = ref or f"entry:{index}"
         people = bool(call.text("people"))
-        return prove(call.home, call.project, what, as_of=moment(call), with_people=people)
+        if people:
+            call.home.access.require(call.credential, "personal", call.project)
+        file = prove(call.home, call.project, what, as_of=moment(call), with_people=people)
+        call.home.recorder.export(
+            call.project, call.credential, f"proof of {what}", len(file.content), people=people
+        )
+        return file
 
     made = await run_in_threadpool(make)
     headers = {"content-disposition": f'attachment; filename="{made.name}"'}

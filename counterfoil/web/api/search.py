@@ -55,8 +55,12 @@ async def get_search_csv(call: Call) -> Response:
 
     def read() -> Response:
         found = _read(call)
+        content = to_csv(msgspec.to_builtins(found.items))
+        what = f"search {call.text('q')[:200]!r} as CSV"
+        size_bytes = len(content.encode())
+        call.home.recorder.export(call.project, call.credential, what, size_bytes, people=True)
         answer = Response(
-            to_csv(msgspec.to_builtins(found.items)),
+            content,
             media_type=CSV_TYPE,
             headers={"content-disposition": 'attachment; filename="search.csv"'},
         )
@@ -87,6 +91,7 @@ ROUTES: Final = (
         _JSON,
         path="/v1/search.csv",
         handler=get_search_csv,
+        verb="export",
         summary="The same as CSV",
         doc="One line an entry. Cells that a spreadsheet would run begin with an apostrophe.",
         answer=Raw(media_type=CSV_TYPE, doc="the entries, with a line of names"),

@@ -338,6 +338,7 @@ def entry_page(request: Request, context: Context) -> Response:
     if context.as_of is not None and index > context.as_of:
         return unknown_page(request, context, f"entry {words.number(index)}", "/log")
     opened = reader.entry(context.project, index)
+    context.note_read("entry")
     view = build_entry(
         opened,
         reader.vkey(context.project),

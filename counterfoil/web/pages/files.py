@@ -89,6 +89,7 @@ def file_page(request: Request, context: Context) -> Response:
         RequestError: `not_found`: no such entry, file or part, or no text.
     """
     index, position, blob, look = _find(request, context)
+    context.note_read("raw")
     if shown_as(look) != "text":
         raise RequestError("not_found", "this file is no text; save it to look at it")
     part = _number(request.query_params.get("part", "1"))
@@ -107,6 +108,7 @@ def file_image(request: Request, context: Context) -> Response:
         RequestError: `not_found`: no such entry or file, or no image.
     """
     _, _, blob, look = _find(request, context)
+    context.note_read("raw")
     media_type = image_type(look.begin)
     if media_type is None or shown_as(look) != "image":
         raise RequestError("not_found", "this file is no image that is shown; save it")

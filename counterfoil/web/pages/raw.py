@@ -71,6 +71,7 @@ def raw_part(request: Request, context: Context) -> Response:
         RequestError: `not_found` for a number the log does not hold, or did not at that moment.
     """
     reader, index = context.home.reader, index_of(request)
+    context.note_read("entry")
     if context.as_of is not None and index > context.as_of:
         raise RequestError("not_found", f"entry {index} was not recorded yet at that moment")
     opened = reader.entry(context.project, index)
