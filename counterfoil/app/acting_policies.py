@@ -5,7 +5,7 @@ force; what was in force before stays kept, and is put back without asking any p
 holds the ledger's files.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -13,6 +13,9 @@ from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.explaining import Explained, explain
 from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.policy.access import LOG
+
+if TYPE_CHECKING:
+    from counterfoil.policy.policy_set import PolicySet
 
 BUILTIN: Final = "builtin"
 MEDIATYPE: Final = "text/plain"
@@ -23,6 +26,31 @@ class Previewing(Given, frozen=True, kw_only=True):
 
     text: str = ""
     digest: str = ""
+
+
+class Showing(Given, frozen=True, kw_only=True):
+    """A policy set to read: the digest of one that was in force, "" for the one that is."""
+
+    digest: str = ""
+
+
+class Version(msgspec.Struct, frozen=True):
+    """A policy set that was put in force: when, by whom (a handle), how and why."""
+
+    entry: int
+    time: str
+    by: str
+    how: str
+    digest: str
+    reason: str
+
+
+class Shown(Done, frozen=True, kw_only=True):
+    """A policy set's text, and every set that was put in force, the latest first."""
+
+    digest: str
+    text: str
+    versions: tuple[Version, ...]
 
 
 class Activating(Given, frozen=True, kw_only=True):
@@ -71,13 +99,17 @@ class Previewed(Done, frozen=True, kw_only=True):
         diff: unified, against the set in force; "" for none.
         asked: how many questions were tried.
         changes: those that would be answered otherwise, 200 at most.
-        locks_out: nobody who may change policies now could do so afterwards.
+        unknown: names in it that nobody has here, such as a team to be made yet.
+        idle: policies of it that decided none of the questions.
+        locks_out: somebody may change policies now, and nobody could afterwards.
     """
 
     digest: str
     diff: str
     asked: int
     changes: tuple[Changed, ...]
+    unknown: tuple[str, ...]
+    idle: tuple[str, ...]
     locks_out: bool
 
 
@@ -90,27 +122,50 @@ class ExplainedAnswer(Done, frozen=True, kw_only=True):
 CHANGES_SHOWN: Final = 200
 
 
+def show(acting: Acting) -> Shown:
+    """Return the text of a policy set and the history.
+
+    Raises:
+        RequestError: `not_found`.
+    """
+    given: Showing = acting.given
+    access = acting.home.access
+    digest = given.digest or access.directory.policy
+    return Shown(
+        said=f"{digest} {'is' if digest == access.directory.policy else 'was'} in force",
+        digest=digest,
+        text=access.text_of(digest),
+        versions=tuple(
+            Version(
+                one.entry, one.time, acting.home.reader.resolve(one.by).shown, one.how,
+                one.digest, one.reason,
+            )
+            for one in reversed(access.directory.policies)
+        ),
+    )  # fmt: skip
+
+
 def preview(acting: Acting) -> Previewed:
     """Say what a policy set would change, and change nothing.
 
     Raises:
         RequestError: `policy_refused`, with line and column or the request it fails on.
     """
-    from counterfoil.policy.upload import check_upload, diff, replay  # noqa: PLC0415  heavy
+    from counterfoil.policy import upload  # noqa: PLC0415  heavy
 
     given: Previewing | Activating = acting.given
     access = acting.home.access
     text = _text(acting, given.text, given.digest)
     requests = access.lately()
-    candidate = check_upload(text, requests)
+    candidate = upload.check_upload(text, requests)
     changes: tuple[Changed, ...] = ()
-    shown = ""
+    shown, before = "", None
     try:
         before = access.policies()
     except CounterfoilError:
         pass  # what is in force cannot be read: there is nothing to compare with
     else:
-        found = replay(before, candidate, requests)
+        found = upload.replay(before, candidate, requests)
         changes = tuple(
             Changed(
                 _question(acting, one.request.principal.ref, one.request.verb,
@@ -121,8 +176,14 @@ def preview(acting: Acting) -> Previewed:
             )
             for one in found
         )  # fmt: skip
-        shown = diff(before.text, text)
-    locks_out = not any(_may_change(acting, candidate, ref) for ref in access.directory.actors)
+        shown = upload.diff(before.text, text)
+    who = [ref for ref in access.directory.actors if before and _may_change(acting, before, ref)]
+    locks_out = bool(who) and not any(_may_change(acting, candidate, ref) for ref in who)
+    known = {
+        "Team": [ref.removeprefix("team:") for ref in access.directory.teams],
+        "Project": [log.project for log in acting.home.log.projects()],
+    }
+    unknown = upload.unknown_names(candidate, known)
     said = f"{len(changes)} of {len(requests)} questions would be answered otherwise"
     return Previewed(
         said=said + ("; nobody could change policies any more" if locks_out else ""),
@@ -130,6 +191,10 @@ def preview(acting: Acting) -> Previewed:
         diff=shown,
         asked=len(requests),
         changes=changes[:CHANGES_SHOWN],
+        unknown=tuple(
+            f'line {one.line}: there is no {one.kind.lower()} "{one.name}"' for one in unknown
+        ),
+        idle=upload.idle(candidate, requests),
         locks_out=locks_out,
     )
 
@@ -213,17 +278,19 @@ def _question(acting: Acting, ref: str, verb: str, what: str) -> str:
     return f"{actor.handle if actor is not None else ref}: {verb} {what}"
 
 
-def _may_change(acting: Acting, candidate: object, ref: str) -> bool:
+def _may_change(acting: Acting, candidate: "PolicySet", ref: str) -> bool:
     """Whether an actor could change policies under a set."""
     from counterfoil.policy.engine import decide  # noqa: PLC0415  heavy
-    from counterfoil.policy.policy_set import PolicySet  # noqa: PLC0415  heavy
 
-    assert isinstance(candidate, PolicySet)
     request = acting.home.access.changing_policies(ref)
     return request is not None and decide(candidate, request).allowed
 
 
 ACTIONS: Final = (
+    Action(
+        name="policy-show", verb="read", takes=Showing, gives=Shown, run=show,
+        doc="Read the policy set in force, or one that was, and the history.",
+    ),
     Action(
         name="policy-preview", verb="policies", takes=Previewing, gives=Previewed, run=preview,
         doc="Say what a policy set would change, and change nothing.",

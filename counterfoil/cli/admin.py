@@ -10,6 +10,7 @@ import click
 
 from counterfoil.app import admin as work
 from counterfoil.cli import output
+from counterfoil.cli.admin_policies import access, policies
 from counterfoil.errors import RequestError
 
 KINDS = ("github", "cdevents")
@@ -34,6 +35,10 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _PROJECT = click.option(
     "--project", default="default", show_default=True, help="The project's log."
 )
+
+
+admin.add_command(policies)
+admin.add_command(access)
 
 
 @admin.command()

@@ -170,6 +170,9 @@ def test_a_preview_says_whose_answers_change_and_changes_nothing(home: Home) -> 
     ]
     assert '-@id("viewer")' in seen.diff
     assert seen.locks_out
+    assert do(home, "policy-preview", text=builtin().text + MAINTAINERS).unknown == (
+        f'line {builtin().text.count(chr(10)) + 2}: there is no team "maintainers"',
+    )
     assert home.access.directory.policy == "builtin"
     assert home.access.decide(bo, "record", "default").allowed
 

@@ -1,0 +1,159 @@
+"""`admin policies` and `admin access`: what is in force, what another set would change, and why."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from counterfoil.cli import output
+from counterfoil.cli.target import open_target
+from counterfoil.errors import RequestError
+
+TEXT_BYTES_MAX = 1024 * 1024
+
+
+@click.group()
+def policies() -> None:
+    """Access policies: show, check, activate, roll back."""
+
+
+@click.group()
+def access() -> None:
+    """Why somebody may do something, or may not."""
+
+
+@policies.command()
+@click.option("--digest", default="", help="A set that was in force; default: the one that is.")
+@output.where_options
+def show(
+    *, digest: str, url: str | None, directory: Path | None, project: str, as_json: bool
+) -> int:
+    """Print the text of a policy set."""
+    found = _act(directory, url, project, "policy-show", {"digest": digest})
+    if as_json:
+        output.show_json(found)
+    else:
+        click.echo(found["text"], nl=False)
+    return output.YES
+
+
+@policies.command()
+@output.where_options
+def history(*, url: str | None, directory: Path | None, project: str, as_json: bool) -> int:
+    """List the sets that were put in force, the latest first."""
+    found = _act(directory, url, project, "policy-show", {"digest": ""})
+    if as_json:
+        output.show_json({"versions": found["versions"]})
+        return output.YES
+    heads = ("Entry", "When", "By", "How", "Digest", "Why")
+    rows = [
+        (str(one["entry"]), one["time"], one["by"], one["how"], one["digest"][:23], one["reason"])
+        for one in found["versions"]
+    ]
+    if rows:
+        output.table(heads, rows)
+    else:
+        click.echo("the built-in policies are in force, no other set ever was")
+    return output.YES
+
+
+@policies.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@output.where_options
+def check(
+    *, file: Path, url: str | None, directory: Path | None, project: str, as_json: bool
+) -> int:
+    """Say what the policies in FILE would change, and change nothing; 1 if they lock out."""
+    found = _act(directory, url, project, "policy-preview", {"text": _read(file)})
+    _tell(found, as_json=as_json)
+    return output.NO if found["locks_out"] else output.YES
+
+
+@policies.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--reason", required=True, help="Why: it stands in the log beside them.")
+@output.where_options
+def activate(
+    *, file: Path, reason: str, url: str | None, directory: Path | None, project: str,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Put the policies in FILE in force."""
+    given = {"text": _read(file), "reason": reason}
+    _tell(_act(directory, url, project, "policy-activate", given), as_json=as_json)
+    return output.YES
+
+
+@policies.command()
+@click.option("--reason", default="", help="Why.")
+@output.where_options
+def rollback(
+    *, reason: str, url: str | None, directory: Path | None, project: str, as_json: bool
+) -> int:
+    """Put the set before the one in force back; with --dir and no server no policy is asked."""
+    found = _act(directory, url, project, "policy-rollback", {"reason": reason})
+    if as_json:
+        output.show_json(found)
+    else:
+        click.echo(found["said"])
+    return output.YES
+
+
+@access.command()
+@click.argument("actor")
+@click.argument("verb")
+@click.argument("ref", default="")
+@output.where_options
+def explain(
+    *, actor: str, verb: str, ref: str, url: str | None, directory: Path | None, project: str,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Say whether ACTOR may VERB, about REF or about the project; 0 yes, 1 no."""
+    given = {"actor": actor, "verb": verb, "ref": ref, "project": project}
+    found = _act(directory, url, "default", "access-explain", given)
+    told = found["explained"]
+    if as_json:
+        output.show_json(found)
+        return output.YES if told["allowed"] else output.NO
+    click.echo(found["said"])
+    for reason in told["reasons"]:
+        click.echo(f"  because {reason}")
+    for ground in told["deciding"]:
+        click.echo(f"  policy {ground['id']}, line {ground['line']}: {ground['reason']}")
+    for grant in told["grants"]:
+        until = f" until {grant['until']}" if grant["until"] else ""
+        where = f"project {grant['project']}, tier {grant['tier']}, component {grant['component']}"
+        click.echo(f"  role {grant['role']} by entry {grant['entry']}: {where}{until}")
+    for one in told["would_pass"]:
+        click.echo(f"  would pass with {one}")
+    return output.YES if told["allowed"] else output.NO
+
+
+def _act(
+    directory: Path | None, url: str | None, project: str, name: str, given: dict[str, str]
+) -> dict[str, Any]:
+    with open_target(directory, url, project) as target:
+        return target.act(name, given)
+
+
+def _read(file: Path) -> str:
+    try:
+        if file.stat().st_size > TEXT_BYTES_MAX:
+            raise RequestError("usage", f"{file} is over 1 MiB: that is no policy file")
+        return file.read_text("utf-8")
+    except OSError as error:
+        raise RequestError("usage", f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RequestError("usage", f"{file} is not UTF-8") from error
+
+
+def _tell(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        output.show_json(found)
+        return
+    if found["diff"]:
+        click.echo(found["diff"])
+    for one in found["changes"]:
+        click.echo(f"{one['question']}: {one['before']} -> {one['after']}")
+    for one in found["unknown"]:
+        click.echo(one)
+    click.echo(found["said"])
