@@ -18,6 +18,7 @@ from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.events.canonical import JSON
 from counterfoil.events.event import Event, make_event
 from counterfoil.events.kinds import OWN
+from counterfoil.garbage import not_collected
 from counterfoil.ids import Randomness
 from counterfoil.ledger.store import KeyStore, LogReads
 from counterfoil.policy.access import LOG, RELAYING, Credential, Decision, ceiling
@@ -372,8 +373,10 @@ class Access:
         start = self.directory.size
         if size == start and self.version:
             return
-        for one in happened(self._log, self._keys, start, size):
-            self.directory.apply(one)
+        # Nothing here is in a cycle: collecting among many thousands of events finds nothing.
+        with not_collected():
+            for one in happened(self._log, self._keys, start, size):
+                self.directory.apply(one)
         self.directory.size = size
         self.version += 1
         self._remembered = {}

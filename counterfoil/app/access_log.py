@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from counterfoil.app.opening import open_all
+from counterfoil.app.opening import BODY, open_all
 from counterfoil.events.entry import Entry, read_entry
 from counterfoil.events.kinds import OWN
 from counterfoil.ledger.store import Kept, KeyStore, LogReads, Person
@@ -17,6 +17,9 @@ from counterfoil.policy.access import LOG
 from counterfoil.policy.directory import FOLDED, PUBLIC, Happened
 
 PART: Final = 1_000
+_NAME: Final = "/data/name"
+# What an event of the directory says stands in its body; the accounts it names are pseudonyms here.
+_NEEDED: Final = frozenset({BODY, _NAME})
 
 
 class _Remembering:
@@ -46,7 +49,7 @@ def happened(log: LogReads, keys: KeyStore, start: int, end: int) -> Iterator[Ha
         EvidenceError: an entry does not open to what it commits to.
         UnavailableError: `storage`.
 
-    Cost: about 150 us an entry that counts, 10 us one that does not.
+    Cost: about 30 us an entry that counts, 10 us one that does not.
     """
     for first in range(start, end, PART):
         last = min(first + PART, end)
@@ -70,18 +73,17 @@ def what_of(type: str) -> str:  # noqa: A002  the name CloudEvents gives it
 
 
 def _opened(kept: Kept, entry: Entry, what: str, keys: _Remembering) -> Happened:
-    opened = open_all(entry, kept, keys, LOG)
+    opened = open_all(entry, kept, keys, LOG, _NEEDED)
     body = msgspec.json.decode(opened.body) if opened.body is not None else {}
     data = body.get("data") if isinstance(body, dict) else None
+    subject, name = entry.subject or "", opened.personal.get(_NAME)
     accounts = {}
-    for ref in {entry.subject or "", *(one.ref for one in entry.refs)}:
-        if ref.startswith("actor:") and (person := keys.person_by_pseudonym(ref)) is not None:
-            accounts[ref] = person.account
-    name = opened.personal.get("/data/name")
+    if what == "actor.described" and (person := keys.person_by_pseudonym(subject)) is not None:
+        accounts[subject] = person.account
     return Happened(
         index=kept.index,
         what=what,
-        subject=entry.subject or "",
+        subject=subject,
         refs=entry.refs,
         data=data if isinstance(data, dict) else {},
         time=entry.recordedtime,

@@ -6,7 +6,7 @@ something else than the entry commits to is damage: stop and tell a person.
 
 import base64
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import msgspec
@@ -76,8 +76,13 @@ def open_body(entry: Entry, kept: Kept, event_key: bytes | None) -> bytes | None
     raise EvidenceError("missing", f"entry {kept.index} has no body beside it; run verify")
 
 
-def open_all(entry: Entry, kept: Kept, keys: OpeningKeys, project: str) -> Opened:
+def open_all(
+    entry: Entry, kept: Kept, keys: OpeningKeys, project: str,
+    only: Collection[str] | None = None,
+) -> Opened:  # fmt: skip
     """Return every part that can be opened, each checked against its commitment.
+
+    With `only`, parts of other names are passed over.
 
     Raises:
         EvidenceError: as `open_body`.
@@ -87,6 +92,8 @@ def open_all(entry: Entry, kept: Kept, keys: OpeningKeys, project: str) -> Opene
     personal: dict[str, JSON] = {}
     erased: list[str] = []
     for sealed in kept.sealed:
+        if only is not None and sealed.name not in only:
+            continue
         plain = _open(entry, kept, sealed, _key_of(sealed, event_key, keys))
         if plain is None:
             erased.append(sealed.name)

@@ -27,7 +27,7 @@ class Happened(msgspec.Struct, frozen=True):
         data: as in the body; {} once that is erased.
         time: when it was recorded.
         by: the actor who did it, a pseudonym; "" if unknown.
-        accounts: pseudonym -> account, of those the entry names and nobody erased.
+        accounts: pseudonym -> account, of an actor that is described and not erased.
         name: the subject's name, "" where there is none.
     """
 
