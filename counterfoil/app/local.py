@@ -12,6 +12,7 @@ from typing import IO, Any, Self
 import msgspec
 
 from counterfoil.app.actions import act
+from counterfoil.app.everywhere import search_everywhere
 from counterfoil.app.home import check_named, open_home, serving_address
 from counterfoil.app.intake import ReportOptions, report
 from counterfoil.app.prove import prove
@@ -86,6 +87,15 @@ class LocalLedger:
         found = self._home.reader.search(
             self._project, query, as_of=position, cursor=cursor or None, limit=limit
         )
+        value: dict[str, Any] = msgspec.to_builtins(found)
+        return value
+
+    def search_everywhere(self, query: str, limit: int) -> dict[str, Any]:
+        """Return what a query finds in every log, as far as they go now."""
+        projects = [log.project for log in self._home.log.projects()]
+        for project in projects:
+            self._home.follower.catch_up(project)
+        found = search_everywhere(self._home.reader, projects, query, limit)
         value: dict[str, Any] = msgspec.to_builtins(found)
         return value
 

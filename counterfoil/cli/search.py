@@ -19,10 +19,11 @@ _PART = 500
 @click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=LIMIT, show_default=True,
               metavar="N", help="Show at most this many, the newest.")  # fmt: skip
 @click.option("--as-of", default="", metavar="ENTRY|TIME", help="As it was known then.")
+@click.option("--everywhere", is_flag=True, help="In every log you may read, --project or not.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @output.where_options
 def search(
-    *, query: tuple[str, ...], limit: int, as_of: str, as_csv: bool, url: str | None,
+    *, query: tuple[str, ...], limit: int, as_of: str, everywhere: bool, as_csv: bool, url: str | None,
     directory: Path | None, project: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Show the entries that match QUERY, newest first.
@@ -32,6 +33,10 @@ def search(
     """
     if as_csv and as_json:
         raise click.UsageError("--csv or --json, not both")
+    if everywhere:
+        if as_csv or as_of:
+            raise click.UsageError("--everywhere goes without --csv and --as-of")
+        return _everywhere(directory, url, project, " ".join(query), limit, as_json=as_json)
     with open_target(directory, url, project) as target:
         found = target.search(" ".join(query), as_of, "", min(limit, _PART))
         while found["next"] and len(found["items"]) < limit:
@@ -48,6 +53,32 @@ def search(
     return output.YES if found["total"] else output.NO
 
 
+def _everywhere(
+    directory: Path | None, url: str | None, project: str, query: str, limit: int, *, as_json: bool
+) -> int:
+    with open_target(directory, url, project) as target:
+        found = target.search_everywhere(query, min(limit, _PART))
+    if as_json:
+        output.show_json(found)
+        return output.YES if found["total"] else output.NO
+    output.table(
+        ("Recorded (UTC)", "Log", "Who", "What", "Proof"),
+        [
+            (
+                line["recordedtime"],
+                item["project"],
+                line["actor"]["matched"] or line["actor"]["handle"],
+                line["sentence"],
+                f"entry {line['index']}",
+            )
+            for item in found["items"]
+            for line in [item["entry"]]
+        ],
+    )
+    click.echo(_count(found["total"], len(found["items"])), err=True)
+    return output.YES if found["total"] else output.NO
+
+
 def _show(found: dict[str, Any]) -> None:
     items, total = found["items"], found["total"]
     output.table(
@@ -55,7 +86,7 @@ def _show(found: dict[str, Any]) -> None:
         [
             (
                 item["recordedtime"],
-                item["actor"]["handle"],
+                item["actor"]["matched"] or item["actor"]["handle"],
                 item["sentence"],
                 item["outcome"] or "",
                 f"entry {item['index']}",

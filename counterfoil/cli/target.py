@@ -47,6 +47,10 @@ class Target(Protocol):
         """Return a part of what a query matches."""
         ...
 
+    def search_everywhere(self, query: str, limit: int) -> dict[str, Any]:
+        """Return what a query finds in every log."""
+        ...
+
     def receipt(self, index: int, as_of: str) -> bytes:
         """Return the receipt of an entry that was recorded by `as_of`."""
         ...

@@ -163,6 +163,10 @@ class Client:
         words = {"q": query, "as_of": as_of, "cursor": cursor, "limit": str(limit)}
         return self.get("/v1/search", {name: text for name, text in words.items() if text})
 
+    def search_everywhere(self, query: str, limit: int) -> dict[str, Any]:
+        """Return what a query finds in every log this token may read."""
+        return self.get("/v1/search/everywhere", {"q": query, "limit": str(limit)})
+
     def receipt(self, index: int, as_of: str = "") -> bytes:
         """Return the receipt of an entry that was recorded by `as_of`."""
         moment = {"as_of": as_of} if as_of else {}

@@ -243,3 +243,25 @@ def test_an_action_refused_to_a_person_near_is_the_same_refusal(web: Running) ->
 
     assert (refused.status, refused.code) == (403, "not_allowed")
     assert act_near(web.home, LOCAL, "actor-describe", {"handle": "near"}, "cli").entries
+
+
+def test_one_search_reaches_every_log_the_caller_may_read(web: Running) -> None:
+    made = issue(web, "wide")
+    used = post(web, made["token"], id="wide-1").json()["entries"][0]["index"]
+
+    found = web.get(f"/v1/search/everywhere?q=ref:{made['id']}").json()
+
+    newest = found["items"][0]
+    assert (newest["project"], newest["entry"]["index"]) == ("default", used)
+    assert {one["project"] for one in found["logs"]} == {"default", "_access"}
+    assert found["total"] == 2
+
+
+def test_one_search_leaves_out_what_the_caller_may_not_read(web: Running) -> None:
+    act(web, "actor-describe", handle="narrow")
+    act(web, "role-grant", to="narrow", role="viewer", project="default")
+    mine = issue(web, "narrowly", holder="narrow", verbs=["read"])
+
+    found = web.call("GET", "/v1/search/everywhere", token=mine["token"]).json()
+
+    assert {one["project"] for one in found["logs"]} == {"default"}

@@ -7,6 +7,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from counterfoil.app.everywhere import Everywhere, search_everywhere
 from counterfoil.app.search_answers import Found
 from counterfoil.projections.search import LENGTH_MAX
 from counterfoil.projections.search_csv import to_csv
@@ -50,6 +51,24 @@ async def get_search(call: Call) -> Found:
     return await run_in_threadpool(_read, call)
 
 
+async def get_search_everywhere(call: Call) -> Everywhere:
+    """Answer with what matches in every log the caller may read."""
+
+    def read() -> Everywhere:
+        access = call.home.access
+        projects = [
+            log.project
+            for log in call.home.log.projects()
+            if access.decide(call.credential, "read", log.project).allowed
+        ]
+        if not projects:
+            access.require(call.credential, "read", call.project)
+        limit = call.number("limit") or LIMIT_DEFAULT
+        return search_everywhere(call.home.reader, projects, call.text("q"), limit)
+
+    return await run_in_threadpool(read)
+
+
 async def get_search_csv(call: Call) -> Response:
     """Answer with a part of what matches as CSV; the rest is behind a `Link`."""
 
@@ -87,6 +106,18 @@ _JSON: Final = Route(
 
 ROUTES: Final = (
     _JSON,
+    Route(
+        method="GET",
+        path="/v1/search/everywhere",
+        handler=get_search_everywhere,
+        verb="",
+        summary="Find entries in every log you may read",
+        doc="The newest first, each with its log: a person over all accounts and projects, the "
+        "whole life of a token.",
+        params=(QUERY, LIMIT),
+        answer=Everywhere,
+        errors=_ERRORS,
+    ),
     dataclasses.replace(
         _JSON,
         path="/v1/search.csv",
