@@ -37,6 +37,7 @@ class Param:
         maximum: greatest number, or greatest length of a text in characters.
         minimum: least number.
         pattern: regular expression the whole text matches.
+        may_be_empty: "" is a value too.
         required: a request without it is refused; path parameters always are.
         example: a value that passes.
     """
@@ -48,6 +49,7 @@ class Param:
     minimum: int = 0
     maximum: int = 1024
     pattern: str = ""
+    may_be_empty: bool = False
     required: bool = False
     example: str | int | None = None
 
@@ -62,7 +64,7 @@ class Param:
                 return int(text)
             what = f"a number from {self.minimum} to {self.maximum}"
         else:
-            fits = re.fullmatch(self.pattern, text) if self.pattern else text
+            fits = re.fullmatch(self.pattern, text) if self.pattern else text or self.may_be_empty
             if fits and len(text) <= self.maximum:
                 return text
             what = self.doc
@@ -70,7 +72,8 @@ class Param:
 
     def schema(self) -> dict[str, JSON]:
         """Return the JSON Schema of the value."""
-        schema: dict[str, JSON] = {"type": "string", "minLength": 1, "maxLength": self.maximum}
+        least = 0 if self.may_be_empty else 1
+        schema: dict[str, JSON] = {"type": "string", "minLength": least, "maxLength": self.maximum}
         if self.number:
             schema = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
         if self.pattern:

@@ -28,8 +28,8 @@ QUERY: Final = Param(
     name="q",
     doc="words: actor: type: ref: outcome: since: until: via: source: and text; all if left out",
     maximum=LENGTH_MAX,
-    # May be empty: a form with nothing in it asks for everything.
-    pattern=r"[\s\S]*",
+    # A form with nothing in it asks for everything.
+    may_be_empty=True,
     example="outcome:failed since:7d",
 )
 _PARAMS: Final = (QUERY, AS_OF, CURSOR, LIMIT)
