@@ -133,10 +133,11 @@ def running(
     clock: Clock | None = None,
     workers: int = 0,
 ) -> Iterator[Running]:
-    """Serve a fresh ledger with the projects `default` and `other` until the block ends."""
+    """Serve a ledger, made with the projects `default` and `other`, until the block ends."""
     clock, randomness = clock or SystemClock(), SystemRandomness()
-    create_home(directory, randomness)
-    create_home(directory, randomness, project="other")
+    if not directory.exists():
+        create_home(directory, randomness)
+        create_home(directory, randomness, project="other")
     if settings:
         (directory / "counterfoil.toml").write_text(settings, "utf-8")
     with contextlib.ExitStack() as stack:

@@ -265,3 +265,16 @@ def test_one_search_leaves_out_what_the_caller_may_not_read(web: Running) -> Non
     found = web.call("GET", "/v1/search/everywhere", token=mine["token"]).json()
 
     assert {one["project"] for one in found["logs"]} == {"default"}
+
+
+def test_a_revoked_token_lets_nobody_in_from_an_earlier_state_db(tmp_path: Path) -> None:
+    """The log says that it is revoked, whatever an old backup of the digests says."""
+    with running(tmp_path / "ledger") as web:
+        made = issue(web, "brought-back")
+        before = (web.directory / "state.db").read_bytes()
+        act(web, "token-revoke", token=made["id"])
+    (tmp_path / "ledger/state.db").write_bytes(before)
+
+    with running(tmp_path / "ledger") as web:
+        assert post(web, made["token"], id="brought-back").code == "token_invalid"
+        assert web.home.tokens.uses()[made["id"]]
