@@ -94,6 +94,12 @@ CODES: dict[str, tuple[str, int, str]] = {
     # change the request: who asks, for what
     "token_missing": ("request", 401, "no token or session came with the request"),
     "token_invalid": ("request", 401, "the token or session is unknown or over"),
+    "exchange_invalid": ("request", 400, "an exchange of tokens breaks the form of RFC 8693"),
+    "job_token_invalid": ("request", 401, "the CI's token does not hold"),
+    "job_token_refused": ("request", 403, "the CI's token holds; no trust rule is for this job"),
+    "job_token_replayed": ("request", 403, "the CI's token was first brought under another key"),
+    "proof_invalid": ("request", 401, "the proof of the job's key does not hold"),
+    "ci_rule_invalid": ("request", 400, "a trust rule for a CI rests on too little"),
     "csrf": ("request", 403, "a session request without its CSRF token"),
     "not_allowed": ("request", 403, "this credential may not do this here"),
     "host_refused": ("request", 421, "the Host header is not one this server answers to"),
@@ -122,6 +128,7 @@ CODES: dict[str, tuple[str, int, str]] = {
     "storage": ("unavailable", 503, "the disk or database failed; restart and retry"),
     "stopping": ("unavailable", 503, "the server is shutting down"),
     "unreachable": ("unavailable", 503, "the server did not answer"),
+    "issuer_unreachable": ("unavailable", 503, "the issuer's keys cannot be got at the moment"),
     "internal": ("unavailable", 500, "a fault of ours; the log says more"),
     # stop
     "note_invalid": ("evidence", 500, "bytes that are no signed note, checkpoint or key"),
