@@ -13,7 +13,7 @@ Server = TypeVar("Server", bound=socketserver.BaseServer)
 def serving(server: Server) -> Iterator[Server]:
     """Answer in a thread; at the end of the block the server is closed and the thread is gone."""
     with server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
             yield server

@@ -62,13 +62,13 @@ def fetch(url: str, *, private: bool, limit_bytes: int, timeout_s: float) -> byt
         connection.request(
             "GET", path, headers={"Accept": "application/json", "User-Agent": "counterfoil"}
         )
-        response = connection.getresponse()
-        if response.status != http.HTTPStatus.OK:
-            redirects = " (redirects are not followed)" if response.status // 100 == 3 else ""
-            raise NotFetchedError(f"{url}: answered {response.status}{redirects}")
-        content = response.read(limit_bytes + 1)
-        if len(content) <= limit_bytes and response.length:
-            raise http.client.IncompleteRead(content, response.length)
+        with contextlib.closing(connection.getresponse()) as response:
+            if response.status != http.HTTPStatus.OK:
+                redirects = " (redirects are not followed)" if response.status // 100 == 3 else ""
+                raise NotFetchedError(f"{url}: answered {response.status}{redirects}")
+            content = response.read(limit_bytes + 1)
+            if len(content) <= limit_bytes and (response.length or connection.hung_up):
+                raise http.client.IncompleteRead(content, response.length)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NotFetchedError(f"{url}: {str(error) or type(error).__name__}") from error
     finally:
@@ -89,6 +89,9 @@ class _Connection(http.client.HTTPConnection):
         self._addresses = addresses
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._wait_s = timeout_s
+        # Of its own: `sock` is taken away as soon as the answer is what ends the connection.
+        self._open: socket.socket | None = None
+        self.hung_up = False
 
     def connect(self) -> None:
         """Connect to the first address that answers."""
@@ -103,16 +106,19 @@ class _Connection(http.client.HTTPConnection):
                 failed = error
                 continue
             plain.settimeout(self._wait_s)
-            self.sock = plain
+            self._open = plain
             if self._tls is not None:
-                self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+                self._open = self._tls.wrap_socket(plain, server_hostname=self.host)
+            self.sock = self._open
             return
         raise failed
 
     def hang_up(self) -> None:
-        """End whatever is under way."""
-        with contextlib.suppress(OSError, AttributeError):
-            self.sock.shutdown(socket.SHUT_RDWR)
+        """End whatever is under way; what came until then is no whole answer."""
+        self.hung_up = True
+        with contextlib.suppress(OSError):
+            if self._open is not None:
+                self._open.shutdown(socket.SHUT_RDWR)
 
 
 def _addresses(parts: urllib.parse.SplitResult, *, private: bool) -> list[_Address]:
