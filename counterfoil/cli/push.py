@@ -2,8 +2,9 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 from counterfoil.cli import output
 from counterfoil.cli.recording import spool_folder
 from counterfoil.cli.target import open_target
+from counterfoil.client.bearer import bearer
 from counterfoil.client.http import Client
 from counterfoil.client.kept_reports import kept_reports, read_report
 from counterfoil.client.push import REFUSED, Deliver, PushResult, Refused
@@ -56,7 +58,7 @@ def _taker(directory: Path | None, url: str | None, where: Path) -> Iterator[Del
             raise RequestError(
                 "usage", "to which ledger? give --dir DIR, or --url URL with COUNTERFOIL_TOKEN"
             )
-        yield _Sender(url, os.environ.get("COUNTERFOIL_TOKEN", ""), where).deliver
+        yield _Sender(url, functools.partial(bearer, url, variables=os.environ), where).deliver
         return
     from counterfoil.app.home import open_home, serving_address  # noqa: PLC0415  heavy, [server]
     from counterfoil.app.spool import deliver_into  # noqa: PLC0415  the same
@@ -70,7 +72,7 @@ def _taker(directory: Path | None, url: str | None, where: Path) -> Iterator[Del
         if error.code != "locked" or address is None:
             raise
         token = (directory / "admin.token").read_text("ascii").strip()
-        yield _Sender(address, token, where).deliver
+        yield _Sender(address, lambda _project: token, where).deliver
         return
     with home:
         yield deliver_into(home.recorder, home.log)
@@ -79,18 +81,20 @@ def _taker(directory: Path | None, url: str | None, where: Path) -> Iterator[Del
 class _Sender:
     """Posts batches to one server."""
 
-    def __init__(self, url: str, token: str, spool: Path) -> None:
+    def __init__(self, url: str, token_for: Callable[[str], str], spool: Path) -> None:
         self._url = url
-        self._token = token
+        self._token_for = token_for
         self._spool = spool
-        self._clients: dict[str, Client] = {}
+        self._clients: dict[tuple[str, str], Client] = {}
 
     def deliver(self, payloads: Sequence[bytes], header: Header) -> Sequence[Mapping[str, Any]]:
         """Post one batch to the project its spool names."""
-        client = self._clients.get(header.project)
+        # Asked for every batch: a job's session may end before a long spool does.
+        token = self._token_for(header.project)
+        client = self._clients.get((header.project, token))
         if client is None:
-            client = Client(self._url, self._token, header.project)
-            self._clients[header.project] = client
+            client = Client(self._url, token, header.project)
+            self._clients[header.project, token] = client
         if header.origin is not None:
             note = client.call("GET", f"/log/{header.project}/checkpoint")
             check_origin(header, note.split(b"\n", 1)[0].decode("utf-8", "replace"))

@@ -159,11 +159,25 @@ class Recording:
             Unsent: nobody did.
         """
         if self._url:
-            self._post(self._url, self._variables.get("COUNTERFOIL_TOKEN", ""), events)
+            self._post(self._url, self._bearer(), events)
         elif self._directory:
             self._append(self._directory, events)
         else:
             raise Unsent("no ledger is named (--dir, --url or COUNTERFOIL_URL)")
+
+    def _bearer(self) -> str:
+        """Return the token for the server.
+
+        Raises:
+            Unsent: this job has none of its own that the server takes.
+        """
+        from counterfoil.client.bearer import bearer  # noqa: PLC0415  see the class
+        from counterfoil.errors import CounterfoilError  # noqa: PLC0415  light
+
+        try:
+            return bearer(self._url, self._project, self._variables, timeout_s=DELIVERY_S)
+        except CounterfoilError as error:
+            raise Unsent(f"{error.message} [{error.code}]") from error
 
     def _append(self, directory: str, events: Sequence[bytes]) -> None:
         """Record through the server that owns the directory, or in it if nobody does."""

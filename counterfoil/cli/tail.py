@@ -15,6 +15,7 @@ from typing import Any, Final
 import click
 
 from counterfoil.cli import output
+from counterfoil.client.bearer import bearer
 from counterfoil.client.http import Client
 from counterfoil.client.live import follow
 from counterfoil.errors import RequestError, UnavailableError
@@ -83,7 +84,7 @@ def _lines(
         raise RequestError(
             "usage", "which ledger? give --dir DIR, or --url URL with COUNTERFOIL_TOKEN"
         )
-    client = Client(url, os.environ.get("COUNTERFOIL_TOKEN", ""), project)
+    client = Client(url, bearer(url, project, os.environ), project)
     size = _size(client, project)
     last = max(size - lines, 0) - 1 if since is None else since
     _check_reached(last, size)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from counterfoil.client.bearer import bearer
 from counterfoil.client.http import Client
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.events.event import Event
@@ -73,7 +74,7 @@ def open_target(directory: Path | None, url: str | None, project: str) -> Iterat
             raise RequestError(
                 "usage", "which ledger? give --dir DIR, or --url URL with COUNTERFOIL_TOKEN"
             )
-        yield Client(url, os.environ.get("COUNTERFOIL_TOKEN", ""), project)
+        yield Client(url, bearer(url, project, os.environ), project)
         return
     # The ledger's own code stands behind [server]; a core install reaches servers only.
     from counterfoil.app import local  # noqa: PLC0415  heavy, and absent from a core install

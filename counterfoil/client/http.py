@@ -74,11 +74,12 @@ class _Trace(TypedDict):
     cut: bool
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
+class NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirect would carry the token to another address."""
 
     def redirect_request(self, *_args: object, **_more: object) -> None:
-        return None
+        """Follow none: it ends as the answer it is."""
+        return
 
 
 class Client:
@@ -97,7 +98,7 @@ class Client:
         self._project = project
         self._timeout_s = timeout_s
         # A proxy setting never applies to this machine itself.
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+        handlers: list[urllib.request.BaseHandler] = [NoRedirect()]
         if parts.hostname in {"localhost", "127.0.0.1", "::1"}:
             handlers.append(urllib.request.ProxyHandler({}))
         self._opener = urllib.request.build_opener(*handlers)

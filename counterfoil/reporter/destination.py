@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -31,7 +31,8 @@ class Destination:
 
     Attributes:
         folder: the spool.
-        url, token: the server they are sent to, or "".
+        url: the server they are sent to, or "".
+        environ: where the token for it is found.
         directory: the ledger whose server watches `folder`, or None.
         project: the log they are for.
         origin: that log's origin, if it can be known here.
@@ -39,7 +40,7 @@ class Destination:
 
     folder: Path
     url: str
-    token: str
+    environ: Mapping[str, str] = field(repr=False)  # secrets stand there
     directory: Path | None
     project: str
     origin: str | None
@@ -82,7 +83,7 @@ def find_destination(environ: Mapping[str, str], here: Path) -> Destination:
     project = environ.get("COUNTERFOIL_PROJECT") or "default"
     folder = directory / "spool" if directory is not None else _project_folder(here) / "spool"
     return Destination(
-        folder=folder, url=url, token=environ.get("COUNTERFOIL_TOKEN", ""), directory=directory,
+        folder=folder, url=url, environ=environ, directory=directory,
         project=project, origin=_origin(directory, project),
     )  # fmt: skip
 
@@ -153,6 +154,7 @@ class Uploader:
             period_s = min(period_s * 2, PERIOD_MAX_S) if self.problem else PERIOD_S
 
     def _push(self) -> str:
+        from counterfoil.client.bearer import bearer  # noqa: PLC0415  off the tests' thread
         from counterfoil.client.http import Client  # noqa: PLC0415  40 ms
         from counterfoil.client.push import push  # noqa: PLC0415  off the tests' thread
         from counterfoil.client.receipts import keep_here  # noqa: PLC0415  the same
@@ -160,7 +162,9 @@ class Uploader:
         where = self._destination
 
         def deliver(events: Sequence[bytes], header: Header) -> Sequence[Mapping[str, Any]]:
-            client = Client(where.url, where.token, header.project, timeout_s=30.0)
+            # Asked for every time: a job's session may end before its tests do.
+            token = bearer(where.url, header.project, where.environ)
+            client = Client(where.url, token, header.project, timeout_s=30.0)
             entries = client.post_batch(events)
             self.unkept = keep_here(entries, events, spool=where.folder)
             return entries
