@@ -97,9 +97,10 @@ def actions() -> dict[str, Action]:
         acting_policies,
         acting_roles,
         acting_tokens,
+        acting_trust,
     )
 
-    modules = (acting_people, acting_roles, acting_tokens, acting_policies)
+    modules = (acting_people, acting_roles, acting_tokens, acting_trust, acting_policies)
     return {one.name: one for module in modules for one in module.ACTIONS}
 
 

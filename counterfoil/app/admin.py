@@ -36,7 +36,7 @@ def rebuild(directory: Path) -> dict[str, int]:
 
 def sign_in_link(directory: Path, url: str | None) -> str:
     """Make a one-time link for the server of this directory."""
-    address = url.rstrip("/") if url else _public_url(directory)
+    address = url.rstrip("/") if url else public_url(directory)
     with _state(directory) as state:
         return make_link(state, SystemClock(), SystemRandomness(), address)
 
@@ -115,7 +115,7 @@ def _check_log(directory: Path, project: str) -> None:
         log.close()
 
 
-def _public_url(directory: Path) -> str:
+def public_url(directory: Path) -> str:
     """Return what people reach the server under: as it serves, or as the settings say."""
     server = read_config(directory).server
     stated = serving_address(directory, "public_url") or server.public_url
@@ -123,6 +123,6 @@ def _public_url(directory: Path) -> str:
 
 
 def _shown(directory: Path, name: str, project: str, secret: str) -> dict[str, str]:
-    base = _public_url(directory)
+    base = public_url(directory)
     query = "" if project == "default" else f"?project={project}"
     return {"name": name, "url": f"{base}/v1/webhooks/{name}{query}", "secret": secret}

@@ -27,6 +27,7 @@ from counterfoil.app.circumstances import Looking
 from counterfoil.app.config import FILE_NAME, TEMPLATE, Config, read_config
 from counterfoil.app.follow import Follower
 from counterfoil.app.following import FollowingElsewhere
+from counterfoil.app.jobs import Jobs
 from counterfoil.app.live import Live
 from counterfoil.app.outside import Outside
 from counterfoil.app.read import Reader
@@ -127,6 +128,7 @@ class Home:
             self.tokens = Tokens(
                 self.state.tokens, self.access, self.admin_token, clock, randomness
             )
+            self.jobs = Jobs(self.state.jobs, self.access, clock)
             follower = (
                 partial(FollowingElsewhere, directory) if follow_elsewhere else partial(Follower)
             )

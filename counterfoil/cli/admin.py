@@ -11,6 +11,7 @@ import click
 from counterfoil.app import admin as work
 from counterfoil.cli import output
 from counterfoil.cli.admin_policies import access, policies
+from counterfoil.cli.trust import trust
 from counterfoil.errors import RequestError
 
 KINDS = ("github", "cdevents")
@@ -18,7 +19,10 @@ KINDS = ("github", "cdevents")
 
 @click.group()
 def admin() -> None:
-    """Sign-in links, webhook sources, rebuilding what is derived."""
+    """Sign-in links, webhook sources, trust in CI jobs, rebuilding what is derived."""
+
+
+admin.add_command(trust)
 
 
 def _directory(directory: Path | None) -> Path:

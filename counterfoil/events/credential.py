@@ -119,6 +119,7 @@ TYPES = (
             "with": "the passkey's id, the provider's name or the trust rule's",
             "until": "when it ends at the latest, RFC 3339",
             "claims": "of a CI job: what its token says, the names for display only",
+            "url": "of a CI job: where people look at it, where the token tells",
         },
         refs={
             "holder": "the `actor:` who is let in",
@@ -165,9 +166,11 @@ TYPES = (
             "kind": "`github`, `gitlab`, `buildkite` or `circleci`",
             "issuer": "who signs the tokens",
             "audience": "whom they must be for",
-            "claims": "the claims a token must carry, exactly",
+            "claims": "the claims a token must carry, exactly; behind the `@` of a workflow may stand "
+            "a kind of git ref (`*`, `refs/heads/*`)",
             **_SCOPE,
             "session_s": "how many seconds a session lasts at most",
+            "private": "true where the issuer is in a private network",
         },
         refs={"holder": "the `actor:` its jobs act as"},
         actor=_ADMIN,

@@ -34,7 +34,7 @@ LEEWAY_S: Final = 30
 """How far the clocks of a CI and of this server may be apart."""
 LIFE_MAX_S: Final = 24 * 3600
 """A token that lives longer is no job's: what is remembered of it is kept until its end."""
-VERBS: Final = ("read", "record", "report", "request")
+VERBS: Final = ("read", "record", "report", "request", "audit")
 """What a job may be let in for.  Deciding is for people."""
 
 _TEXT_MAX: Final = 512
@@ -232,7 +232,7 @@ def choose(
 # How far a token came before it was refused: what is told is what came closest.
 _CLOSENESS: Final = (
     *("claims", "issuer", "audience", "expired", "not_yet", "life"),
-    *("jti", "claim", "workflow", "ssh_rerun"),
+    *("id", "claim", "workflow", "ssh_rerun", "jti"),
 )
 
 
@@ -281,14 +281,20 @@ def _judge_standard(claims: Claims, rule: Rule, now_s: float) -> Refused | None:
 
 
 def _judge_bound(claims: Claims, rule: Rule) -> Refused | None:
+    """Compare what the rule binds, the ids first.
+
+    Anybody may have a CI sign a token for us, so of a rule for other ids nothing is told.
+    """
     provider = rule.provider
-    for name, wanted in rule.claims.items():
-        value = text_of(claims.get(name))
+    for name in (*provider.ids, *(one for one in rule.claims if one not in provider.ids)):
+        value, wanted = text_of(claims.get(name)), rule.claims[name]
         if value is None:
             return Refused("claim", _absent(name, rule))
         if name == provider.workflow:
             if not _is_workflow(value, wanted, claims, rule):
                 return Refused("workflow", f"{name} is {_cut(value)}, the rule is for {wanted}")
+        elif value != wanted and name in provider.ids:
+            return Refused("id", f"no trust rule is for {name} {_cut(value)}")
         elif value != wanted:
             return Refused("claim", f"{name} is {_cut(value)}, the rule is for {wanted}")
     return None

@@ -24,6 +24,7 @@ from sqlalchemy.pool import NullPool
 
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.stores.state_asked import AskedRows
+from counterfoil.stores.state_jobs import JobRows
 from counterfoil.stores.state_tokens import METADATA, TokenRows
 
 _METADATA: Final = METADATA
@@ -163,6 +164,7 @@ class State:
             _METADATA.create_all(connection)
         self.tokens = TokenRows(self._transaction)
         self.asked = AskedRows(self._transaction)
+        self.jobs = JobRows(self._transaction)
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:

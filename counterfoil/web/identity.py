@@ -72,7 +72,8 @@ class Door:
 
     def _bearer(self, authorization: str) -> Credential:
         scheme, _, token = authorization.partition(" ")
-        found = self._home.tokens.find(token.strip())
+        shown = token.strip()
+        found = self._home.tokens.find(shown) or self._home.jobs.find(shown)
         if scheme.lower() != "bearer" or found is None:
             raise RequestError(
                 "token_invalid", "this token is unknown here, over or revoked; ask for another one"
