@@ -100,7 +100,13 @@ def add(acting: Acting) -> Added:
     check_scope(rule.projects, (log.project for log in home.log.projects()), rule.verbs)
     words = describe(rule)
     if given.dry:
-        return Added(said="nothing was added", id="", **_words(rule))
+        return Added(
+            said="nothing was added",
+            id="",
+            accepts=words.accepts,
+            refuses=words.refuses,
+            warnings=words.warnings,
+        )
     holder = given.holder or _own_holder(rule)
     account = account_of({"iss": rule.issuer, **rule.claims}, rule.provider)
     with home.access.changing():
@@ -157,22 +163,20 @@ def listing(acting: Acting) -> Rules:
     found = []
     for rule_id, rule in sorted(home.jobs.rules().items()):
         holder = home.access.directory.actor(home.access.directory.trusts[rule_id].holder)
+        words = describe(rule)
         found.append(
             Listed(
                 id=rule_id,
                 rule=rule,
                 holder=holder.handle if holder is not None else "",
                 open_sessions=sum(one.rule == rule_id for one in open_sessions),
-                **_words(rule),
+                accepts=words.accepts,
+                refuses=words.refuses,
+                warnings=words.warnings,
             )
         )
     count = "1 rule" if len(found) == 1 else f"{len(found)} rules"
     return Rules(said=f"{count} in force", rules=tuple(found))
-
-
-def _words(rule: Rule) -> dict[str, tuple[str, ...]]:
-    words = describe(rule)
-    return {"accepts": words.accepts, "refuses": words.refuses, "warnings": words.warnings}
 
 
 def _rule_of(acting: Acting) -> Rule:

@@ -101,7 +101,9 @@ def list_rules(*, directory: Path | None, url: str | None, as_json: bool) -> int
         output.show_json(found)
         return output.YES
     if not found["rules"]:
-        click.echo("no trust rule is in force; add one with: counterfoil admin trust add github ...")
+        click.echo(
+            "no trust rule is in force; add one with: counterfoil admin trust add github ..."
+        )
     for one in found["rules"]:
         rule = one["rule"]
         click.echo(

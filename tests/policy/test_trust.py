@@ -161,10 +161,10 @@ CHANGED: dict[str, tuple[dict[str, Any], str]] = {
     "no jti": ({"jti": None}, "jti"),
     "an empty jti": ({"jti": ""}, "jti"),
     "a jti that is a number": ({"jti": 7}, "jti"),
-    "another repository": ({"repository_id": "75"}, "claim"),
+    "another repository": ({"repository_id": "75"}, "id"),
     "another repository under the same name": (
         {"repository_id": "75", "repository": "acme/checkout"},
-        "claim",
+        "id",
     ),
     "the same repository under another name": (
         {"repository": "acme/till", "sub": "repo:acme/till:environment:production"},
@@ -198,7 +198,7 @@ def test_every_claim_a_rule_rests_on_is_compared_whole(
 def test_an_id_counts_as_text_or_as_a_number() -> None:
     """Vendors write ids both ways, and the same id is the same id."""
     assert verdict("gitlab", project_id=20) == "accepted"
-    assert verdict("gitlab", project_id=200) == "claim"
+    assert verdict("gitlab", project_id=200) == "id"
 
 
 def test_a_claim_that_is_bound_besides_narrows() -> None:
@@ -255,7 +255,7 @@ def test_the_workflow_of_a_renamed_repository_is_still_its_own() -> None:
     renamed = {"repository": "acme/till", "job_workflow_ref": OWN.replace("checkout", "till")}
 
     assert verdict("github", rule, **_at_main(renamed)) == "accepted"
-    assert verdict("github", rule, **_at_main({**renamed, "repository_id": "75"})) == "claim"
+    assert verdict("github", rule, **_at_main({**renamed, "repository_id": "75"})) == "id"
     assert verdict("github", rule, **_at_main({**renamed, "repository": "acme/x"})) == "workflow"
 
 
