@@ -29,6 +29,8 @@ _DEFAULT_PROJECT: Final = "default"
 _REFUSED_READS: Final = frozenset({"token_invalid", "not_allowed"})
 # A slow line is no attempt at anything.
 _NOT_COUNTED: Final = frozenset({"request_timeout"})
+# Whose words are ours and name what they are about.
+_TOLD: Final = frozenset({"not_allowed", "job_token_replayed"})
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -158,7 +160,7 @@ def _count(
         attempt = Attempt(
             source=route.name,
             reason=error.code,
-            why=error.message if error.code == "not_allowed" else "",
+            why=error.message if error.code in _TOLD else "",
             tried=f"{route.method} {route.path}",
             address=served.site.address_of(request),
         )
