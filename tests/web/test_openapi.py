@@ -83,9 +83,10 @@ def test_operation_ids_are_unique() -> None:
 
 
 def test_what_changes_something_is_never_open() -> None:
-    """But for webhooks, where the vendor's signature is the credential."""
+    """But for webhooks and jobs: a vendor's signature, a CI's token is the credential."""
     assert [route.path for route in ROUTES if route.method != "GET" and route.verb is None] == [
-        "/v1/webhooks/{source}"
+        "/v1/webhooks/{source}",
+        "/v1/token/exchange",
     ]
 
 
