@@ -19,7 +19,7 @@ YES, NO, USAGE, PARTLY, UNAVAILABLE, NOTHING = range(6)
 _USAGE_CODES = frozenset(
     {
         "usage", "dir_missing", "not_a_ledger", "dir_exists", "config_invalid", "origin_invalid",
-        "project_invalid", "project_unknown", "query_invalid",
+        "project_invalid", "project_unknown", "query_invalid", "ci_rule_invalid",
     }
 )  # fmt: skip
 # Codes that answer a question with no.

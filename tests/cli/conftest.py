@@ -33,7 +33,10 @@ def foil(
 ) -> Foil:
     """Run `counterfoil WORDS`."""
     monkeypatch.chdir(tmp_path)  # what is kept must not lie in the project of these tests
-    for name in ("COUNTERFOIL_URL", "COUNTERFOIL_TOKEN", "COUNTERFOIL_DIR", "COUNTERFOIL_PROJECT"):
+    for name in (
+        *("COUNTERFOIL_URL", "COUNTERFOIL_TOKEN", "COUNTERFOIL_DIR", "COUNTERFOIL_PROJECT"),
+        *("COUNTERFOIL_OIDC_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "CIRCLE_OIDC_TOKEN_V2"),
+    ):
         monkeypatch.delenv(name, raising=False)
 
     def run(*words: object) -> Result:

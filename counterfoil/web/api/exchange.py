@@ -132,7 +132,7 @@ ROUTES: Final = (
                     "required": ["grant_type", "subject_token", "subject_token_type"],
                     "properties": {
                         "grant_type": {"type": "string", "const": GRANT},
-                        "subject_token": {"type": "string", "minLength": 1, "maxLength": 16384},
+                        "subject_token": {"type": "string", "minLength": 1},
                         "subject_token_type": {"type": "string", "enum": list(SUBJECTS)},
                         "requested_token_type": {"type": "string", "const": ACCESS_TOKEN},
                     },
