@@ -272,8 +272,10 @@ def test_a_flood_of_unknown_keys_asks_the_issuer_once(
     time.now_s += ASK_AGAIN_S
     with ThreadPoolExecutor(16) as pool:
         codes = set(pool.map(lambda place: refused(book, issuer, f"x{place}"), range(500)))
+        later = set(pool.map(lambda place: refused(book, issuer, f"y{place}"), range(500)))
 
     assert codes <= {"job_token_invalid", "issuer_unreachable"}
+    assert later == {"job_token_invalid"}
     assert issuer.asked == ONCE * 2
 
 

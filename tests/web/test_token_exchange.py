@@ -204,6 +204,22 @@ def test_ten_jobs_at_once_are_let_in(served: Running, issuer: Issuer) -> None:
     assert len({reply.json()["session"] for reply in replies}) == 10
 
 
+def test_a_server_with_workers_lets_jobs_in_too(issuer: Issuer, tmp_path: Path) -> None:
+    """A worker knows tokens, not sessions of jobs: those go to the process that writes."""
+    with running(tmp_path / "ledger", workers=1) as server:
+        given = {
+            "kind": "github", "issuer": issuer.url, "audience": f"http://{server.host}",
+            "claims": [f"{name}={value}" for name, value in RULES["github"].claims.items()],
+            "projects": ["default"], "private": True,
+        }  # fmt: skip
+        rule = server.call("POST", "/v1/actions/trust-add", given).json()["id"]
+        got = bring(server, token(server, issuer, "workers")).json()["access_token"]
+
+        assert server.call("POST", "/v1/events", event(), token=got).status == 201
+        server.call("POST", "/v1/actions/trust-remove", {"rule": rule})
+        assert server.call("POST", "/v1/events", event(), token=got).code == "token_invalid"
+
+
 # The verbs of a job.
 
 
