@@ -4,19 +4,21 @@ Every setting has a default, so an empty file is a good file.  Unknown settings 
 name: a misspelt `publik = true` must not leave somebody believing the log is public.
 """
 
+import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from counterfoil.client.address import split_address
+from counterfoil.client.address import is_safe_address, split_address
 from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.policy.places import TIERS
 from counterfoil.tlog.keys import COSIGNATURE, MLDSA44, VerifierKey, parse_vkey
 
 FILE_NAME = "counterfoil.toml"
+_PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 TEMPLATE = """\
 # Settings of this ledger.  Every line is optional; these are the defaults.
@@ -46,6 +48,12 @@ TEMPLATE = """\
 [tiers]
 # "eu-1" = "production"    # the tier of an environment whose name does not tell it: production,
                            # staging, testing, development or other; untold counts as production
+
+# A provider people sign in with, by OpenID Connect; any number (docs/how-to/sign-in.md).
+# [oidc.acme]
+# issuer = "https://login.acme.example"
+# client_id = "counterfoil"
+# client_secret_file = "oidc-acme.secret"   # or client_secret_env = "NAME"
 
 # A witness that is asked to cosign every log here; any number of them (docs/how-to/witness.md).
 # [[witness]]
@@ -108,6 +116,17 @@ class WitnessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return parse_vkey(self.vkey)
 
 
+class OidcConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A provider people sign in with: what it calls itself, and what we are there."""
+
+    issuer: str
+    client_id: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    client_secret_env: str = ""
+    client_secret_file: str = ""
+    scopes: tuple[str, ...] = ("openid",)
+    title: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a ledger directory."""
 
@@ -119,6 +138,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timestamp: TimestampConfig = msgspec.field(default_factory=TimestampConfig)
     witness: tuple[WitnessConfig, ...] = ()
     tiers: dict[str, str] = {}
+    oidc: dict[str, OidcConfig] = {}
 
 
 def read_config(directory: Path) -> Config:
@@ -143,6 +163,7 @@ def read_config(directory: Path) -> Config:
                 "config_invalid",
                 f"{FILE_NAME}: tiers: {environment} = {tier!r} is none of {', '.join(TIERS)}",
             )
+    _check_providers(config.oidc)
     if config.timestamp.url:
         try:
             split_address(config.timestamp.url)
@@ -169,6 +190,21 @@ def _check_witnesses(witnesses: Sequence[WitnessConfig]) -> None:
             raise _refuse(one, "its name or its key stands there already")
         names.add(one.name)
         publics.add(key.public)
+
+
+def _check_providers(providers: Mapping[str, OidcConfig]) -> None:
+    for name, one in providers.items():
+        why = ""
+        if not _PROVIDER_NAME.fullmatch(name):
+            why = "its name is not lower-case letters, digits and hyphens, at most 32"
+        elif not is_safe_address(one.issuer, beside=one.issuer) or "?" in one.issuer:
+            why = f"its issuer {one.issuer[:200]!a} is no https address"
+        elif one.client_secret_env and one.client_secret_file:
+            why = "its secret is in the environment or in a file, not both"
+        elif "openid" not in one.scopes:
+            why = "its scopes lack openid, without which nobody is named"
+        if why:
+            raise RequestError("config_invalid", f"{FILE_NAME}: oidc.{name[:40]!a}: {why}")
 
 
 def _refuse(witness: WitnessConfig, why: str) -> RequestError:

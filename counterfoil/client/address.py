@@ -4,6 +4,8 @@ import urllib.parse
 
 from counterfoil.errors import RequestError
 
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
 
 def split_address(url: str) -> urllib.parse.SplitResult:
     """Return the parts of an http(s) address that can be asked.
@@ -27,6 +29,27 @@ def check_token(token: str) -> None:
     """
     if any(not "!" <= char <= "~" for char in token):
         raise RequestError("usage", "the token holds characters no token has; copy it once more")
+
+
+def is_safe_address(address: str, *, beside: str) -> bool:
+    """Whether people and secrets may be sent to an address: https, or this machine only.
+
+    Args:
+        address: which.
+        beside: the provider's own address; plain http counts only where that is on this machine.
+    """
+    try:
+        parts, own = urllib.parse.urlsplit(address), urllib.parse.urlsplit(beside)
+        host, own_host = parts.hostname, own.hostname
+        parts.port  # noqa: B018  reading it checks it
+    except ValueError:
+        return False
+    if not host or parts.username is not None or parts.fragment or not address.isascii():
+        return False
+    if any(character <= " " for character in address):
+        return False
+    here = host in _LOOPBACK and own_host in _LOOPBACK and own.scheme == "http"
+    return parts.scheme == "https" or (parts.scheme == "http" and here)
 
 
 def _split(url: str) -> urllib.parse.SplitResult | None:

@@ -1,8 +1,9 @@
-"""One call to a witness or a time-stamping authority: bounded in size, in silence and in time.
+"""One call to a witness, a time-stamping authority or a sign-in provider: bounded in every way.
 
 The address is one somebody wrote into the settings; no answer can change it: redirects are not
-followed, proxies of the environment are not used, and nothing is sent but a checkpoint and a
-proof, or a digest, which are public.
+followed and proxies of the environment are not used.  How large an answer may be, how long it may
+be silent and how long it may take is fixed here.  To witnesses and authorities nothing is sent but
+a checkpoint and a proof, or a digest, which are public.
 
 Source: C2SP tlog-witness; RFC 3161 section 3.4.
 """
@@ -11,6 +12,7 @@ import contextlib
 import http.client
 import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from counterfoil.client.address import split_address
@@ -39,12 +41,20 @@ def ask_witness(url: str, body: bytes, timeout_s: float) -> Answer:
 
 
 def post(url: str, body: bytes, media_type: str, timeout_s: float) -> Answer:
-    """Post bytes to an address of the settings.
+    """Post bytes to an address of the settings; as `call`."""
+    return call("POST", url, body, {"Content-Type": media_type}, timeout_s)
+
+
+def call(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], timeout_s: float
+) -> Answer:
+    """Make one call to an address of the settings, or one that a trusted answer named.
 
     Args:
+        method: GET or POST.
         url: http or https.
-        body: what is sent.
-        media_type: of the body.
+        body: what is sent, if anything.
+        headers: besides those every call has.
         timeout_s: for connecting, and again for sending and the whole answer.
 
     Raises:
@@ -62,8 +72,7 @@ def post(url: str, body: bytes, media_type: str, timeout_s: float) -> Answer:
         clock.daemon = True
         clock.start()
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        headers = {"Content-Type": media_type, "User-Agent": "counterfoil"}
-        connection.request("POST", path, body, headers)
+        connection.request(method, path, body, {"User-Agent": "counterfoil", **headers})
         response = connection.getresponse()
         answer = response.read(ANSWER_MAX_BYTES + 1)
         if len(answer) <= ANSWER_MAX_BYTES and response.length:

@@ -1,4 +1,4 @@
-"""state.db: sessions, sign-in links, webhook secrets, arrivals of blobs, cosigned checkpoints.
+"""state.db: signing in, webhook secrets, arrivals of blobs, saved searches, cosigned checkpoints.
 
 No evidence: a cosigned checkpoint proves itself, and a witness gives its cosignature again.
 
@@ -25,29 +25,11 @@ from sqlalchemy.pool import NullPool
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.stores.state_asked import AskedRows
 from counterfoil.stores.state_jobs import JobRows
+from counterfoil.stores.state_sign_in import METADATA as SIGN_IN
+from counterfoil.stores.state_sign_in import SignInState
 from counterfoil.stores.state_tokens import METADATA, TokenRows
 
 _METADATA: Final = METADATA
-
-_SESSIONS: Final = sa.Table(
-    "sessions",
-    _METADATA,
-    sa.Column("digest", sa.LargeBinary, primary_key=True),
-    sa.Column("handle", sa.Text, nullable=False),
-    sa.Column("created", sa.Text, nullable=False),
-    sa.Column("expires", sa.Text, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-_LINKS: Final = sa.Table(
-    "sign_in_links",
-    _METADATA,
-    sa.Column("digest", sa.LargeBinary, primary_key=True),
-    sa.Column("handle", sa.Text, nullable=False),
-    sa.Column("created", sa.Text, nullable=False),
-    sa.Column("expires", sa.Text, nullable=False),
-    sqlite_with_rowid=False,
-)
 
 _SOURCES: Final = sa.Table(
     "webhook_sources",
@@ -106,26 +88,6 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """One signed-in browser.  `digest` is the SHA-256 of the cookie's value."""
-
-    digest: bytes
-    handle: str
-    created: str
-    expires: str
-
-
-@dataclass(frozen=True, slots=True)
-class SignInLink:
-    """One unused one-time link.  `digest` is the SHA-256 of the token in it."""
-
-    digest: bytes
-    handle: str
-    created: str
-    expires: str
-
-
-@dataclass(frozen=True, slots=True)
 class SavedSearch:
     """A search somebody saved: its name, its words as written, and when."""
 
@@ -162,9 +124,11 @@ class State:
         )
         with self._transaction() as connection:
             _METADATA.create_all(connection)
+            SIGN_IN.create_all(connection)
         self.tokens = TokenRows(self._transaction)
         self.asked = AskedRows(self._transaction)
         self.jobs = JobRows(self._transaction)
+        self.sign_in = SignInState(self._transaction)
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
@@ -175,63 +139,6 @@ class State:
             raise UnavailableError(
                 "storage", f"state.db: {error.orig}; check the disk and try again"
             ) from error
-
-    def add_link(self, digest: bytes, handle: str, created: str, expires: str) -> None:
-        """Keep a link until it is used or over."""
-        with self._transaction() as connection:
-            connection.execute(
-                sa.insert(_LINKS).values(
-                    digest=digest, handle=handle, created=created, expires=expires
-                )
-            )
-
-    def link(self, digest: bytes, now: str) -> SignInLink | None:
-        """Return a link that could still be used at `now`, without using it."""
-        with self._transaction() as connection:
-            row = connection.execute(
-                sa.select(_LINKS).where(_LINKS.c.digest == digest, _LINKS.c.expires > now)
-            ).one_or_none()
-        return None if row is None else SignInLink(*row)
-
-    def use_link(self, digest: bytes, now: str) -> SignInLink | None:
-        """Take a link out of the file: of all who ask, one gets it, and only before it is over."""
-        with self._transaction() as connection:
-            row = connection.execute(
-                sa.delete(_LINKS).where(_LINKS.c.digest == digest).returning(*_LINKS.c)
-            ).one_or_none()
-        link = None if row is None else SignInLink(*row)
-        return link if link is not None and link.expires > now else None
-
-    def add_session(self, digest: bytes, handle: str, created: str, expires: str) -> None:
-        """Keep a session; those that are over by then go, so the file does not grow for ever."""
-        with self._transaction() as connection:
-            for table in (_SESSIONS, _LINKS):
-                connection.execute(sa.delete(table).where(table.c.expires <= created))
-            connection.execute(
-                sa.insert(_SESSIONS).values(
-                    digest=digest, handle=handle, created=created, expires=expires
-                )
-            )
-
-    def session(self, digest: bytes, now: str) -> Session | None:
-        """Return the session whose cookie hashes to `digest`, unless it is over or was ended."""
-        with self._transaction() as connection:
-            row = connection.execute(
-                sa.select(_SESSIONS).where(_SESSIONS.c.digest == digest, _SESSIONS.c.expires > now)
-            ).one_or_none()
-        return None if row is None else Session(*row)
-
-    def sessions(self, now: str) -> list[Session]:
-        """Return every session that is open at `now`, the youngest first."""
-        query = sa.select(_SESSIONS).where(_SESSIONS.c.expires > now)
-        with self._transaction() as connection:
-            rows = connection.execute(query.order_by(_SESSIONS.c.created.desc())).all()
-        return [Session(*row) for row in rows]
-
-    def end_session(self, digest: bytes) -> None:
-        """Sign out; ending what is not there is no error."""
-        with self._transaction() as connection:
-            connection.execute(sa.delete(_SESSIONS).where(_SESSIONS.c.digest == digest))
 
     def add_webhook_source(self, name: str, kind: str, project: str, secret: bytes) -> None:
         """Set up a sender.

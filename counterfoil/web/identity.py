@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from counterfoil.app import signin
 from counterfoil.app.home import Home
+from counterfoil.app.sessions import Session, Sessions
 from counterfoil.errors import RequestError
 from counterfoil.policy.access import ANONYMOUS, Credential
 from counterfoil.web import sessions
@@ -23,10 +24,11 @@ _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A checked credential, and the CSRF token of its session ("" without one)."""
+    """A checked credential; where a session brought it, that and the CSRF token of its forms."""
 
     credential: Credential
     csrf: str = ""
+    session: Session | None = None
 
 
 NOBODY: Final = Caller(ANONYMOUS)
@@ -38,6 +40,7 @@ class Door:
     def __init__(self, home: Home, site: Site) -> None:
         self._home = home
         self._site = site
+        self.sessions = Sessions(home.state.sign_in, home.clock, home.randomness)
 
     async def caller(self, request: Request) -> Caller:
         """Return who makes `request`.
@@ -61,14 +64,20 @@ class Door:
                 )
         return caller
 
-    async def visitor(self, request: Request) -> Caller:
-        """Return whose session the request's cookie names, or nobody."""
+    async def visitor(self, request: Request, *, watching: bool = False) -> Caller:
+        """Return whose session the request's cookie names, or nobody.
+
+        Args:
+            request: what came.
+            watching: it only waits for news, which keeps no session alive.
+        """
         cookie = sessions.cookie_of(request, self._site)
         if not cookie:
             return NOBODY
-        home = self._home
-        credential = await run_in_threadpool(signin.find_session, home.state, home.clock, cookie)
-        return NOBODY if credential is None else Caller(credential, sessions.csrf_token(cookie))
+        session = await run_in_threadpool(self.sessions.find, cookie, watching=watching)
+        if session is None:
+            return NOBODY
+        return Caller(signin.credential_of(session), sessions.csrf_token(cookie), session)
 
     def _bearer(self, authorization: str) -> Credential:
         scheme, _, token = authorization.partition(" ")

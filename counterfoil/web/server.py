@@ -280,7 +280,7 @@ def serve(
         url = (url or f"{'https' if tls else 'http'}://localhost:{sock.getsockname()[1]}").rstrip(
             "/"
         )
-        signed_in = signin.anybody_signed_in(home.state, home.clock)
+        signed_in = signin.anybody_signed_in(home.state, home.clock, home.randomness)
         link = "" if signed_in else signin.make_link(home.state, home.clock, home.randomness, url)
         announce(url, link)
         collect_rarely()

@@ -1,7 +1,12 @@
-"""A session in a browser: its cookie, and the token that its forms must send back.
+"""A session in a browser: its cookies, and the token that its forms must send back.
 
-What must hold: another site can make a browser send the cookie, but can neither read it nor
+What must hold: another site can make a browser send the cookies, but can neither read them nor
 know the CSRF token, so it cannot change anything here.
+
+Two cookies: that of a session; and that of a flow, which is a browser's own secret while it has
+gone to fetch a passkey or a provider's answer, so that nobody can hand it an answer of theirs.
+Both are Lax: a link in a mail may open a page, and a provider sends the browser back by one; but
+no form or script of another site gets them sent.
 """
 
 import hashlib
@@ -11,7 +16,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.app.signin import SESSION_LIFE
+from counterfoil.app.oidc import FLOW_LIFE
+from counterfoil.app.sessions import LIFE, Visitor, device_of, place_of
 from counterfoil.web.site import Site
 
 CSRF_HEADER: Final = "x-counterfoil-csrf"
@@ -34,18 +40,43 @@ def cookie_of(request: Request, site: Site) -> str:
 
 
 def set_cookie(response: Response, site: Site, cookie: str) -> None:
-    """Give the browser its session.  Lax: a link in a mail may open a page, not post a form."""
-    response.set_cookie(
-        site.cookie,
-        cookie,
-        max_age=int(SESSION_LIFE.total_seconds()),
-        path="/",
-        secure=site.https,
-        httponly=True,
-        samesite="lax",
-    )
+    """Give the browser its session."""
+    _set(response, site, site.cookie, cookie, int(LIFE.total_seconds()))
 
 
 def drop_cookie(response: Response, site: Site) -> None:
     """Take the session's cookie away."""
-    response.delete_cookie(site.cookie, path="/", secure=site.https, httponly=True, samesite="lax")
+    _drop(response, site, site.cookie)
+
+
+def flow_of(request: Request, site: Site) -> str:
+    """Return the flow cookie's value, "" when there is none."""
+    return request.cookies.get(site.flow_cookie, "")
+
+
+def set_flow(response: Response, site: Site, flow: str) -> None:
+    """Give the browser a secret of its own for what it has gone to fetch."""
+    _set(response, site, site.flow_cookie, flow, int(FLOW_LIFE.total_seconds()))
+
+
+def drop_flow(response: Response, site: Site) -> None:
+    """Take the flow's cookie away."""
+    _drop(response, site, site.flow_cookie)
+
+
+def visitor_of(request: Request, site: Site) -> Visitor:
+    """Return what a browser says about itself, in words that name neither it nor its address."""
+    device = device_of(request.headers.get("user-agent", ""))
+    peer = request.client.host if request.client else ""
+    address = site.address_of(peer, request.headers.get("x-forwarded-for", ""))
+    return Visitor(device, place_of(address))
+
+
+def _set(response: Response, site: Site, name: str, value: str, life_s: int) -> None:
+    response.set_cookie(
+        name, value, max_age=life_s, path="/", secure=site.https, httponly=True, samesite="lax"
+    )
+
+
+def _drop(response: Response, site: Site, name: str) -> None:
+    response.delete_cookie(name, path="/", secure=site.https, httponly=True, samesite="lax")

@@ -44,7 +44,32 @@ class Site:
     @property
     def cookie(self) -> str:
         """The session cookie's name; `__Host-` binds it to this host, over TLS only."""
-        return "__Host-counterfoil" if self.https else "counterfoil"
+        return f"{self._prefix}counterfoil"
+
+    @property
+    def flow_cookie(self) -> str:
+        """The name of the cookie of a browser that has gone to fetch a proof of who it is."""
+        return f"{self._prefix}counterfoil-flow"
+
+    @property
+    def _prefix(self) -> str:
+        # A browser takes `__Host-` only with Secure, and some take Secure on localhost only
+        # over TLS: there the plain name, on a connection that does not leave the machine.
+        return "__Host-" if self.https else ""
+
+    def address_of(self, peer: str, forwarded: str) -> str:
+        """Return the address of whoever sent a request, "" if nobody can tell.
+
+        Args:
+            peer: who is connected.
+            forwarded: the X-Forwarded-For header, believed hop by hop from the right.
+        """
+        address = peer
+        for hop in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
+            if not self.trusts(address):
+                break
+            address = hop
+        return address
 
     def trusts(self, address: str) -> bool:
         """Whether `address` is a proxy whose forwarded headers count."""

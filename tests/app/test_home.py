@@ -143,7 +143,7 @@ def test_a_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
     create_home(where, SeededRandomness("create"))
     with open_home(where, SteppedClock(), SeededRandomness("x")) as home:
         assert home.follower.catch_up("default") == 0
-        assert home.state.sessions("2026") == []
+        assert home.state.sign_in.sessions("2026", "2025") == []
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (where / "views.db").is_file()
     assert (where / "state.db").is_file()

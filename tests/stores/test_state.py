@@ -1,6 +1,5 @@
 import sqlite3
 import stat
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +7,6 @@ import pytest
 
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.stores.state import State
-
-NOON, LATER, EVENING = "2026-11-20T12:00:00.000Z", "2026-11-20T13:00:00.000Z", "2026-11-20T18:00"
 
 
 @pytest.fixture
@@ -37,79 +34,6 @@ def test_a_file_that_is_no_database_is_an_error_of_one_line(
         State(path)
 
     assert refused.value.code == "storage"
-
-
-def test_a_link_is_used_once(state: State) -> None:
-    state.add_link(b"digest", "administrator", NOON, EVENING)
-
-    first, second = state.use_link(b"digest", LATER), state.use_link(b"digest", LATER)
-
-    assert first is not None
-    assert first.handle == "administrator"
-    assert second is None
-
-
-def test_looking_at_a_link_does_not_use_it(state: State) -> None:
-    state.add_link(b"digest", "administrator", NOON, EVENING)
-
-    assert state.link(b"digest", LATER) == state.link(b"digest", LATER) is not None
-    assert state.use_link(b"digest", LATER) is not None
-
-
-def test_of_many_who_use_a_link_at_once_one_gets_it(state: State) -> None:
-    state.add_link(b"digest", "administrator", NOON, EVENING)
-    won: list[object] = []
-    start = threading.Barrier(8)
-
-    def use() -> None:
-        start.wait()
-        if state.use_link(b"digest", LATER):
-            won.append(1)
-
-    threads = [threading.Thread(target=use) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert len(won) == 1
-
-
-@pytest.mark.parametrize("now", [EVENING, "2026-11-21"], ids=["at its end", "after its end"])
-def test_a_link_that_is_over_signs_nobody_in(state: State, now: str) -> None:
-    state.add_link(b"digest", "administrator", NOON, EVENING)
-
-    assert state.link(b"digest", now) is None
-    assert state.use_link(b"digest", now) is None
-
-
-def test_a_session_is_found_until_it_is_over_or_ended(state: State) -> None:
-    state.add_session(b"one", "ana", NOON, EVENING)
-    state.add_session(b"two", "bo", NOON, EVENING)
-
-    found = state.session(b"one", LATER)
-    state.end_session(b"one")
-
-    assert found is not None
-    assert found.handle == "ana"
-    assert state.session(b"one", LATER) is None
-    assert state.session(b"two", LATER) is not None
-    assert state.session(b"two", EVENING) is None
-    assert [one.handle for one in state.sessions(LATER)] == ["bo"]
-
-
-def test_what_is_over_does_not_stay_in_the_file(tmp_path: Path, state: State) -> None:
-    state.add_session(b"old", "ana", NOON, LATER)
-    state.add_link(b"old", "ana", NOON, LATER)
-    state.add_session(b"young", "bo", EVENING, "2026-11-21")
-
-    with sqlite3.connect(tmp_path / "state.db") as connection:
-        sessions = connection.execute("SELECT digest FROM sessions").fetchall()
-        links = connection.execute("SELECT digest FROM sign_in_links").fetchall()
-    connection.close()
-
-    assert sessions == [(b"young",)]
-    assert links == []
 
 
 def test_a_webhook_source_has_two_live_secrets_after_a_rotation(state: State) -> None:
@@ -157,14 +81,13 @@ def test_a_removed_webhook_source_is_forgotten(state: State) -> None:
 
 
 def test_two_processes_may_write_at_the_same_time(tmp_path: Path, state: State) -> None:
-    """`counterfoil admin sign-in` writes while a server runs."""
+    """`counterfoil admin` writes while a server runs."""
     other = State(tmp_path / "state.db")
     try:
-        state.add_link(b"one", "a", NOON, EVENING)
-        other.add_link(b"two", "a", NOON, EVENING)
+        state.add_webhook_source("one", "github", "default", b"first")
+        other.add_webhook_source("two", "github", "default", b"second")
 
-        assert state.use_link(b"two", LATER) is not None
-        assert other.use_link(b"one", LATER) is not None
+        assert len(state.webhook_sources()) == len(other.webhook_sources()) == 2
     finally:
         other.close()
     with sqlite3.connect(tmp_path / "state.db") as connection:

@@ -189,6 +189,7 @@ def test_a_stopping_server_ends_its_streams(tmp_path: Path) -> None:
 def test_signing_out_ends_the_stream(web: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "HEARTBEAT_S", 0.1)
     from counterfoil.app import signin
+    from counterfoil.app.sessions import Sessions
 
     home = web.home
     address = signin.make_link(home.state, home.clock, home.randomness, "http://x")
@@ -200,7 +201,7 @@ def test_signing_out_ends_the_stream(web: Running, monkeypatch: pytest.MonkeyPat
         connection.request("GET", "/v1/live", headers=headers)
         answer = connection.getresponse()
         assert answer.readline().startswith(b": the log has")
-        signin.end_session(home.state, opened.cookie)
+        Sessions(home.state.sign_in, home.clock, home.randomness).end(opened.cookie)
         rest = answer.read()
 
     assert set(rest.split(b"\n")) <= {b"", b": still here"}

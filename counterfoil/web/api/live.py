@@ -104,7 +104,7 @@ async def _still_allowed(call: Call) -> bool:
     """Whether a session that opened the stream is still signed in: signing out ends it."""
     if call.credential.kind != "session":
         return True
-    caller = await call.served.door.visitor(call.request)
+    caller = await call.served.door.visitor(call.request, watching=True)
     return call.home.access.decide(caller.credential, "read", call.project).allowed
 
 

@@ -1,0 +1,151 @@
+"""What a sign-in provider says about itself: its addresses and its keys, fetched and kept a while.
+
+What must hold: only what the provider whose address stands in the settings says counts, and it
+has to call itself exactly that; addresses are https, or on this machine where the provider itself
+is; an unknown key is asked for again, but not at every stranger's wish; without keys nobody is
+let in by that provider.
+
+Sources: OpenID Connect Discovery 1.0 sections 3 and 4; RFC 8414 section 3.3; RFC 7517 section 5.
+"""
+
+import threading
+from datetime import datetime, timedelta
+from typing import Any, Final, NoReturn
+
+import msgspec
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
+
+from counterfoil.client.address import is_safe_address
+from counterfoil.client.witness import call
+from counterfoil.clock import Clock
+from counterfoil.errors import RequestError, UnavailableError
+
+TIMEOUT_S: Final = 5.0
+KEPT: Final = timedelta(minutes=15)
+ASKED_AGAIN: Final = timedelta(seconds=30)
+"""How long a key set stands before an unknown key makes us ask for another."""
+KEYS_MAX: Final = 50
+RSA_MIN_BITS: Final = 2048
+_WELL_KNOWN: Final = "/.well-known/openid-configuration"
+
+Key = RSAKey | ECKey | OKPKey
+
+
+class Metadata(msgspec.Struct, frozen=True):
+    """What is used of a provider's metadata; the defaults are the standard's."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    id_token_signing_alg_values_supported: tuple[str, ...] = ("RS256",)
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+    authorization_response_iss_parameter_supported: bool = False
+
+
+class Issuer:
+    """One provider.  Safe to call from several threads.
+
+    Args:
+        url: what it calls itself, as it stands in the settings.
+        clock: tells how old is what is kept.
+    """
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self.url = url
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._metadata: tuple[datetime, Metadata] | None = None
+        self._keys: tuple[datetime, list[Key]] | None = None
+
+    def metadata(self) -> Metadata:
+        """Return what the provider says about itself, at most 15 minutes old.
+
+        Raises:
+            UnavailableError: `unreachable`: no answer, or not that of this provider.
+        """
+        with self._lock:
+            if self._metadata is None or self._is_over(self._metadata[0], KEPT):
+                self._metadata = (self._clock.now(), self._discover())
+            return self._metadata[1]
+
+    def key(self, kid: str) -> Key | None:
+        """Return the key of a name; of "" the only one there is.  None if there is none.
+
+        Raises:
+            UnavailableError: `unreachable`: the provider does not say which keys it has.
+        """
+        address = self.metadata().jwks_uri
+        with self._lock:
+            if self._keys is None or self._is_over(self._keys[0], KEPT):
+                self._keys = (self._clock.now(), self._fetch_keys(address))
+            found = _pick(self._keys[1], kid)
+            if found is None and self._is_over(self._keys[0], ASKED_AGAIN):
+                self._keys = (self._clock.now(), self._fetch_keys(address))
+                found = _pick(self._keys[1], kid)
+            return found
+
+    def _is_over(self, since: datetime, life: timedelta) -> bool:
+        # A clock set back makes everything over rather than good for ever.
+        return not timedelta(0) <= self._clock.now() - since < life
+
+    def _discover(self) -> Metadata:
+        found: Metadata = self._get(self.url.rstrip("/") + _WELL_KNOWN, Metadata)
+        if found.issuer != self.url:
+            self._foreign(f"calls itself {found.issuer[:200]!a}")
+        for address in (found.authorization_endpoint, found.token_endpoint, found.jwks_uri):
+            if not is_safe_address(address, beside=self.url):
+                self._foreign(f"names {address[:200]!a}, which is not https")
+        return found
+
+    def _fetch_keys(self, address: str) -> list[Key]:
+        document = self._get(address, dict[str, Any])
+        items = document.get("keys")
+        if not isinstance(items, list) or len(items) > KEYS_MAX:
+            self._foreign(f"gives no list of at most {KEYS_MAX} keys")
+        return [key for item in items if (key := read_key(item)) is not None]
+
+    def _get(self, address: str, shape: Any) -> Any:  # noqa: ANN401  whatever `shape` makes
+        answer = call("GET", address, None, {"Accept": "application/json"}, TIMEOUT_S)
+        if answer.status != 200:
+            self._foreign(f"answered {answer.status} at {address[:200]!a}")
+        try:
+            return msgspec.json.decode(answer.body, type=shape)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            self._foreign(f"does not answer in the standard's form at {address[:200]!a}")
+
+    def _foreign(self, what: str) -> NoReturn:
+        raise UnavailableError(
+            "unreachable", f"the sign-in provider {self.url} {what}; tell whoever runs this server"
+        )
+
+
+def read_key(item: object) -> Key | None:
+    """Return a public key that signatures are checked with; None for any other.
+
+    Only what the public half needs is read, so that a secret key, or one for HMAC, is none.
+    """
+    if not isinstance(item, dict) or item.get("use", "sig") != "sig":
+        return None
+    members = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
+    kind = item.get("kty")
+    if not isinstance(kind, str) or kind not in members:
+        return None
+    public = {name: item[name] for name in ("kty", "kid", "alg", *members[kind]) if name in item}
+    if not all(isinstance(value, str) for value in public.values()):
+        return None
+    try:
+        # A modulus is read in base64url: four letters are three bytes.
+        if kind == "RSA" and len(public["n"]) * 6 < RSA_MIN_BITS:
+            return None
+        key = import_key(public)
+    except (JoseError, RequestError, ValueError, TypeError, LookupError):
+        return None
+    return None if not isinstance(key, Key) else key
+
+
+def _pick(keys: list[Key], kid: str) -> Key | None:
+    named = [key for key in keys if key.kid == kid] if kid else keys
+    # Two keys of one name: which was meant cannot be told, so neither.
+    return named[0] if len(named) == 1 else None
