@@ -40,6 +40,7 @@ class Authenticator:
 
     @property
     def id(self) -> str:
+        """The credential's id, as it is written."""
         return base64url(self.credential_id)
 
     def create(self, options: str, **client: Any) -> bytes:

@@ -134,7 +134,7 @@ class Oidc:
             RequestError: `not_found`: no provider of that name.
             UnavailableError: `unreachable`: it does not say where.
         """
-        provider = self._provider(name)
+        self._provider(name)
         metadata = self._issuers[name].metadata()
         state = self._randomness.token(STATE_BYTES).hex()
         now = self._clock.now()
@@ -142,7 +142,7 @@ class Oidc:
             Ceremony(
                 digest=digest(state),
                 holder=digest(holder),
-                purpose=f"oidc:{provider.name}:{purpose}",
+                purpose=_purpose(name, purpose),
                 actor=actor,
                 detail=detail,
                 created=format_time(now),
@@ -184,8 +184,7 @@ class Oidc:
         asked = self._state.use_ceremony(digest(state), format_time(self._clock.now()))
         if asked is None:
             refuse("state", "this sign-in was finished before, or took too long; begin again")
-        kind, asked_provider, purpose = asked.purpose.split(":", 2)
-        if kind != "oidc" or asked_provider != name:
+        if not asked.purpose.startswith(_purpose(name, "")):
             refuse("mixed-up", "this answer is for another provider's sign-in; begin again")
         if not hmac.compare_digest(asked.holder, digest(holder)):
             refuse("state", "this sign-in was begun in another browser; begin again here")
@@ -207,6 +206,7 @@ class Oidc:
         subject = check_id_token(
             tokens.id_token, expected, self._issuers[name].key, tokens.access_token
         )
+        purpose = asked.purpose.removeprefix(_purpose(name, ""))
         return Proven(provider, account_of(name, subject), purpose, asked.actor, asked.detail)
 
     def _provider(self, name: str) -> Provider:
@@ -294,6 +294,10 @@ def read_secret(directory: Path, name: str, settings: OidcConfig) -> str:
 
 def _wrong(name: str, why: str) -> RequestError:
     return RequestError("config_invalid", f"{FILE_NAME}: oidc.{name}: {why}")
+
+
+def _purpose(provider: str, purpose: str) -> str:
+    return f"oidc:{provider}:{purpose}"
 
 
 def _verifier(holder: str, state: str) -> str:

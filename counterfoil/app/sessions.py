@@ -155,6 +155,11 @@ class Sessions:
         return self._randomness.token(COOKIE_BYTES).hex()
 
 
+__all__ = [
+    "Began", "Opened", "Session", "Sessions", "Visitor", "device_of", "is_fresh", "place_of",
+]  # fmt: skip
+
+
 def is_fresh(session: Session, now: datetime) -> bool:
     """Whether a session's holder showed a passkey within the last five minutes.
 

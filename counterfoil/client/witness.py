@@ -73,10 +73,11 @@ def call(
         clock.start()
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(method, path, body, {"User-Agent": "counterfoil", **headers})
-        response = connection.getresponse()
-        answer = response.read(ANSWER_MAX_BYTES + 1)
-        if len(answer) <= ANSWER_MAX_BYTES and response.length:
-            raise http.client.IncompleteRead(answer, response.length)
+        # Where the server closes, the socket is the response's: too long an answer stays unread.
+        with connection.getresponse() as response:
+            answer = response.read(ANSWER_MAX_BYTES + 1)
+            if len(answer) <= ANSWER_MAX_BYTES and response.length:
+                raise http.client.IncompleteRead(answer, response.length)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise UnavailableError(
             "unreachable", f"{url}: {str(error) or type(error).__name__}; asked again later"

@@ -269,9 +269,13 @@ class SignInState:
         self, *, session_id: str = "", actor: str = "", using: str = ""
     ) -> list[Session]:
         """End the sessions that match everything named, at least one thing; return them."""
-        wanted = {"id": session_id, "actor": actor, "using": using}
-        named = [_SESSIONS.c[name] == value for name, value in wanted.items() if value]
-        return self._end(sa.and_(sa.true(), *named)) if named else []
+        at = _SESSIONS.c
+        wanted = ((at.id, session_id), (at.actor, actor), (at.using, using))
+        which: sa.ColumnElement[bool] = sa.true() if session_id or actor or using else sa.false()
+        for column, value in wanted:
+            if value:
+                which = sa.and_(which, column == value)
+        return self._end(which)
 
     def _end(self, which: sa.ColumnElement[bool]) -> list[Session]:
         ended = sa.delete(_SESSIONS).where(which).returning(*_SESSIONS.c)

@@ -32,6 +32,7 @@ class Place:
         self.key: Key | None = None
 
     def enrol(self, **client: Any) -> Key:
+        """Make Ana's passkey."""
         asked = self.passkeys.ask_to_enrol(
             holder=BROWSER, purpose="enrol", actor=ANA, handle="ana-dev"
         )
@@ -41,6 +42,7 @@ class Place:
         return self.key
 
     def ask(self) -> str:
+        """Return what a browser is asked when somebody signs in."""
         return self.passkeys.ask(holder=BROWSER, purpose="sign-in", detail="/runs")
 
     def show(self, answer: bytes, **members: Any) -> str:
@@ -50,9 +52,11 @@ class Place:
         return f"{shown.key.actor} {shown.detail}"
 
     def find(self, passkey: str) -> Key | None:
+        """Return the one passkey there is, by its id."""
         return self.key if self.key is not None and self.key.id == passkey else None
 
     def sign_in(self, **client: Any) -> str:
+        """Ask, and answer with the one authenticator."""
         self.authenticator.counter += 1
         return self.show(self.authenticator.get(self.ask(), **client))
 

@@ -13,9 +13,12 @@ from counterfoil.ids import SeededRandomness
 from counterfoil.stores.state import State
 
 HOUR_S = 3600.0
+KIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 
 
 class Place:
+    """A ledger's sessions under a clock that a test moves."""
+
     def __init__(self, state: State) -> None:
         self.state = state
         self.clock = SteppedClock()
@@ -23,6 +26,7 @@ class Place:
         self.sessions = Sessions(state.sign_in, self.clock, self.randomness)
 
     def open(self, actor: str = "actor:ana", using: str = "key-1") -> Opened:
+        """Sign somebody in."""
         return self.sessions.open(actor=actor, handle="ana-dev", began="passkey", using=using)
 
     def pass_hours(self, hours: float, opened: Opened) -> None:
@@ -197,16 +201,16 @@ def test_a_link_signs_in_whom_it_is_for_and_says_where_from(place: Place) -> Non
     [
         ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
          "Firefox on Linux"),
-        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-         "Chrome/150.0.0.0 Safari/537.36", "Chrome on Windows"),
-        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-         "Chrome/150.0.0.0 Safari/537.36 Edg/150.0.0.0", "Edge on Windows"),
-        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-         "Version/18.0 Safari/605.1.15", "Safari on macOS"),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 "
-         "(KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1", "Safari on iOS"),
-        ("Mozilla/5.0 (Linux; Android 14; K) AppleWebKit/537.36 (KHTML, like Gecko) "
-         "Chrome/150.0.0.0 Mobile Safari/537.36", "Chrome on Android"),
+        (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {KIT} Chrome/150.0.0.0 Safari/537.36",
+         "Chrome on Windows"),
+        (f"Mozilla/5.0 (Windows NT 10.0) {KIT} Chrome/150.0.0.0 Safari/537.36 Edg/150.0.0.0",
+         "Edge on Windows"),
+        (f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {KIT} Version/18.0 Safari/605.1.15",
+         "Safari on macOS"),
+        (f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) {KIT} Version/18.0 Safari/604.1",
+         "Safari on iOS"),
+        (f"Mozilla/5.0 (Linux; Android 14; K) {KIT} Chrome/150.0.0.0 Mobile Safari/537.36",
+         "Chrome on Android"),
         ("curl/8.5.0", "curl"),
         ("<script>alert(1)</script>", "a browser"),
         ("", "a browser"),
