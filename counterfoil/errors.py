@@ -102,6 +102,7 @@ CODES: dict[str, tuple[str, int, str]] = {
     "ci_rule_invalid": ("request", 400, "a trust rule for a CI rests on too little"),
     "csrf": ("request", 403, "a session request without its CSRF token"),
     "sign_in_refused": ("request", 403, "who it is was not proven"),
+    "step_up_needed": ("request", 403, "this needs a passkey shown in the last five minutes"),
     "not_allowed": ("request", 403, "this credential may not do this here"),
     "host_refused": ("request", 421, "the Host header is not one this server answers to"),
     "not_found": ("request", 404, "nothing of that name is recorded"),

@@ -76,9 +76,9 @@ def open_session(
     return sessions.open(actor=link.actor, handle=link.handle, began="link", visitor=visitor)
 
 
-def credential_of(session: Session) -> Credential:
-    """Return what a session is worth at the door."""
-    return Credential(session.id, "session", session.handle)
+def credential_of(session: Session, handle: str) -> Credential:
+    """Return what a session is worth at the door, of somebody who is called `handle` now."""
+    return Credential(session.id, "session", handle, actor=session.actor, verified=session.verified)
 
 
 def anybody_signed_in(state: State, clock: Clock, randomness: Randomness) -> bool:

@@ -54,9 +54,13 @@ TYPES = (
         members={
             "how": "`directory` (a file), `ceremony` (the holder showed both) or `administrator`",
             "signs_in": "true where whoever shows this account at its provider is let in",
+            "invitation": "which invitation was used, where one was",
             **_DATES,
         },
-        refs={"account": "the account, an `actor:`"},
+        refs={
+            "account": "the account, an `actor:`",
+            "vouched-by": "the `actor:` who invited",
+        },
         actor=_ADMIN,
     ),
     own_type(

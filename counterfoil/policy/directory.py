@@ -246,6 +246,7 @@ class Directory:
             )
             self.links.setdefault(account, []).append(link)
             self._accounts_of.setdefault(one.subject, {})[account] = None
+        self._use_invitation(one)
 
     def _account_unlinked(self, one: Happened) -> None:
         for account in one.named("account"):

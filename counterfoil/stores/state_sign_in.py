@@ -269,13 +269,11 @@ class SignInState:
         self, *, session_id: str = "", actor: str = "", using: str = ""
     ) -> list[Session]:
         """End the sessions that match everything named, at least one thing; return them."""
+        if not (session_id or actor or using):
+            return []
         at = _SESSIONS.c
-        wanted = ((at.id, session_id), (at.actor, actor), (at.using, using))
-        which: sa.ColumnElement[bool] = sa.true() if session_id or actor or using else sa.false()
-        for column, value in wanted:
-            if value:
-                which = sa.and_(which, column == value)
-        return self._end(which)
+        whose = (_is(at.id, session_id), _is(at.actor, actor), _is(at.using, using))
+        return self._end(sa.and_(*whose))
 
     def _end(self, which: sa.ColumnElement[bool]) -> list[Session]:
         ended = sa.delete(_SESSIONS).where(which).returning(*_SESSIONS.c)
@@ -317,3 +315,8 @@ class SignInState:
         query = sa.select(_COUNTERS.c.id, _COUNTERS.c.used).where(_COUNTERS.c.used != "")
         with self._transaction() as connection:
             return {row.id: row.used for row in connection.execute(query)}
+
+
+def _is(column: sa.ColumnElement[str], value: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a column has a value; "" is any value."""
+    return sa.or_(sa.literal(value) == sa.literal(""), column == sa.literal(value))

@@ -11,9 +11,9 @@ from typing import Final
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from counterfoil.app import signin
+from counterfoil.app.entrance import Entrance
 from counterfoil.app.home import Home
-from counterfoil.app.sessions import Session, Sessions
+from counterfoil.app.sessions import Session
 from counterfoil.errors import RequestError
 from counterfoil.policy.access import ANONYMOUS, Credential
 from counterfoil.web import sessions
@@ -37,10 +37,10 @@ NOBODY: Final = Caller(ANONYMOUS)
 class Door:
     """Finds out who calls one home."""
 
-    def __init__(self, home: Home, site: Site) -> None:
+    def __init__(self, home: Home, site: Site, entrance: Entrance) -> None:
         self._home = home
         self._site = site
-        self.sessions = Sessions(home.state.sign_in, home.clock, home.randomness)
+        self._entrance = entrance
 
     async def caller(self, request: Request) -> Caller:
         """Return who makes `request`.
@@ -74,10 +74,12 @@ class Door:
         cookie = sessions.cookie_of(request, self._site)
         if not cookie:
             return NOBODY
-        session = await run_in_threadpool(self.sessions.find, cookie, watching=watching)
-        if session is None:
+        found = self._entrance.sessions.find
+        session = await run_in_threadpool(found, cookie, watching=watching)
+        credential = self._entrance.credential(session) if session is not None else None
+        if credential is None:
             return NOBODY
-        return Caller(signin.credential_of(session), sessions.csrf_token(cookie), session)
+        return Caller(credential, sessions.csrf_token(cookie), session)
 
     def _bearer(self, authorization: str) -> Credential:
         scheme, _, token = authorization.partition(" ")

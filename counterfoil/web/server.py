@@ -26,10 +26,21 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from counterfoil.app import signin
+from counterfoil.app.entrance import Entrance
 from counterfoil.app.home import Home
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.garbage import collect_rarely
-from counterfoil.web import docs, page_door, pages, searching, signing_in, static
+from counterfoil.web import (
+    account,
+    docs,
+    inviting,
+    page_door,
+    pages,
+    searching,
+    signing_in,
+    static,
+    stepping_up,
+)
 from counterfoil.web.api import dispatch
 from counterfoil.web.api.errors import internal, problem
 from counterfoil.web.api.route import Served
@@ -60,12 +71,25 @@ def build_app(home: Home, *, public_url: str = "", pace: Pace | None = None) -> 
     url = public_url or settings.public_url or f"http://localhost:{settings.port}"
     site = make_site(url, settings.trusted_proxies)
     projects = frozenset(log.project for log in home.log.projects())
-    served = Served(home, site, Door(home, site), pace or Pace(), projects)
+    entrance = Entrance(
+        home.directory,
+        home.access,
+        home.keys,
+        home.state,
+        home.clock,
+        home.randomness,
+        public_url=site.public_url,
+        providers=home.config.oidc,
+    )
+    served = Served(home, site, entrance, Door(home, site, entrance), pace or Pace(), projects)
     app = Starlette(
         routes=[
             *(dispatch.mount(route, served) for route in ROUTES),
             *docs.mount(ROUTES, site),
             *signing_in.mount(served),
+            *stepping_up.mount(served),
+            *account.mount(served),
+            *inviting.mount(served),
             *searching.mount(served),
             StarletteRoute(f"{static.PREFIX}{{path:path}}", static.serve, methods=["GET"]),
             *(page_door.mount(page, served) for page in pages.ROUTES),
@@ -280,8 +304,10 @@ def serve(
         url = (url or f"{'https' if tls else 'http'}://localhost:{sock.getsockname()[1]}").rstrip(
             "/"
         )
-        signed_in = signin.anybody_signed_in(home.state, home.clock, home.randomness)
-        link = "" if signed_in else signin.make_link(home.state, home.clock, home.randomness, url)
+        # Once people are enrolled they sign in by themselves; a link then names one (--as HANDLE).
+        alone = not home.access.directory.anybody_enrolled()
+        needed = alone and not signin.anybody_signed_in(home.state, home.clock, home.randomness)
+        link = "" if not needed else signin.make_link(home.state, home.clock, home.randomness, url)
         announce(url, link)
         collect_rarely()
         server.run(sockets=[sock])

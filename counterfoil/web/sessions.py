@@ -67,9 +67,7 @@ def drop_flow(response: Response, site: Site) -> None:
 def visitor_of(request: Request, site: Site) -> Visitor:
     """Return what a browser says about itself, in words that name neither it nor its address."""
     device = device_of(request.headers.get("user-agent", ""))
-    peer = request.client.host if request.client else ""
-    address = site.address_of(peer, request.headers.get("x-forwarded-for", ""))
-    return Visitor(device, place_of(address))
+    return Visitor(device, place_of(site.address_of(request)))
 
 
 def _set(response: Response, site: Site, name: str, value: str, life_s: int) -> None:

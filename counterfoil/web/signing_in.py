@@ -1,86 +1,157 @@
-"""/sign-in and /sign-out: pages around `app.signin`.
+"""/sign-in, /step-up and /sign-out: pages and calls around `app.entrance`.
 
-GET shows what the link would do and changes nothing; the form's POST uses the link up.
+A GET shows what could be done and changes nothing but a browser's own flow; what signs in, or
+proves more, is sent by the page's form or script.
 """
 
 import urllib.parse
 from typing import Final, Literal
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route as StarletteRoute
 
 from counterfoil.app import signin
+from counterfoil.app.entrance import Linked
+from counterfoil.app.oidc import PATH as OIDC_PATH
 from counterfoil.errors import RequestError
 from counterfoil.web import sessions
 from counterfoil.web.api.route import Served
 from counterfoil.web.pages.render import render
+from counterfoil.web.proving import (
+    ensure_flow,
+    json_text,
+    keep_flow,
+    let_in,
+    local_path,
+    mounted,
+    read_json,
+    refused,
+)
 from counterfoil.web.security import media_type, read_body, same_origin
 
 FORM_MAX_BYTES: Final = 64 * 1024
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
-# What the page says: no link yet; use this link?; it is used or over; no session is safe here.
-State = Literal["needed", "confirm", "over", "nowhere"]
+# What the page says: how to sign in; use this link?; it is used or over; it was refused (why);
+# no session is safe here.
+State = Literal["needed", "confirm", "over", "refused", "nowhere"]
+
+
+class _Ask(msgspec.Struct):
+    next: str = "/"
+
+
+class _Answer(msgspec.Struct):
+    credential: msgspec.Raw
 
 
 def mount(served: Served) -> list[StarletteRoute]:
-    """Return the pages as Starlette knows them."""
-    site, home = served.site, served.home
+    """Return the pages and calls as Starlette knows them."""
+    return mounted(
+        served,
+        pages=(
+            ("GET", "/sign-in", _get_sign_in),
+            ("POST", "/sign-in", _post_sign_in),
+            ("GET", f"{OIDC_PATH}/{{name}}/begin", _begin_provider),
+            ("GET", f"{OIDC_PATH}/{{name}}", _finish_provider),
+            ("POST", "/sign-out", _post_sign_out),
+        ),
+        calls=(
+            ("/sign-in/passkey/ask", _ask_passkey),
+            ("/sign-in/passkey", _post_passkey),
+        ),
+    )
 
-    async def get_sign_in(request: Request) -> Response:
-        token = request.query_params.get("token", "")
-        if not site.can_sign_in:
-            return _page(request, "nowhere", status=403)
-        if token:
-            works = await run_in_threadpool(signin.link_works, home.state, home.clock, token)
-            return _page(request, "confirm", token) if works else _page(request, "over", status=403)
-        if (await served.door.visitor(request)).csrf:
-            return RedirectResponse("/", status_code=303)
-        return _page(request, "needed")
 
-    def _page(request: Request, state: State, token: str = "", status: int = 200) -> Response:
-        return render(
-            request,
-            "sign_in.html",
-            status=status,
-            state=state,
-            token=token,
-            handle=signin.HANDLE,
-            host=site.host,
-            public_url=site.public_url,
+async def _get_sign_in(request: Request, served: Served) -> Response:
+    token = request.query_params.get("token", "")
+    if not served.site.can_sign_in:
+        return _page(request, served, "nowhere", status=403)
+    if token:
+        link = await run_in_threadpool(signin.link_of, served.home.state, served.home.clock, token)
+        if link is None:
+            return _page(request, served, "over", status=403)
+        return _page(request, served, "confirm", token=token, handle=link.handle)
+    if (await served.door.visitor(request)).csrf:
+        return RedirectResponse(_next(request), status_code=303)
+    return _page(request, served, "needed")
+
+
+async def _post_sign_in(request: Request, served: Served) -> Response:
+    form = await read_form(request, served)
+    _require_same_origin(request, served)
+    if not served.site.can_sign_in:
+        return _page(request, served, "nowhere", status=403)
+    visitor = sessions.visitor_of(request, served.site)
+    try:
+        opened = await run_in_threadpool(served.entrance.use_link, form.get("token", ""), visitor)
+    except RequestError as error:
+        return _refused(request, served, error)
+    if opened is None:
+        return _page(request, served, "over", status=403)
+    return let_in(served, opened, "/", as_page=True)
+
+
+async def _ask_passkey(request: Request, served: Served) -> Response:
+    asked = await read_json(request, served, _Ask)
+    flow = ensure_flow(request, served)
+    options = await run_in_threadpool(served.entrance.ask_passkey, flow, local_path(asked.next))
+    return keep_flow(json_text(options), request, served, flow)
+
+
+async def _post_passkey(request: Request, served: Served) -> Response:
+    answer = await read_json(request, served, _Answer)
+    flow, visitor = (
+        sessions.flow_of(request, served.site),
+        sessions.visitor_of(request, served.site),
+    )
+    signed = await run_in_threadpool(
+        served.entrance.sign_in, bytes(answer.credential), flow, visitor
+    )
+    return let_in(served, signed.opened, signed.back, as_page=False)
+
+
+async def _begin_provider(request: Request, served: Served) -> Response:
+    # A page of another site must not begin it: who is signed in there may be somebody else.
+    if not served.site.can_sign_in or not same_origin(request, served.site):
+        return RedirectResponse("/sign-in", status_code=303)
+    flow, name = ensure_flow(request, served), request.path_params["name"]
+    address = await run_in_threadpool(served.entrance.begin_provider, name, flow, _next(request))
+    response = RedirectResponse(address, status_code=303)
+    return keep_flow(response, request, served, flow)
+
+
+async def _finish_provider(request: Request, served: Served) -> Response:
+    caller = await served.door.visitor(request)
+    try:
+        done = await run_in_threadpool(
+            served.entrance.finish_provider,
+            request.path_params["name"],
+            dict(request.query_params),
+            sessions.flow_of(request, served.site),
+            caller.session,
+            sessions.visitor_of(request, served.site),
         )
+    except RequestError as error:
+        return _refused(request, served, error)
+    if isinstance(done, Linked):
+        return RedirectResponse("/account", status_code=303)
+    return let_in(served, done.opened, done.back, as_page=True)
 
-    async def post_sign_in(request: Request) -> Response:
-        form = await read_form(request, served)
-        _require_same_origin(request, served)
-        if not site.can_sign_in:
-            return _page(request, "nowhere", status=403)
-        token = form.get("token", "")
-        opened = await run_in_threadpool(
-            signin.open_session, home.state, home.clock, home.randomness, token
-        )
-        if opened is None:
-            return _page(request, "over", status=403)
-        response = RedirectResponse("/", status_code=303)
-        sessions.set_cookie(response, site, opened.cookie)
-        return response
 
-    async def post_sign_out(request: Request) -> Response:
-        form = await read_form(request, served)
-        cookie = sessions.cookie_of(request, site)
-        require_csrf(request, served, form)
-        await run_in_threadpool(signin.end_session, home.state, cookie)
-        response = RedirectResponse("/sign-in", status_code=303)
-        sessions.drop_cookie(response, site)
-        return response
-
-    return [
-        StarletteRoute("/sign-in", get_sign_in, methods=["GET"]),
-        StarletteRoute("/sign-in", post_sign_in, methods=["POST"]),
-        StarletteRoute("/sign-out", post_sign_out, methods=["POST"]),
-    ]
+async def _post_sign_out(request: Request, served: Served) -> Response:
+    form = await read_form(request, served)
+    cookie = sessions.cookie_of(request, served.site)
+    require_csrf(request, served, form)
+    caller = await served.door.visitor(request)
+    if caller.session is not None:
+        await run_in_threadpool(served.entrance.sign_out, caller.session, cookie)
+    response = RedirectResponse("/sign-in", status_code=303)
+    sessions.drop_cookie(response, served.site)
+    return response
 
 
 async def read_form(request: Request, served: Served) -> dict[str, str]:
@@ -106,6 +177,47 @@ def require_csrf(request: Request, served: Served, form: dict[str, str]) -> None
     shown = request.headers.get(sessions.CSRF_HEADER) or form.get(sessions.CSRF_FIELD, "")
     if not cookie or not sessions.csrf_matches(sessions.csrf_token(cookie), shown):
         raise RequestError("csrf", "this form belongs to another session; reload the page")
+
+
+def _page(
+    request: Request,
+    served: Served,
+    state: State,
+    *,
+    token: str = "",
+    handle: str = "",
+    why: str = "",
+    status: int = 200,
+) -> Response:
+    back = _next(request)
+    return render(
+        request,
+        "sign_in.html",
+        status=status,
+        state=state,
+        token=token,
+        handle=handle,
+        why=why,
+        host=served.site.host,
+        public_url=served.site.public_url,
+        back=back,
+        back_query="" if back == "/" else "?" + urllib.parse.urlencode({"next": back}),
+        passkeys=served.entrance.party is not None,
+        providers=served.entrance.oidc.providers,
+        enrolled=served.home.access.directory.anybody_enrolled(),
+    )
+
+
+def _refused(request: Request, served: Served, error: RequestError) -> Response:
+    """Say on the sign-in page why it did not work; anything but that is an error of its own."""
+    if error.code != "sign_in_refused":
+        raise error
+    refused(request, served, error)
+    return _page(request, served, "refused", why=error.message, status=403)
+
+
+def _next(request: Request) -> str:
+    return local_path(request.query_params.get("next", "/"))
 
 
 def _require_same_origin(request: Request, served: Served) -> None:

@@ -57,20 +57,6 @@ class Site:
         # over TLS: there the plain name, on a connection that does not leave the machine.
         return "__Host-" if self.https else ""
 
-    def address_of(self, peer: str, forwarded: str) -> str:
-        """Return the address of whoever sent a request, "" if nobody can tell.
-
-        Args:
-            peer: who is connected.
-            forwarded: the X-Forwarded-For header, believed hop by hop from the right.
-        """
-        address = peer
-        for hop in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
-            if not self.trusts(address):
-                break
-            address = hop
-        return address
-
     def trusts(self, address: str) -> bool:
         """Whether `address` is a proxy whose forwarded headers count."""
         try:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.app.entrance import Entrance
 from counterfoil.app.home import Home
 from counterfoil.errors import RequestError
 from counterfoil.events.canonical import JSON
@@ -106,6 +107,7 @@ class Served:
 
     home: Home
     site: Site
+    entrance: Entrance
     door: Door
     pace: Pace
     projects: frozenset[str]

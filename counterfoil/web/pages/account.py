@@ -1,0 +1,140 @@
+"""/account, the page: what lets me in, and where I am signed in."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.app.sessions import Session, is_fresh
+from counterfoil.policy.directory import Passkey
+from counterfoil.web.api.route import Served
+from counterfoil.web.identity import Caller
+from counterfoil.web.pages import words
+from counterfoil.web.pages.render import render
+
+_BEGAN = {
+    "passkey": "with a passkey",
+    "oidc": "with a provider",
+    "link": "with a link, vouched for by whoever holds the ledger's files",
+}
+_VOUCHED = {
+    "invitation": "vouched for by an invitation",
+    "own-key": "vouched for by another passkey of yours",
+    "files": "vouched for by whoever holds the ledger's files",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One passkey or session."""
+
+    id: str
+    name: str
+    detail: str
+    here: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the page shows; `actor` is "" for whoever came by a link that names nobody."""
+
+    handle: str
+    actor: str
+    says: str
+    keys: tuple[Row, ...]
+    warning: str
+    may_enrol: bool
+    why_not: str
+    accounts: tuple[str, ...]
+    sessions: tuple[Row, ...]
+
+
+def account_page(request: Request, served: Served, caller: Caller, session: Session) -> Response:
+    """Read what the page shows, and render it.  Blocks."""
+    entrance, directory = served.entrance, served.home.access.directory
+    administrators = [
+        grant.holder
+        for grant in list(directory.grants.values())
+        if grant.role == "administrator" and entrance.passkeys_of(grant.holder)
+    ]
+    account = build_account(
+        handle=caller.credential.handle,
+        session=session,
+        keys=entrance.passkeys_of(session.actor),
+        used=served.home.state.sign_in.passkeys_used(),
+        accounts=entrance.accounts_of(session.actor),
+        sessions=entrance.sessions.listed(session.actor) if session.actor else [session],
+        last_administrator=set(administrators) == {session.actor},
+        now=served.home.clock.now(),
+    )
+    return render(
+        request, "account.html", it=account, csrf=caller.csrf, providers=entrance.oidc.providers
+    )
+
+
+def build_account(
+    *,
+    handle: str,
+    session: Session,
+    keys: Sequence[Passkey],
+    used: Mapping[str, str],
+    accounts: Sequence[str],
+    sessions: Sequence[Session],
+    last_administrator: bool,
+    now: datetime.datetime,
+) -> Account:
+    """Build what the page shows.
+
+    Args:
+        handle: who is signed in.
+        session: the one that asks.
+        keys: their passkeys at this address.
+        used: passkey's id -> when it was last used.
+        accounts: of providers, which sign them in.
+        sessions: where they are signed in.
+        last_administrator: nobody else has a passkey and is an administrator.
+        now: the present moment.
+    """
+    fresh = is_fresh(session, now)
+    by_link = session.began == "link"
+    proven = (
+        f"your passkey was shown {words.ago(session.verified, now)}"
+        if session.verified
+        else "no passkey was shown in this session"
+    )
+    why_not = "To enrol another passkey, show one you have first."
+    if not keys and not by_link:
+        why_not = "A first passkey needs somebody who vouches for you: ask for an invitation."
+    return Account(
+        handle=handle,
+        actor=session.actor,
+        says=f"Signed in {_BEGAN[session.began]}; {proven}. It ends {words.when(session.expires, now)} at the latest.",
+        keys=tuple(_key(key, used.get(key.id, ""), now) for key in keys),
+        warning=(
+            "This is the last passkey of the last administrator who has one. Without it nobody"
+            " administers this ledger from a browser; whoever holds its files still can."
+            if last_administrator and len(keys) == 1
+            else ""
+        ),
+        may_enrol=by_link or (fresh and bool(keys)),
+        why_not=why_not,
+        accounts=tuple(accounts),
+        sessions=tuple(_session(one, session, now) for one in sessions),
+    )
+
+
+def _key(key: Passkey, used: str, now: datetime.datetime) -> Row:
+    last = f"last used {words.when(used, now)}" if used else "not used yet"
+    vouched = _VOUCHED.get(key.vouched, "vouched for by nobody the log names")
+    detail = (
+        f"enrolled {words.when(key.since, now)}, entry {words.number(key.entry)}, {vouched}; {last}"
+    )
+    return Row(key.id, key.name, detail)
+
+
+def _session(one: Session, here: Session, now: datetime.datetime) -> Row:
+    where = f"{one.device or 'a browser'}, {one.place or 'an unknown place'}"
+    detail = f"since {words.when(one.created, now)}, {_BEGAN[one.began]}; last used {words.when(one.seen, now)}"
+    return Row(one.id, where, detail, one.id == here.id)
