@@ -294,7 +294,7 @@ class SignInState:
         Source: WebAuthn level 3 section 7.2 step 22; section 6.1.1: those that do not count say 0.
         """
         at = _COUNTERS.c
-        grown = sa.or_(at.counter < counter, sa.and_(at.counter == 0, counter == 0))
+        grown = sa.or_(at.counter < counter, sa.and_(at.counter == 0, sa.literal(counter) == 0))
         with self._transaction() as connection:
             connection.execute(
                 sa.text(
