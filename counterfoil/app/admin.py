@@ -17,6 +17,8 @@ from counterfoil.app.signin import make_link
 from counterfoil.clock import SystemClock
 from counterfoil.errors import RequestError
 from counterfoil.ids import SystemRandomness
+from counterfoil.policy.directory import PROVIDER
+from counterfoil.stores.erasable import ErasableStore
 from counterfoil.stores.files import os_errors_translated
 from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.stores.state import State
@@ -34,11 +36,37 @@ def rebuild(directory: Path) -> dict[str, int]:
         return {log.project: home.follower.rebuild(log.project) for log in home.log.projects()}
 
 
-def sign_in_link(directory: Path, url: str | None) -> str:
-    """Make a one-time link for the server of this directory."""
+def sign_in_link(directory: Path, url: str | None, handle: str = "") -> str:
+    """Make a one-time link for the server of this directory.
+
+    Args:
+        directory: of the ledger.
+        url: where the server is reached; where it says it serves if None.
+        handle: whom it lets in; "" for nobody by name, which works until people are enrolled.
+
+    Raises:
+        RequestError: `actor_unknown`.
+    """
     address = url.rstrip("/") if url else public_url(directory)
     with _state(directory) as state:
-        return make_link(state, SystemClock(), SystemRandomness(), address)
+        if not handle:
+            return make_link(state, SystemClock(), SystemRandomness(), address)
+        actor = _pseudonym(directory, handle)
+        return make_link(state, SystemClock(), SystemRandomness(), address, handle, actor)
+
+
+def _pseudonym(directory: Path, handle: str) -> str:
+    keys = ErasableStore(directory / "erasable.db", SystemRandomness(), write=False)
+    try:
+        account = f"{PROVIDER}:{handle}"
+        known = keys.known_people([account]).get(account)
+    finally:
+        keys.close()
+    if known is None:
+        raise RequestError(
+            "actor_unknown", f"nobody is known by the handle {handle[:80]!a}; add them first"
+        )
+    return known.pseudonym
 
 
 def add_source(directory: Path, name: str, kind: str, project: str) -> dict[str, str]:

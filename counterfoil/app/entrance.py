@@ -400,6 +400,8 @@ class Entrance:
                 "unnamed",
                 "people are enrolled here, so a link names one: counterfoil admin sign-in --as HANDLE",
             )
+        if link is not None and link.actor:
+            self._person(link.actor)
         opened = signin.open_session(self._state, self._clock, self._randomness, token, visitor)
         if opened is not None:
             actor = self._access.directory.actor(opened.session.actor)

@@ -63,9 +63,14 @@ def rebuild(*, directory: Path | None, as_json: bool) -> int:
 @_DIR
 @_JSON
 @click.option("--url", help="The server's public address; default: where it serves.")
-def sign_in(*, directory: Path | None, url: str | None, as_json: bool) -> int:
-    """Print a one-time link that signs one browser in."""
-    link = work.sign_in_link(_directory(directory), url)
+@click.option("--as", "handle", default="", help="Whom it signs in, by handle.")
+def sign_in(*, directory: Path | None, url: str | None, handle: str, as_json: bool) -> int:
+    """Print a one-time link that signs one browser in.
+
+    Once people are enrolled it has to name one (--as), and the log says that whoever holds the
+    ledger's files vouched for them.
+    """
+    link = work.sign_in_link(_directory(directory), url, handle)
     if as_json:
         output.show_json({"link": link})
     else:

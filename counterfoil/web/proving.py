@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route as StarletteRoute
 
+from counterfoil.app.refusals import Attempt
 from counterfoil.app.sessions import COOKIE_BYTES, Opened
 from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.policy.access import ANONYMOUS, LOG, Credential
@@ -116,9 +117,23 @@ def refused(
 ) -> None:
     """Count a refusal of somebody who is known, or of a stranger."""
     reason = str(error.facts.get("reason", ""))
-    # The route and our own word for it: strangers must not choose what the log says.
-    source = f"{request.method} {request.url.path.partition('/oidc')[0]} {reason}".strip()
-    served.home.recorder.refuse(LOG, source, error.code, credential)
+    # The route and our own words: strangers must not choose what the log says.
+    route = f"{request.method} {_route_of(request)}"
+    attempt = Attempt(
+        source=f"{route} {reason}".strip(),
+        reason=error.code,
+        why=reason,
+        tried=route,
+        address=served.site.address_of(request),
+    )
+    served.home.recorder.refuse(LOG, attempt, credential)
+
+
+def _route_of(request: Request) -> str:
+    """Return the path without what stands in it of the request's own."""
+    name = request.path_params.get("name")
+    path = request.url.path
+    return path if name is None else path.replace(f"/{name}", "/NAME", 1)
 
 
 def ensure_flow(request: Request, served: Served) -> str:

@@ -1,0 +1,198 @@
+"""Invitations made, passkeys of others removed, sessions of others ended."""
+
+from typing import Final
+
+import msgspec
+
+from counterfoil.app.actions import Acting, Action, Done, Given
+from counterfoil.app.home import serving_address
+from counterfoil.app.invitations import invite
+from counterfoil.app.sessions import Sessions
+from counterfoil.errors import RequestError
+from counterfoil.stores.state_sign_in import Session
+
+
+class Inviting(Given, frozen=True, kw_only=True):
+    """Who is invited: somebody who is described, and a person."""
+
+    handle: str
+
+
+class Invitation(Done, frozen=True, kw_only=True):
+    """An invitation; `link` is shown here and nowhere else.
+
+    Attributes:
+        link: what to send the person, by a way only they read.
+        until: when it ends, RFC 3339.
+    """
+
+    link: str
+    until: str
+
+
+class RemovingPasskey(Given, frozen=True, kw_only=True):
+    """A passkey of an actor, by its id, and why it goes."""
+
+    handle: str
+    passkey: str
+    reason: str = ""
+
+
+class Ending(Given, frozen=True, kw_only=True):
+    """Sessions to end: one by its id, or all of an actor's."""
+
+    session: str = ""
+    handle: str = ""
+    reason: str = ""
+
+
+class Listing(Given, frozen=True, kw_only=True):
+    """Whose sessions; everybody's without a handle."""
+
+    handle: str = ""
+
+
+class Open(msgspec.Struct, frozen=True, kw_only=True):
+    """One open session, without what would let anybody in."""
+
+    session: str
+    handle: str
+    began: str
+    device: str
+    place: str
+    created: str
+    seen: str
+    until: str
+
+
+class Sessioned(Done, frozen=True, kw_only=True):
+    """The open sessions, the youngest first."""
+
+    sessions: tuple[Open, ...]
+
+
+def make_invitation(acting: Acting) -> Invitation:
+    """Invite a person to make their first passkey, or to come by a provider.
+
+    Raises:
+        RequestError: `actor_unknown`, `usage`.
+    """
+    home, handle = acting.home, acting.given.handle
+    port = home.config.server.port
+    address = (
+        serving_address(home.directory, "public_url")
+        or home.config.server.public_url.rstrip("/")
+        or f"http://localhost:{port}"
+    )
+    made = invite(
+        home.access, home.state.sign_in, home.clock, home.randomness, acting.credential, handle,
+        address, acting.via,
+    )  # fmt: skip
+    return Invitation(
+        said=f"{handle} is invited until {made.until}; send them the link, it works once",
+        link=made.address,
+        until=made.until,
+    )
+
+
+def remove_passkey(acting: Acting) -> Done:
+    """Remove a passkey: it lets nobody in, and the sessions begun with it end.
+
+    Raises:
+        RequestError: `actor_unknown`, `not_found`.
+    """
+    given: RemovingPasskey = acting.given
+    access = acting.home.access
+    with access.changing() as directory:
+        actor = access.require_actor(given.handle)
+        found = directory.passkeys.get(given.passkey)
+        if found is None or found.removed >= 0 or found.actor != actor.ref:
+            raise RequestError("not_found", f"{given.handle} has no passkey of that id")
+        entries = acting.enact(
+            "passkey.removed",
+            access.account_ref(given.handle),
+            {"passkey": given.passkey, "reason": given.reason or None},
+        )
+    ended = _sessions(acting).end_where(actor=actor.ref, using=given.passkey)
+    entries += _record(acting, ended, "its passkey was removed")
+    return Done(
+        said=f"a passkey of {given.handle} is removed, and {len(ended)} sessions with it",
+        entries=entries,
+    )
+
+
+def end_sessions(acting: Acting) -> Done:
+    """End one session, or all of an actor's.
+
+    Raises:
+        RequestError: `usage`, `actor_unknown`, `not_found`.
+    """
+    given: Ending = acting.given
+    if bool(given.session) == bool(given.handle):
+        raise RequestError("usage", "name one session, or a handle for all of theirs")
+    actor = acting.home.access.require_actor(given.handle).ref if given.handle else ""
+    ended = _sessions(acting).end_where(session_id=given.session, actor=actor)
+    if given.session and not ended:
+        raise RequestError("not_found", f"no session {given.session[:40]!a} is open")
+    entries = _record(acting, ended, given.reason[:200] or "revoked")
+    return Done(said=f"{len(ended)} sessions ended", entries=entries)
+
+
+def list_sessions(acting: Acting) -> Sessioned:
+    """List who is signed in.
+
+    Raises:
+        RequestError: `actor_unknown`.
+    """
+    access, handle = acting.home.access, acting.given.handle
+    actor = access.require_actor(handle).ref if handle else None
+    found = _sessions(acting).listed(actor)
+    sessions = tuple(
+        Open(
+            session=one.id,
+            handle=one.handle,
+            began=one.began,
+            device=one.device,
+            place=one.place,
+            created=one.created,
+            seen=one.seen,
+            until=one.expires,
+        )
+        for one in found
+    )
+    return Sessioned(said=f"{len(sessions)} sessions are open", sessions=sessions)
+
+
+def _sessions(acting: Acting) -> Sessions:
+    home = acting.home
+    return Sessions(home.state.sign_in, home.clock, home.randomness)
+
+
+def _record(acting: Acting, ended: list[Session], how: str) -> tuple[int, ...]:
+    access = acting.home.access
+    entries: tuple[int, ...] = ()
+    for session in ended:
+        actor = access.directory.actor(session.actor)
+        named = ((access.account_ref(actor.handle), "holder"),) if actor is not None else ()
+        entries += acting.enact("session.ended", session.id, {"how": how}, named)
+    return entries
+
+
+ACTIONS: Final = (
+    Action(
+        name="invite", verb="people", takes=Inviting, gives=Invitation, run=make_invitation,
+        doc="Invite a person to make their first passkey; the link is shown once.",
+    ),
+    Action(
+        name="passkey-remove", verb="people", takes=RemovingPasskey, gives=Done,
+        run=remove_passkey, doc="Remove a passkey of somebody; sessions begun with it end.",
+    ),
+    Action(
+        name="session-end", verb="sessions", takes=Ending, gives=Done, run=end_sessions,
+        doc="End one session, or all of an actor's.",
+    ),
+    Action(
+        name="session-list", verb="sessions", takes=Listing, gives=Sessioned, run=list_sessions,
+        doc="List who is signed in, from what kind of place, since when.",
+    ),
+)  # fmt: skip
