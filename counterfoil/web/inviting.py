@@ -86,7 +86,7 @@ async def _accept(request: Request, served: Served) -> Response:
         sessions.flow_of(request, served.site),
         sessions.visitor_of(request, served.site),
     )
-    return let_in(served, signed.opened, signed.back, as_page=False)
+    return let_in(request, served, signed.opened, signed.back, as_page=False)
 
 
 async def _by_provider(request: Request, served: Served) -> Response:

@@ -149,14 +149,17 @@ def keep_flow(response: Response, request: Request, served: Served, flow: str) -
     return response
 
 
-def let_in(served: Served, opened: Opened, back: str, *, as_page: bool) -> Response:
+def let_in(
+    request: Request, served: Served, opened: Opened, back: str, *, as_page: bool
+) -> Response:
     """Answer with a session's cookie and where to go on."""
     path = local_path(back)
     response: Response = (
         RedirectResponse(path, status_code=303) if as_page else JSONResponse({"next": path})
     )
     sessions.set_cookie(response, served.site, opened.cookie)
-    sessions.drop_flow(response, served.site)
+    if sessions.flow_of(request, served.site):
+        sessions.drop_flow(response, served.site)
     return response
 
 

@@ -92,7 +92,7 @@ async def _post_sign_in(request: Request, served: Served) -> Response:
         return _refused(request, served, error)
     if opened is None:
         return _page(request, served, "over", status=403)
-    return let_in(served, opened, "/", as_page=True)
+    return let_in(request, served, opened, "/", as_page=True)
 
 
 async def _ask_passkey(request: Request, served: Served) -> Response:
@@ -111,7 +111,7 @@ async def _post_passkey(request: Request, served: Served) -> Response:
     signed = await run_in_threadpool(
         served.entrance.sign_in, bytes(answer.credential), flow, visitor
     )
-    return let_in(served, signed.opened, signed.back, as_page=False)
+    return let_in(request, served, signed.opened, signed.back, as_page=False)
 
 
 async def _begin_provider(request: Request, served: Served) -> Response:
@@ -139,7 +139,7 @@ async def _finish_provider(request: Request, served: Served) -> Response:
         return _refused(request, served, error)
     if isinstance(done, Linked):
         return RedirectResponse("/account", status_code=303)
-    return let_in(served, done.opened, done.back, as_page=True)
+    return let_in(request, served, done.opened, done.back, as_page=True)
 
 
 async def _post_sign_out(request: Request, served: Served) -> Response:

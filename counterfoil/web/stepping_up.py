@@ -63,7 +63,7 @@ async def _post_step_up(request: Request, served: Served) -> Response:
     opened = await run_in_threadpool(
         served.entrance.step_up, bytes(answer.credential), session, cookie
     )
-    return let_in(served, opened, request.query_params.get("next", "/"), as_page=False)
+    return let_in(request, served, opened, request.query_params.get("next", "/"), as_page=False)
 
 
 async def require_session(request: Request, served: Served) -> Session:

@@ -123,7 +123,7 @@ def test_the_session_cookie_is_out_of_reach_for_scripts_and_other_sites(web: Run
 
     cookie = reply.headers["set-cookie"]
     assert re.match(r"counterfoil=[0-9a-f]{64};", cookie)
-    for attribute in ("httponly", "samesite=lax", "path=/", "max-age=604800"):
+    for attribute in ("httponly", "samesite=lax", "path=/", "max-age=86400"):
         assert attribute in cookie.lower()
 
 
