@@ -26,11 +26,12 @@ _numbers = itertools.count()
 
 @dataclass
 class Reply:
-    """One answer."""
+    """One answer; `set_cookies` has each cookie it gives on a line."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+    set_cookies: str = ""
 
     def json(self) -> Any:
         """Return the body as JSON."""
@@ -81,7 +82,8 @@ class Running:
             connection.endheaders(body)
             answer = connection.getresponse()
             names = {name.lower(): value for name, value in answer.getheaders()}
-            return Reply(answer.status, names, answer.read())
+            cookies = "\n".join(f"{one};" for one in answer.headers.get_all("Set-Cookie", []))
+            return Reply(answer.status, names, answer.read(), cookies)
 
     def get(self, path: str, **headers: str) -> Reply:
         """Read with the administrator's token."""

@@ -1,0 +1,553 @@
+"""Signing in, over HTTP: invited, enrolled, signed out and in, stepped up; and attacks on each."""
+
+import json
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from counterfoil.app import signin
+from counterfoil.app.acting_sign_in import Invitation, Sessioned
+from counterfoil.app.actions import act
+from counterfoil.app.access_log import what_of
+from counterfoil.app.opening import open_all
+from counterfoil.app.passkeys import digest
+from counterfoil.clock import SteppedClock
+from counterfoil.errors import RequestError
+from counterfoil.events.entry import read_entry
+from counterfoil.policy.access import LOG
+from tests.authenticator import PRESENT
+from tests.signing_in import OWNER, Browser, describe, enrolled, invitation
+from tests.web_server import Reply, Running, running
+
+
+@pytest.fixture(scope="module")
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory, clock: SteppedClock) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("web") / "ledger", clock=clock) as server:
+        yield server
+
+
+@pytest.fixture
+def ana(web: Running, request: pytest.FixtureRequest) -> Browser:
+    """Somebody with a passkey, signed in; another person for every test."""
+    return enrolled(web, _handle(request))
+
+
+def _handle(request: pytest.FixtureRequest) -> str:
+    return f"p{abs(hash(request.node.nodeid)):x}"
+
+
+def handle_of(browser: Browser) -> str:
+    return browser.authenticator.credential_id.decode().rpartition(" ")[2]
+
+
+def reason(reply: Reply) -> str:
+    assert (reply.status, reply.code) == (403, "sign_in_refused"), reply.body
+    return str(reply.json()["reason"])
+
+
+def events(web: Running, start: int = 0) -> list[str]:
+    """Return what the log of access says from an entry on: noun and predicate."""
+    size = web.home.log.head(LOG).size
+    kept = web.home.log.kept(LOG, start, size)
+    return [what_of(read_entry(one.entry).type) for one in kept]
+
+
+def size(web: Running) -> int:
+    return web.home.log.head(LOG).size
+
+
+# Invited, enrolled, out and in
+
+
+def test_somebody_is_invited_enrols_a_passkey_and_is_in(web: Running) -> None:
+    describe(web, "bo")
+    start = size(web)
+    browser = Browser(web)
+
+    token = invitation(web, "bo")
+    shown = browser.get(f"/invitation?token={token}")
+    assert shown.status == 200
+    assert b"bo" in shown.body
+    accepted = browser.accept(token)
+
+    assert (accepted.status, accepted.json()) == (200, {"next": "/"})
+    assert browser.is_in()
+    assert events(web, start) == ["invitation.made", "passkey.enrolled", "session.opened"]
+
+
+def test_who_vouched_for_a_passkey_is_in_the_log(web: Running) -> None:
+    enrolled(web, "ida", "administrator")
+    ida = web.home.access.require_actor("ida")
+    describe(web, "cy")
+    inviting = replace(OWNER, actor=ida.ref)
+    made = act(web.home, inviting, "invite", {"handle": "cy"}, "web")
+    browser = Browser(web)
+    browser.authenticator.credential_id = b"the first passkey of cy"
+    assert isinstance(made, Invitation)
+    browser.accept(made.link.rpartition("=")[2])
+
+    key = web.home.access.directory.passkeys[browser.authenticator.id]
+    assert (key.vouched, key.vouched_by, key.rp) == ("invitation", ida.ref, "localhost")
+
+
+def test_a_passkey_signs_in_again_after_signing_out(web: Running, ana: Browser) -> None:
+    before, start = ana.session, size(web)
+    assert ana.sign_out().status == 303
+    assert not ana.is_in()
+
+    signed = ana.sign_in("/runs?as_of=0")
+
+    assert (signed.status, signed.json()) == (200, {"next": "/runs?as_of=0"})
+    assert ana.is_in()
+    assert ana.session != before
+    assert events(web, start) == ["session.ended", "session.opened"]
+
+
+def test_an_entry_of_a_session_says_which_one_and_whose(web: Running, ana: Browser) -> None:
+    ana.sign_out()
+    ana.sign_in()
+
+    opened = read_entry(web.home.log.kept(LOG, size(web) - 1, size(web))[0].entry)
+
+    assert opened.subject is not None
+    assert opened.subject.startswith("session:")
+    assert opened.recordedby == opened.subject
+    actor = web.home.access.require_actor(handle_of(ana))
+    assert {one.ref for one in opened.refs if one.role in {"actor", "holder"}} == {actor.ref}
+
+
+def test_stepping_up_gives_a_fresh_cookie_and_says_so_in_the_log(
+    web: Running, ana: Browser, clock: SteppedClock
+) -> None:
+    clock.step(600)
+    before, start = ana.session, size(web)
+
+    stepped = ana.step_up("/account")
+
+    assert (stepped.status, stepped.json()) == (200, {"next": "/account"})
+    assert ana.session != before
+    assert ana.is_in()
+    assert events(web, start) == ["session.verified"]
+    thief = Browser(web, {"counterfoil": before})
+    assert not thief.is_in()
+
+
+def test_another_passkey_is_vouched_for_by_one_the_person_has(
+    web: Running, ana: Browser, clock: SteppedClock
+) -> None:
+    clock.step(600)
+    stale = ana.post("/account/passkey/ask", {})
+    assert (stale.status, stale.code) == (403, "step_up_needed")
+
+    ana.step_up()
+    first = ana.authenticator
+    ana.authenticator = replace(first, credential_id=f"phone of {handle_of(ana)}".encode())
+    asked = ana.post("/account/passkey/ask", {}).body.decode()
+    assert json.loads(asked)["excludeCredentials"][0]["id"] == first.id
+    made = json.loads(ana.authenticator.create(asked))
+    reply = ana.post("/account/passkey", {"name": "phone", "credential": made})
+
+    assert reply.status == 200, reply.body
+    key = web.home.access.directory.passkeys[ana.authenticator.id]
+    assert (key.name, key.vouched, key.vouched_by) == ("phone", "own-key", "")
+
+
+def test_a_removed_passkey_ends_what_began_with_it_and_lets_nobody_in(
+    web: Running, ana: Browser
+) -> None:
+    start = size(web)
+
+    gone = ana.form("/account/passkey/remove", {"passkey": ana.authenticator.id, "reason": "lost"})
+
+    assert gone.status == 303
+    assert not ana.is_in()
+    assert reason(ana.sign_in()) == "unknown"
+    assert events(web, start) == ["passkey.removed", "session.ended"]
+
+
+def test_removing_a_passkey_needs_a_fresh_one(
+    web: Running, ana: Browser, clock: SteppedClock
+) -> None:
+    clock.step(600)
+
+    reply = ana.form("/account/passkey/remove", {"passkey": ana.authenticator.id})
+
+    assert (reply.status, reply.headers["location"]) == (303, "/step-up?next=/account")
+    assert ana.is_in()
+    assert web.home.access.directory.passkeys[ana.authenticator.id].removed < 0
+
+
+def test_an_administrator_removes_a_passkey_of_somebody_else(web: Running, ana: Browser) -> None:
+    given = {"handle": handle_of(ana), "passkey": ana.authenticator.id, "reason": "laptop stolen"}
+    done = act(web.home, OWNER, "passkey-remove", given, "api")
+
+    assert "1 sessions" in done.said
+    assert not ana.is_in()
+
+
+def test_my_account_shows_my_passkeys_and_sessions_and_ends_another_one(
+    web: Running, ana: Browser
+) -> None:
+    other = Browser(web)
+    other.authenticator = ana.authenticator
+    other.sign_in()
+    page = ana.get("/account", **{"User-Agent": "x"}).body.decode()
+    assert "laptop" in page
+    assert "this one" in page
+    theirs = web.home.state.sign_in.session(digest(other.session), "2026", "2025")
+    assert theirs is not None
+
+    ended = ana.form("/account/sessions/end", {"session": theirs.id})
+
+    assert ended.status == 303
+    assert not other.is_in()
+    assert ana.is_in()
+
+
+def test_all_other_sessions_end_at_once(web: Running, ana: Browser) -> None:
+    others = [Browser(web) for _ in range(2)]
+    for other in others:
+        other.authenticator = ana.authenticator
+        other.sign_in()
+
+    ana.form("/account/sessions/end", {})
+
+    assert ana.is_in()
+    assert not any(other.is_in() for other in others)
+
+
+def test_somebody_who_is_removed_is_out_at_the_next_request(web: Running, ana: Browser) -> None:
+    act(web.home, OWNER, "actor-remove", {"handle": handle_of(ana), "reason": "left"}, "api")
+
+    assert not ana.is_in()
+    assert reason(ana.sign_in()) == "unknown"
+
+
+def test_sessions_are_listed_and_ended_by_those_who_may(web: Running, ana: Browser) -> None:
+    handle = handle_of(ana)
+    listed = act(web.home, OWNER, "session-list", {"handle": handle}, "api")
+    assert isinstance(listed, Sessioned)
+    assert [one.handle for one in listed.sessions] == [handle]
+
+    act(web.home, OWNER, "session-end", {"handle": handle, "reason": "stolen laptop"}, "api")
+
+    assert not ana.is_in()
+
+
+# Attacks
+
+
+def test_a_stolen_cookie_is_worth_nothing_after_signing_out(web: Running, ana: Browser) -> None:
+    thief = Browser(web, dict(ana.cookies))
+    assert thief.is_in()
+
+    ana.sign_out()
+
+    assert not thief.is_in()
+
+
+def test_a_fixed_session_is_not_the_one_that_is_signed_in(web: Running, ana: Browser) -> None:
+    """Whoever plants a cookie in a browser must not find somebody signed in under it."""
+    ana.sign_out()
+    planted = "f" * 64
+    ana.cookies["counterfoil"] = planted
+
+    ana.sign_in()
+
+    assert ana.session != planted
+    assert not Browser(web, {"counterfoil": planted}).is_in()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": ""}, {"Origin": "null"}, {"Origin": "https://attacker.example"},
+     {"Origin": "http://localhost.attacker.example"}, {"Sec-Fetch-Site": "cross-site"},
+     {"Sec-Fetch-Site": "same-site"}],
+    ids=["no origin", "a hidden origin", "another origin", "one that begins like ours",
+         "from another site", "from a site beside us"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    ["/sign-in/passkey/ask", "/sign-in/passkey", "/invitation/ask", "/invitation", "/step-up/ask",
+     "/step-up", "/account/passkey/ask", "/account/passkey"],
+)  # fmt: skip
+def test_no_other_site_makes_a_call_of_ours(
+    web: Running, path: str, headers: dict[str, str]
+) -> None:
+    refused = Browser(web).post(path, {}, **headers)
+
+    assert (refused.status, refused.code) == (403, "csrf")
+    assert refused.set_cookies == ""
+
+
+@pytest.mark.parametrize("csrf", ["", "0" * 64], ids=["absent", "another"])
+@pytest.mark.parametrize(
+    "path", ["/account/passkey/remove", "/account/sessions/end", "/account/link", "/sign-out"]
+)
+def test_a_form_without_the_sessions_own_token_changes_nothing(
+    ana: Browser, path: str, csrf: str
+) -> None:
+    refused = ana.form(path, {"csrf": csrf, "passkey": ana.authenticator.id})
+
+    assert refused.status == 403
+    assert ana.is_in()
+
+
+@pytest.mark.parametrize(
+    "path", ["/step-up/ask", "/step-up", "/account/passkey/ask", "/account/passkey"]
+)
+def test_a_script_without_the_sessions_own_token_changes_nothing(ana: Browser, path: str) -> None:
+    body: dict[str, object] = {"credential": {}}
+    refused = ana.post(path, body, **{"X-Counterfoil-CSRF": "0" * 64})
+
+    assert (refused.status, refused.code) == (403, "csrf")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_json_is_taken_as_json_alone(web: Running, content_type: str) -> None:
+    """Another site's form can send the other types without asking first."""
+    refused = Browser(web).post("/sign-in/passkey/ask", {}, **{"Content-Type": content_type})
+
+    assert (refused.status, refused.code) == (415, "content_type")
+
+
+@pytest.mark.parametrize(
+    "back",
+    ["//attacker.example", "/\\attacker.example", "https://attacker.example", "/\t/attacker.example",
+     "/\n/attacker.example", "\\\\attacker.example", "javascript:alert(1)", "attacker.example",
+     "/%2f/../\\x", "/" + "x" * 3000, "", " /runs", "/runs\u2028"],
+    ids=ascii,
+)  # fmt: skip
+def test_nobody_is_sent_elsewhere_after_signing_in(ana: Browser, back: str) -> None:
+    ana.sign_out()
+    assert ana.sign_in(back).json() == {"next": "/"}
+
+    query = urllib.parse.urlencode({"next": back})
+    assert ana.get(f"/sign-in?{query}").headers["location"] == "/"
+    page = ana.get(f"/step-up?{query}").body.decode()
+    assert 'href="/"' in page
+    assert "attacker" not in page
+
+
+def test_a_replayed_passkey_answer_signs_nobody_in(web: Running, ana: Browser) -> None:
+    ana.sign_out()
+    ana.authenticator.counter += 1
+    asked = ana.post("/sign-in/passkey/ask", {}).body.decode()
+    flow = dict(ana.cookies)
+    shown = {"credential": json.loads(ana.authenticator.get(asked))}
+    assert ana.post("/sign-in/passkey", shown).status == 200
+
+    assert reason(Browser(web, flow).post("/sign-in/passkey", shown)) == "challenge"
+
+
+def test_a_passkey_answer_is_worth_nothing_in_another_browser(web: Running, ana: Browser) -> None:
+    """Handed to a victim, it would sign them in as somebody else."""
+    ana.sign_out()
+    ana.authenticator.counter += 1
+    asked = ana.post("/sign-in/passkey/ask", {}).body.decode()
+    shown = {"credential": json.loads(ana.authenticator.get(asked))}
+    victim = Browser(web)
+    victim.post("/sign-in/passkey/ask", {})
+
+    assert reason(victim.post("/sign-in/passkey", shown)) == "challenge"
+    assert not victim.is_in()
+
+
+def test_a_step_up_is_not_answered_by_signing_in_or_by_somebody_else(
+    web: Running, ana: Browser
+) -> None:
+    other = enrolled(web, f"{handle_of(ana)}-other")
+    ana.authenticator.counter += 1
+    asked = ana.post("/step-up/ask", {}).body.decode()
+    theirs = {"credential": json.loads(other.authenticator.get(asked))}
+    assert reason(ana.post("/step-up", theirs)) == "other-person"
+
+    asked = ana.post("/sign-in/passkey/ask", {}).body.decode()
+    own = {"credential": json.loads(ana.authenticator.get(asked))}
+    assert reason(ana.post("/step-up", own)) == "challenge"
+
+
+@pytest.mark.parametrize(
+    ("bent", "expected"),
+    [({"flags": PRESENT}, "user-verification"), ({"origin": "https://evil.example"}, "origin"),
+     ({"rp_id": "evil.example"}, "rp-id"), ({"counter": -1}, "counter")],
+    ids=["user not verified", "another origin", "another host", "a clone that fell behind"],
+)  # fmt: skip
+def test_a_passkey_that_proves_something_else_signs_nobody_in(
+    ana: Browser, bent: dict[str, Any], expected: str
+) -> None:
+    ana.authenticator.counter = 5
+    assert ana.sign_in().status == 200
+    ana.sign_out()
+    ana.authenticator = replace(ana.authenticator, **bent)
+
+    assert reason(ana.sign_in()) == expected
+    assert not ana.is_in()
+
+
+def test_an_invitation_is_used_once(web: Running) -> None:
+    describe(web, "dan")
+    token = invitation(web, "dan")
+    first = Browser(web)
+    first.authenticator.credential_id = b"the passkey of dan"
+    assert first.accept(token).status == 200
+
+    second = Browser(web)
+    assert reason(second.accept(token)) == "invitation"
+    assert second.get(f"/invitation?token={token}").status == 403
+
+
+def test_of_two_who_accept_an_invitation_at_once_one_is_enrolled(web: Running) -> None:
+    describe(web, "eve")
+    token = invitation(web, "eve")
+    browsers = [Browser(web), Browser(web)]
+    answers = []
+    for number, browser in enumerate(browsers):
+        browser.authenticator.credential_id = b"key %d of eve" % number
+        asked = browser.post("/invitation/ask", {"token": token}).body.decode()
+        answers.append(json.loads(browser.authenticator.create(asked)))
+
+    replies = [
+        browser.post("/invitation", {"token": token, "credential": answer})
+        for browser, answer in zip(browsers, answers, strict=True)
+    ]
+
+    assert [reply.status for reply in replies] == [200, 403]
+
+
+def test_an_invitation_that_is_over_enrols_nobody(web: Running, clock: SteppedClock) -> None:
+    describe(web, "fay")
+    token = invitation(web, "fay")
+    clock.step(3 * 24 * 3600)
+
+    browser = Browser(web)
+
+    assert browser.get(f"/invitation?token={token}").status == 403
+    assert reason(browser.accept(token)) == "invitation"
+
+
+def test_an_invitation_is_not_accepted_in_the_browser_of_somebody_else(
+    web: Running, ana: Browser
+) -> None:
+    """Whoever is sent an invitation for another person must not end up with their passkey."""
+    other = f"{handle_of(ana)}-invited"
+    describe(web, other)
+
+    assert reason(ana.accept(invitation(web, other))) == "other-person"
+
+
+def test_the_challenge_of_one_invitation_does_not_accept_another(web: Running) -> None:
+    describe(web, "gil")
+    describe(web, "hal")
+    first, second = invitation(web, "gil"), invitation(web, "hal")
+    browser = Browser(web)
+    browser.authenticator.credential_id = b"the passkey of gil or hal"
+    asked = browser.post("/invitation/ask", {"token": first}).body.decode()
+    made = json.loads(browser.authenticator.create(asked))
+
+    refused = browser.post("/invitation", {"token": second, "credential": made})
+
+    assert reason(refused) == "challenge"
+    assert browser.accept(second).status == 200
+
+
+def test_an_invitation_is_no_sign_in_link(web: Running) -> None:
+    describe(web, "jo")
+    browser = Browser(web)
+
+    assert browser.form("/sign-in", {"token": invitation(web, "jo")}).status == 403
+    assert not browser.is_in()
+
+
+def test_nobody_invites_themselves_or_a_program(web: Running, ana: Browser) -> None:
+    own = web.home.access.require_actor(handle_of(ana))
+    act(web.home, OWNER, "actor-describe", {"handle": "robot", "kind": "service"}, "api")
+
+    for credential, handle in ((OWNER, "robot"), (replace(OWNER, actor=own.ref), own.handle)):
+        with pytest.raises(RequestError) as refused:
+            act(web.home, credential, "invite", {"handle": handle}, "api")
+        assert refused.value.code == "usage"
+
+
+# Links of whoever holds the files
+
+
+def link(web: Running, handle: str = "") -> str:
+    """Return the secret of a link as `counterfoil admin sign-in [--as HANDLE]` prints it."""
+    home = web.home
+    actor = home.access.require_actor(handle).ref if handle else ""
+    address = signin.make_link(
+        home.state, home.clock, home.randomness, "", handle or signin.HANDLE, actor
+    )
+    return address.rpartition("=")[2]
+
+
+def test_once_somebody_is_enrolled_a_link_names_whom_it_lets_in(web: Running, ana: Browser) -> None:
+    unnamed = link(web)
+    named = link(web, handle_of(ana))
+    browser = Browser(web)
+
+    refused = browser.form("/sign-in", {"token": unnamed})
+    assert refused.status == 403
+    assert b"--as HANDLE" in refused.body
+    assert browser.form("/sign-in", {"token": named}).status == 303
+    assert browser.is_in()
+
+
+def test_a_link_enrols_a_passkey_on_the_word_of_whoever_holds_the_files(
+    web: Running, ana: Browser
+) -> None:
+    token = link(web, handle_of(ana))
+    browser = Browser(web)
+    browser.authenticator.credential_id = f"rescue of {handle_of(ana)}".encode()
+    browser.form("/sign-in", {"token": token})
+
+    asked = browser.post("/account/passkey/ask", {}).body.decode()
+    made = json.loads(browser.authenticator.create(asked))
+    assert browser.post("/account/passkey", {"credential": made}).status == 200
+
+    key = web.home.access.directory.passkeys[browser.authenticator.id]
+    assert key.vouched == "files"
+
+
+def test_a_link_session_has_not_shown_a_passkey(web: Running, ana: Browser) -> None:
+    token = link(web, handle_of(ana))
+    browser = Browser(web)
+    browser.form("/sign-in", {"token": token})
+
+    session = web.home.state.sign_in.session(digest(browser.session), "2026", "2025")
+    assert session is not None
+    assert (session.began, session.verified) == ("link", "")
+
+
+# What was refused is counted
+
+
+def test_failed_sign_ins_are_counted_in_the_log_of_access(
+    web: Running, ana: Browser, clock: SteppedClock
+) -> None:
+    """Ten thousand of them a minute are a few entries, and each of them is counted."""
+    ana.sign_out()
+    clock.step(61)
+    web.home.recorder.record_refusals()
+    start = size(web)
+    ana.authenticator.flags = PRESENT
+    for _ in range(3):
+        assert reason(ana.sign_in()) == "user-verification"
+    clock.step(61)
+    web.home.recorder.record_refusals()
+
+    assert events(web, start) == ["refusal.counted"]
+    kept = web.home.log.kept(LOG, start, size(web))[0]
+    body = open_all(read_entry(kept.entry), kept, web.home.keys, LOG).body or b""
+    data = json.loads(body)["data"]
+    assert (data["count"], data["reason"]) == (3, "sign_in_refused")
+    assert data["source"] == "POST /sign-in/passkey user-verification"
