@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from counterfoil.app import signin
+from counterfoil.app.access_log import what_of
 from counterfoil.app.acting_sign_in import Invitation, Sessioned
 from counterfoil.app.actions import act
-from counterfoil.app.access_log import what_of
 from counterfoil.app.opening import open_all
 from counterfoil.app.passkeys import digest
 from counterfoil.clock import SteppedClock
