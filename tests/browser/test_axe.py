@@ -22,6 +22,7 @@ pytestmark = pytest.mark.browser
 VENDOR = Path(__file__).resolve().parents[1] / "vendor" / "axe-core"
 MANIFEST = json.loads((VENDOR / "MANIFEST.json").read_text("utf-8"))["files"]
 LOOKS: list[Look] = [(1360, "light"), (1360, "dark"), (360, "light"), (360, "dark")]
+ACCOUNT = ("/account", "/step-up", "/invitation?token=x")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -60,7 +61,7 @@ def faults(page: Page) -> list[str]:
 @pytest.mark.parametrize("bare", LOOKS, indirect=True, ids=[f"{w} {s}" for w, s in LOOKS])
 def test_axe_finds_nothing(bare: Watched, served: Running) -> None:
     found = {}
-    for path in (*PATHS, MISSING, DEAD_LINK, sign_in(served)):
+    for path in (*PATHS, MISSING, DEAD_LINK, sign_in(served), *ACCOUNT):
         page = bare.open(path)
         page.wait_for_timeout(150)
         found[path] = faults(page)

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.app.sessions import Session, is_fresh
+from counterfoil.clock import parse_time
 from counterfoil.policy.directory import Passkey
 from counterfoil.web.api.route import Served
 from counterfoil.web.identity import Caller
@@ -110,7 +111,7 @@ def build_account(
     return Account(
         handle=handle,
         actor=session.actor,
-        says=f"Signed in {_BEGAN[session.began]}; {proven}. It ends {words.when(session.expires, now)} at the latest.",
+        says=f"Signed in {_BEGAN[session.began]}; {proven}. It ends {words.long_day(parse_time(session.expires))} at the latest.",
         keys=tuple(_key(key, used.get(key.id, ""), now) for key in keys),
         warning=(
             "This is the last passkey of the last administrator who has one. Without it nobody"
