@@ -5,7 +5,8 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 LOCK := requirements/dev.txt
 STAMP := .venv/.installed-$(shell sha256sum $(LOCK) pyproject.toml 2>/dev/null | sha256sum | cut -c1-16)
-SYSTEM_PACKAGES := chromium openssl strace postgresql
+# dbconfig-no-thanks: else glewlwyd, the provider tests sign in with, brings a database client.
+SYSTEM_PACKAGES := chromium openssl strace postgresql dbconfig-no-thanks glewlwyd
 DEMO_DIR ?= .demo
 PORT ?= 8000
 
@@ -14,7 +15,7 @@ PORT ?= 8000
 
 help:
 	@echo "make demo       fill a ledger with real data and serve it on http://localhost:8000 (PORT=)"
-	@echo "make test       run every test (SYSTEM=1: install chromium, openssl, strace, postgresql by apt first)"
+	@echo "make test       run every test (SYSTEM=1: install chromium, glewlwyd, openssl, strace, postgresql by apt first)"
 	@echo "make check      format, lint, types, import contracts, docs, pins and licences"
 	@echo "make bench      the benchmarks, small; make bench-full: the same for minutes"
 	@echo "make audit      known vulnerabilities in the pinned dependencies"
