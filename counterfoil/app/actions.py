@@ -96,11 +96,19 @@ def actions() -> dict[str, Action]:
         acting_people,
         acting_policies,
         acting_roles,
+        acting_sign_in,
         acting_tokens,
         acting_trust,
     )
 
-    modules = (acting_people, acting_roles, acting_tokens, acting_trust, acting_policies)
+    modules = (
+        acting_people,
+        acting_roles,
+        acting_tokens,
+        acting_trust,
+        acting_sign_in,
+        acting_policies,
+    )
     return {one.name: one for module in modules for one in module.ACTIONS}
 
 

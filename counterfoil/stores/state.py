@@ -25,7 +25,6 @@ from sqlalchemy.pool import NullPool
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.stores.state_asked import AskedRows
 from counterfoil.stores.state_jobs import JobRows
-from counterfoil.stores.state_sign_in import METADATA as SIGN_IN
 from counterfoil.stores.state_sign_in import SignInState
 from counterfoil.stores.state_tokens import METADATA, TokenRows
 
@@ -124,7 +123,6 @@ class State:
         )
         with self._transaction() as connection:
             _METADATA.create_all(connection)
-            SIGN_IN.create_all(connection)
         self.tokens = TokenRows(self._transaction)
         self.asked = AskedRows(self._transaction)
         self.jobs = JobRows(self._transaction)

@@ -10,17 +10,15 @@ the passkey was enrolled.
 """
 
 import dataclasses
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from counterfoil.stores.state_tokens import METADATA, Transaction
+
 CEREMONIES_MAX: Final = 20_000
 """Unanswered at once; beyond it the oldest give way, so no flood keeps people out for long."""
-
-METADATA: Final = sa.MetaData()
 
 
 def _text(name: str) -> sa.Column[Any]:
@@ -144,9 +142,6 @@ class Session:
     seen: str
     verified: str
     expires: str
-
-
-Transaction = Callable[[], AbstractContextManager[sa.Connection]]
 
 
 class SignInState:

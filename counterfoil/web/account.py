@@ -61,7 +61,7 @@ async def _ask(request: Request, served: Served) -> Response:
     await read_json(request, served, _Ask)
     session = await require_session(request, served)
     cookie = sessions.cookie_of(request, served.site)
-    return json_text(await run_in_threadpool(served.entrance.ask_own_key, session, cookie))
+    return json_text(await run_in_threadpool(served.entrance.own.ask_key, session, cookie))
 
 
 async def _add(request: Request, served: Served) -> Response:
@@ -69,7 +69,7 @@ async def _add(request: Request, served: Served) -> Response:
     session = await require_session(request, served)
     cookie = sessions.cookie_of(request, served.site)
     await run_in_threadpool(
-        served.entrance.add_own_key, bytes(answer.credential), answer.name, session, cookie
+        served.entrance.own.add_key, bytes(answer.credential), answer.name, session, cookie
     )
     return JSONResponse({"next": PATH})
 
@@ -84,11 +84,11 @@ async def _link(request: Request, served: Served) -> Response:
 
 
 def _remove(served: Served, session: Session, form: dict[str, str]) -> None:
-    served.entrance.remove_own_key(session, form.get("passkey", ""), form.get("reason", ""))
+    served.entrance.own.remove_key(session, form.get("passkey", ""), form.get("reason", ""))
 
 
 def _end(served: Served, session: Session, form: dict[str, str]) -> None:
-    served.entrance.end_own(session, form.get("session", ""))
+    served.entrance.own.end_sessions(session, form.get("session", ""))
 
 
 def _session(caller: Caller) -> Session:

@@ -61,7 +61,7 @@ async def _get_invitation(request: Request, served: Served) -> Response:
         invited=invited,
         by=by.handle if by is not None else "whoever set this ledger up",
         here=served.site.can_sign_in,
-        passkeys=served.entrance.party is not None,
+        passkeys=served.entrance.keyring.party is not None,
         providers=served.entrance.oidc.providers,
         host=served.site.host,
     )

@@ -28,6 +28,7 @@ from starlette.routing import Route as StarletteRoute
 from counterfoil.app import signin
 from counterfoil.app.entrance import Entrance
 from counterfoil.app.home import Home
+from counterfoil.app.keyring import Keyring
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.garbage import collect_rarely
 from counterfoil.web import (
@@ -71,10 +72,17 @@ def build_app(home: Home, *, public_url: str = "", pace: Pace | None = None) -> 
     url = public_url or settings.public_url or f"http://localhost:{settings.port}"
     site = make_site(url, settings.trusted_proxies)
     projects = frozenset(log.project for log in home.log.projects())
-    entrance = Entrance(
-        home.directory,
+    keyring = Keyring(
         home.access,
         home.keys,
+        home.state.sign_in,
+        home.clock,
+        home.randomness,
+        site.public_url,
+    )
+    entrance = Entrance(
+        home.directory,
+        keyring,
         home.state,
         home.clock,
         home.randomness,

@@ -202,7 +202,7 @@ def _page(
         public_url=served.site.public_url,
         back=back,
         back_query="" if back == "/" else "?" + urllib.parse.urlencode({"next": back}),
-        passkeys=served.entrance.party is not None,
+        passkeys=served.entrance.keyring.party is not None,
         providers=served.entrance.oidc.providers,
         enrolled=served.home.access.directory.anybody_enrolled(),
     )

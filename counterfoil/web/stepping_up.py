@@ -45,7 +45,7 @@ async def _get_step_up(request: Request, served: Served) -> Response:
         answer="/step-up?" + urllib.parse.urlencode({"next": back}),
         handle=caller.credential.handle,
         csrf=caller.csrf,
-        usable=bool(served.entrance.passkeys_of(caller.session.actor)),
+        usable=bool(served.entrance.keyring.passkeys_of(caller.session.actor)),
     )
 
 

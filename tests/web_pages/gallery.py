@@ -19,12 +19,11 @@ from counterfoil.web.pages import changed, entry, files, log, now, releases, run
 from counterfoil.web.pages import tests as test_pages
 from counterfoil.web.pages.parts import Links
 from counterfoil.web.pages.render import html
-from tests.web_pages import sample, search_sample
+from tests.web_pages import account_sample, sample, search_sample
 
 # What a sender might put into any text: markup, script, an attribute's end, direction control.
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>\u202egpj.exe\x00{{ 7*7 }}"
 EMPTY_CHANGE = TraceChange(steps=(), opened=(), closed=(), reworded=(), still=0)
-SIGN_IN = ("needed", "confirm", "over", "nowhere")
 
 
 def _full(links: Links, dress: Callable[[Any], Any] = lambda value: value) -> dict[str, str]:
@@ -264,18 +263,13 @@ def hostile() -> dict[str, str]:
                                               links=sample.LINKS, now=sample.NOW)),
         "error": html("error.html", theme="", title="This did not work", message=evil,
                       next_step=evil, code="not_found", code_status=404),
-        **{f"sign-in {state}": html("sign_in.html", theme="", state=state, token=evil, host=evil,
-                                    public_url=evil, handle=evil) for state in SIGN_IN},
+        **account_sample.pages(evil, ""),
     }  # fmt: skip
 
 
 def around() -> dict[str, str]:
     """Return the pages outside the frame."""
-    made = {
-        f"sign-in {state}": html("sign_in.html", theme="dark", state=state, token="t0ken",
-                                 host="foil.example", public_url="http://foil.example",
-                                 handle="administrator") for state in SIGN_IN
-    }  # fmt: skip
+    made = account_sample.pages("bo-dev", "dark")
     made["error"] = html(
         "error.html", theme="", title="Nothing of that name is recorded",
         message="no run run:acme/x is known here", next_step="Go back to now.", code="not_found",

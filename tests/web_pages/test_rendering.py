@@ -180,8 +180,8 @@ def test_how_the_log_is_doing_today_is_not_shown_as_the_past(name: str) -> None:
 
 @pytest.mark.parametrize("page", gallery.past().values(), ids=gallery.past().keys())
 def test_links_in_the_past_keep_the_moment(page: str) -> None:
-    """All but the ways back to now, the choice of colours, and files that have no moment."""
-    free = ("/theme", "/static/", "/log/", "/sign-out", "/v1/blobs/", "#")
+    """All but the ways back to now, colours, one's account, and files that have no moment."""
+    free = ("/theme", "/static/", "/log/", "/sign-out", "/account", "/v1/blobs/", "#")
     links = {link["href"] for link in Tree(page).all("a") if not link["href"].startswith(free)}
     ways = re.findall(r'href="([^"]*)">(?:Back to|Compare with) now</a>', page)
     assert len(ways) == 2

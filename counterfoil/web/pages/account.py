@@ -58,14 +58,14 @@ def account_page(request: Request, served: Served, caller: Caller, session: Sess
     administrators = [
         grant.holder
         for grant in list(directory.grants.values())
-        if grant.role == "administrator" and entrance.passkeys_of(grant.holder)
+        if grant.role == "administrator" and entrance.keyring.passkeys_of(grant.holder)
     ]
     account = build_account(
         handle=caller.credential.handle,
         session=session,
-        keys=entrance.passkeys_of(session.actor),
+        keys=entrance.keyring.passkeys_of(session.actor),
         used=served.home.state.sign_in.passkeys_used(),
-        accounts=entrance.accounts_of(session.actor),
+        accounts=entrance.keyring.accounts_of(session.actor),
         sessions=entrance.sessions.listed(session.actor) if session.actor else [session],
         last_administrator=set(administrators) == {session.actor},
         now=served.home.clock.now(),
