@@ -21,7 +21,7 @@ from counterfoil.app.invitations import Invited
 from counterfoil.app.keyring import Keyring
 from counterfoil.app.oidc import Oidc, Proven
 from counterfoil.app.own_account import OwnAccount
-from counterfoil.app.passkeys import digest, refuse
+from counterfoil.app.proving import digest, refuse
 from counterfoil.app.sessions import Opened, Session, Visitor
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError

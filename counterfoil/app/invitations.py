@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from counterfoil.app.access import Access
-from counterfoil.app.passkeys import digest
+from counterfoil.app.proving import digest
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError
 from counterfoil.ids import Randomness

@@ -7,11 +7,11 @@ before anybody is told that it worked.
 
 import functools
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from counterfoil.app import signin
 from counterfoil.app.access import Access
-from counterfoil.app.passkeys import Enrolled, Key, Passkeys, refuse, relying_party
+from counterfoil.app.proving import refuse, relying_party
 from counterfoil.app.sessions import Began, Opened, Session, Sessions, Visitor
 from counterfoil.clock import Clock, format_time
 from counterfoil.events.canonical import JSON
@@ -20,6 +20,9 @@ from counterfoil.policy.access import Credential
 from counterfoil.policy.directory import Actor, Passkey
 from counterfoil.stores.erasable import ErasableStore
 from counterfoil.stores.state_sign_in import SignInState
+
+if TYPE_CHECKING:
+    from counterfoil.app.passkeys import Enrolled, Key, Passkeys
 
 NAME_MAX: Final = 60
 
@@ -56,7 +59,7 @@ class Keyring:
         self.party = relying_party(public_url)
 
     @functools.cached_property
-    def passkeys(self) -> Passkeys:
+    def passkeys(self) -> "Passkeys":
         """The passkey ceremonies of this address.
 
         Raises:
@@ -64,13 +67,17 @@ class Keyring:
         """
         if self.party is None:
             refuse("no-passkeys", "passkeys need https and a name; this address has not both")
+        from counterfoil.app.passkeys import Passkeys  # noqa: PLC0415  heavy, and late
+
         return Passkeys(self.party, self._state, self._clock, self._randomness)
 
-    def find_key(self, passkey: str) -> Key | None:
+    def find_key(self, passkey: str) -> "Key | None":
         """Return a passkey that lets somebody in at this address, by its id."""
         found = self.access.directory.passkeys.get(passkey)
         if found is None or not self._is_good(found):
             return None
+        from counterfoil.app.passkeys import Key  # noqa: PLC0415  as above
+
         return Key(found.id, found.actor, found.public_key, found.counter)
 
     def _is_good(self, key: Passkey) -> bool:
@@ -101,7 +108,7 @@ class Keyring:
     def enrol(
         self,
         actor: Actor,
-        made: Enrolled,
+        made: "Enrolled",
         name: str,
         credential: Credential,
         vouched: Mapping[str, JSON],
@@ -139,7 +146,7 @@ class Keyring:
             named=[(self.access.account_ref(by.handle), "vouched-by")] if by is not None else [],
         )
 
-    def require_unknown(self, made: Enrolled) -> None:
+    def require_unknown(self, made: "Enrolled") -> None:
         """Refuse a passkey that was ever enrolled: whose it is, is said once."""
         if made.id in self.access.directory.passkeys:
             refuse("known", "this passkey is enrolled already")

@@ -29,7 +29,7 @@ import msgspec
 from counterfoil.app.config import FILE_NAME, OidcConfig
 from counterfoil.app.oidc_issuer import TIMEOUT_S, Issuer, Metadata
 from counterfoil.app.oidc_token import Expected, check_id_token
-from counterfoil.app.passkeys import digest, refuse
+from counterfoil.app.proving import digest, refuse
 from counterfoil.client.witness import call
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError, UnavailableError

@@ -21,7 +21,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 
 from counterfoil.app.oidc_issuer import Key
-from counterfoil.app.passkeys import refuse
+from counterfoil.app.proving import refuse
 from counterfoil.errors import CounterfoilError
 from counterfoil.events.canonical import read
 

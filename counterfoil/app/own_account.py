@@ -8,7 +8,7 @@ from typing import Final
 
 from counterfoil.app import signin
 from counterfoil.app.keyring import Keyring
-from counterfoil.app.passkeys import refuse
+from counterfoil.app.proving import refuse
 from counterfoil.app.sessions import Session
 from counterfoil.errors import RequestError
 

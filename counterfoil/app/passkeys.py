@@ -12,12 +12,10 @@ Source: WebAuthn level 3, sections 7.1 (registration) and 7.2 (authentication).
 """
 
 import hashlib
-import ipaddress
-import urllib.parse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import msgspec
 from webauthn import (
@@ -41,8 +39,8 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
+from counterfoil.app.proving import RelyingParty, digest, refuse
 from counterfoil.clock import Clock, format_time
-from counterfoil.errors import RequestError
 from counterfoil.ids import Randomness
 from counterfoil.stores.state_sign_in import Ceremony, SignInState
 
@@ -53,14 +51,6 @@ ANSWER_MAX_BYTES: Final = 64 * 1024
 _CREDENTIAL_ID_MAX_BYTES: Final = 1023
 _USER_VERIFIED: Final = 0x04
 _FLAGS_AT: Final = 32
-
-
-@dataclass(frozen=True, slots=True)
-class RelyingParty:
-    """Whom passkeys are for: `id` is a host name, `origin` what the browser says it is at."""
-
-    id: str
-    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,27 +121,6 @@ class _Answer(msgspec.Struct):
 class _ClientData(msgspec.Struct):
     challenge: str
     crossOrigin: bool = False  # noqa: N815  the standard's name
-
-
-def relying_party(public_url: str) -> RelyingParty | None:
-    """Return whom passkeys made at an address are for; None where browsers make none.
-
-    Browsers make them over https, or on localhost; and a passkey is bound to a name, so none is
-    made for an IP address.
-
-    >>> relying_party("https://foil.example:8443")
-    RelyingParty(id='foil.example', origin='https://foil.example:8443')
-    >>> relying_party("http://127.0.0.1:8000"), relying_party("http://foil.example")
-    (None, None)
-    """
-    parts = urllib.parse.urlsplit(public_url)
-    name = parts.hostname or ""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        secure = parts.scheme == "https" or name == "localhost"
-        return RelyingParty(name, public_url.rstrip("/")) if secure and name else None
-    return None
 
 
 class Passkeys:
@@ -372,21 +341,6 @@ class Passkeys:
         if client.crossOrigin:
             refuse("origin", "the passkey was asked for inside another site's page")
         return challenge, asked.detail
-
-
-def digest(secret: str) -> bytes:
-    """Return what is kept of a secret a browser holds."""
-    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
-
-
-def refuse(reason: str, message: str) -> NoReturn:
-    """Say that who it is was not proven.
-
-    Args:
-        reason: one word for programs and for the record of refusals.
-        message: one line for the person.
-    """
-    raise RequestError("sign_in_refused", message, reason=reason)
 
 
 def _read(answer: bytes) -> _Answer:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from counterfoil.app.passkeys import digest
+from counterfoil.app.proving import digest
 from counterfoil.clock import Clock, format_time, parse_time
 from counterfoil.ids import Randomness
 from counterfoil.stores.state_sign_in import Session, SignInState

@@ -11,7 +11,7 @@ who may write the ledger directory, which is more than a session gives.
 from datetime import timedelta
 from typing import Final
 
-from counterfoil.app.passkeys import digest
+from counterfoil.app.proving import digest
 from counterfoil.app.sessions import Opened, Sessions, Visitor
 from counterfoil.clock import Clock, format_time
 from counterfoil.ids import Randomness

@@ -309,7 +309,8 @@ def test_an_answer_is_taken_for_ten_minutes(place: Place) -> None:
 
 def test_a_passkeys_challenge_is_no_state(place: Place) -> None:
     """Both are kept in one table; what one was asked for is nothing to the other."""
-    from counterfoil.app.passkeys import Passkeys, RelyingParty
+    from counterfoil.app.passkeys import Passkeys
+    from counterfoil.app.proving import RelyingParty
 
     passkeys = Passkeys(
         RelyingParty("foil.example", HERE), place.state.sign_in, place.clock, _Known()

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from counterfoil.app.passkeys import Key, Passkeys, RelyingParty, relying_party
+from counterfoil.app.passkeys import Key, Passkeys
+from counterfoil.app.proving import RelyingParty, relying_party
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import RequestError
 from counterfoil.ids import SeededRandomness

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from counterfoil.app import signin
-from counterfoil.app.passkeys import digest
+from counterfoil.app.proving import digest
 from counterfoil.app.sessions import Opened, Sessions, Visitor, device_of, place_of
 from counterfoil.clock import SteppedClock
 from counterfoil.ids import SeededRandomness

@@ -13,7 +13,7 @@ from counterfoil.app.access_log import what_of
 from counterfoil.app.acting_sign_in import Invitation, Sessioned
 from counterfoil.app.actions import act
 from counterfoil.app.opening import open_all
-from counterfoil.app.passkeys import digest
+from counterfoil.app.proving import digest
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import RequestError
 from counterfoil.events.entry import read_entry
