@@ -108,10 +108,12 @@ def test_a_stolen_code_is_worth_nothing_in_another_flow(oidc: Oidc, provider: Gl
 def test_a_mixed_up_provider_is_seen_by_the_address_the_browser_comes_to(
     oidc: Oidc, provider: Glewlwyd
 ) -> None:
-    address = oidc.begin("acme", holder=BROWSER, purpose="sign-in")
+    """Also where it does not say who it is: its code must not be shown to another one."""
+    address = oidc.begin("quiet", holder=BROWSER, purpose="sign-in")
     answer = provider.consent(provider.person(), address)
+    assert "iss" not in answer
 
-    assert reason(lambda: oidc.finish("quiet", answer, holder=BROWSER)) == "mixed-up"
+    assert reason(lambda: oidc.finish("acme", answer, holder=BROWSER)) == "mixed-up"
 
 
 def test_a_mixed_up_provider_is_seen_by_what_it_calls_itself(
