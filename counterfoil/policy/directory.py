@@ -10,7 +10,7 @@ Times are RFC 3339 in UTC or dates, and compare as text: `since` <= now < `until
 
 import datetime
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -66,6 +66,9 @@ FOLDED: Final = frozenset(
 """What changes the directory; everything else in the log is passed over."""
 PUBLIC: Final = frozenset({"session.opened"})
 """Of those, what is read off the entry alone: there are many, and nobody opens them."""
+
+
+EndedT = TypeVar("EndedT", bound=msgspec.Struct)
 
 
 class Directory:
@@ -234,6 +237,26 @@ class Directory:
     def _actor_removed(self, one: Happened) -> None:
         if (found := self.actors.get(one.subject)) is not None:
             self.actors[one.subject] = msgspec.structs.replace(found, removed=one.index)
+            self._end_all(found.ref, one)
+
+    def _end_all(self, actor: str, one: Happened) -> None:
+        """End what a removed actor had: whoever is described anew later begins with nothing."""
+        for grant in list(self._granted.get(actor, {})):
+            self._end_grant(grant)
+        for team in list(self._teams_of.get(actor, {})):
+            self._leave(team, actor)
+        for pair in [pair for pair in self.deputies if actor in pair]:
+            self._end_deputy(*pair)
+        for account in self._accounts_of.get(actor, {}):
+            self._unlink(account, actor, one.time)
+        for token in [one for one in self.tokens.values() if one.holder == actor]:
+            self.tokens[token.id] = _ended(token, revoked=one.index)
+        for passkey in [one for one in self.passkeys.values() if one.actor == actor]:
+            self.passkeys[passkey.id] = _ended(passkey, removed=one.index)
+        for invitation in [one for one in self.invitations.values() if one.actor == actor]:
+            del self.invitations[invitation.id]
+        for trust in [one for one in self.trusts.values() if one.holder == actor]:
+            del self.trusts[trust.ref]
 
     def _account_linked(self, one: Happened) -> None:
         for account in one.named("account"):
@@ -244,18 +267,26 @@ class Directory:
                 signs_in=one.data.get("signs_in") is True,
                 **_span(one),
             )
-            self.links.setdefault(account, []).append(link)
+            # Said again from the same moment on, it is said anew: that is how an end is moved.
+            before = self.links.get(account, [])
+            kept = [each for each in before if (each.actor, each.since) != (link.actor, link.since)]
+            self.links[account] = [*kept, link]
             self._accounts_of.setdefault(one.subject, {})[account] = None
         self._use_invitation(one)
 
     def _account_unlinked(self, one: Happened) -> None:
         for account in one.named("account"):
-            self.links[account] = [
-                msgspec.structs.replace(link, until=one.time)
-                if link.actor == one.subject and (not link.until or one.time < link.until)
-                else link
-                for link in self.links.get(account, ())
-            ]
+            self._unlink(account, one.subject, one.time)
+
+    def _unlink(self, account: str, actor: str, now: str) -> None:
+        """End an actor's links to an account; one that was still to begin never was."""
+        self.links[account] = [
+            msgspec.structs.replace(link, until=now)
+            if link.actor == actor and (not link.until or now < link.until)
+            else link
+            for link in self.links.get(account, ())
+            if link.actor != actor or link.since <= now
+        ]
 
     def _deputy_named(self, one: Happened) -> None:
         for deputy in one.named("deputy"):
@@ -266,8 +297,11 @@ class Directory:
 
     def _deputy_ended(self, one: Happened) -> None:
         for deputy in one.named("deputy"):
-            if self.deputies.pop((one.subject, deputy), None) is not None:
-                del self._deputy_of[deputy][one.subject]
+            self._end_deputy(one.subject, deputy)
+
+    def _end_deputy(self, actor: str, deputy: str) -> None:
+        if self.deputies.pop((actor, deputy), None) is not None:
+            del self._deputy_of[deputy][actor]
 
     def _team_described(self, one: Happened) -> None:
         days = one.data.get("turn_days")
@@ -411,6 +445,12 @@ def fold(entries: Iterable[Happened]) -> Directory:
     for one in entries:
         made.apply(one)
     return made
+
+
+def _ended(one: EndedT, **at: int) -> EndedT:
+    """Return a credential that an entry ended; the first end stands."""
+    (name,) = at
+    return one if getattr(one, name) >= 0 else msgspec.structs.replace(one, **at)
 
 
 def _span(one: Happened) -> dict[str, Any]:
