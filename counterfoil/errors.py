@@ -56,6 +56,8 @@ CODES: dict[str, tuple[str, int, str]] = {
     "actor_taken": ("request", 409, "the handle is another kind of actor's"),
     "account_taken": ("request", 409, "the account is another actor's"),
     "account_lookalike": ("request", 400, "the account reads like another one"),
+    "directory_refused": ("request", 422, "a directory file with something off, or too large"),
+    "directory_changed": ("request", 409, "the difference is not the one that was shown"),
     "role_conflict": ("request", 409, "two roles that one actor may not have"),
     # change the request: what arrived
     "json_broken": ("request", 400, "the body is not JSON in UTF-8"),

@@ -95,6 +95,12 @@ class ErasableStore:
         with self._db.reading() as db:
             return _person(db, sql.SELECT_PSEUDONYM, pseudonym)
 
+    def accounts_of(self, pseudonyms: Iterable[str]) -> dict[str, str]:
+        """Return the accounts behind pseudonyms, by pseudonym; the erased are left out."""
+        with self._db.reading() as db:
+            rows = db.execute(sql.SELECT_ACCOUNTS, (json.dumps(list(pseudonyms)),)).fetchall()
+        return dict(rows)
+
     def put_blob(self, digest: str, stored: str, key: bytes) -> None:
         """Keep the key of a blob; what is kept under a digest already stays as it is."""
         with self._db.transaction() as db:

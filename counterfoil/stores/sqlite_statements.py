@@ -206,6 +206,11 @@ SELECT_PEOPLE = """
 """
 """Find the people behind some accounts."""
 
+SELECT_ACCOUNTS = """
+    SELECT pseudonym, account FROM people WHERE pseudonym IN (SELECT value FROM json_each(?))
+"""
+"""Find the accounts behind some pseudonyms."""
+
 SELECT_PERSON = "SELECT pseudonym, account, key FROM people WHERE account = ?"
 """Find the person behind an account."""
 
