@@ -1,19 +1,14 @@
-"""Actors described and removed, accounts linked and unlinked, teams, deputies."""
+"""Actors described and removed, accounts linked and unlinked."""
 
-import re
-import unicodedata
 from typing import Final
 
 from counterfoil.app.actions import Acting, Action, Done, Given
-from counterfoil.app.moments import moment
+from counterfoil.app.handles import check_account, check_handle, check_kind, check_name
+from counterfoil.app.lookalike import handle_skeleton, skeleton
+from counterfoil.app.moments import span_of
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError
-from counterfoil.policy.directory import PROVIDER, Actor
-
-HANDLE: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
-KINDS: Final = ("person", "service", "agent")
-_ACCOUNT: Final = re.compile(r"[a-z0-9][a-z0-9.-]*:\S(?:.*\S)?")
-NAME_MAX: Final = 200
+from counterfoil.policy.directory import Actor
 
 
 class Describing(Given, frozen=True, kw_only=True):
@@ -78,6 +73,8 @@ def describe(acting: Acting) -> Done:
                 "actor_taken",
                 f"{given.handle} is a {before.kind}; a {given.kind} has another handle",
             )
+        if before is None:
+            _refuse_like(acting, given.handle)
         named: tuple[tuple[str, str], ...] = ()
         if given.behalf:
             person = access.require_actor(given.behalf)
@@ -116,20 +113,21 @@ def link(acting: Acting) -> Done:
     """
     given: Linking = acting.given
     home = acting.home
-    since, until = moment("since", given.since), moment("until", given.until)
+    data = span_of(given.since, given.until)
     check_account(given.account)
-    with home.access.changing() as directory:
+    if (data["since"] or "") > format_time(home.clock.now()):
+        raise RequestError("usage", f"{data['since']} is to come; an account is linked once it is")
+    with home.access.changing():
         home.access.require_actor(given.handle)
-        refuse_lookalike(acting, given.account)
-        if (owner := owner_now(acting, given.account)) is not None and owner.handle != given.handle:
+        refuse_lookalike(acting, given.handle, given.account)
+        if (owner := owner_now(acting, given.account)) is not None:
             raise RequestError(
                 "account_taken", f"{given.account} is {owner.handle}'s; unlink it there first"
             )
-        del directory
         entries = acting.enact(
             "account.linked",
             home.access.account_ref(given.handle),
-            {"how": "administrator", "since": since or None, "until": until or None},
+            {"how": "administrator", **data},
             ((f"actor:{given.account}", "account"),),
         )
     return Done(said=f"{given.account} is {given.handle}'s", entries=entries)
@@ -163,53 +161,51 @@ def check_description(given: Describing) -> None:
     Raises:
         RequestError: `usage`.
     """
-    if not HANDLE.fullmatch(given.handle):
-        raise RequestError(
-            "usage", f"{given.handle[:80]!a} is no handle: a-z, 0-9, and . _ - in between"
-        )
-    if given.kind not in KINDS:
-        raise RequestError("usage", f"{given.kind[:40]!a} is no kind; they are {', '.join(KINDS)}")
-    if len(given.name) > NAME_MAX or not (given.name == "" or given.name.isprintable()):
-        raise RequestError("usage", f"a name is at most {NAME_MAX} printable characters")
+    check_handle(given.handle)
+    check_kind(given.kind)
+    check_name(given.name)
 
 
-def check_account(account: str) -> None:
-    """Refuse what is no account of a provider.
-
-    Raises:
-        RequestError: `usage`.
-    """
-    fits = _ACCOUNT.fullmatch(account) and account.isprintable() and len(account.encode()) <= 512
-    if not fits or account.startswith(f"{PROVIDER}:"):
-        raise RequestError(
-            "usage", f"{account[:80]!a} is no PROVIDER:LOGIN such as github.com:ana-dev"
-        )
+def _refuse_like(acting: Acting, handle: str) -> None:
+    looks = handle_skeleton(handle)
+    for other in acting.home.access.directory.actors.values():
+        if other.removed < 0 and handle_skeleton(other.handle) == looks:
+            raise RequestError(
+                "actor_taken", f"{handle} reads like {other.handle}; choose another handle"
+            )
 
 
 def owner_now(acting: Acting, account: str) -> Actor | None:
     """Return whose account it is at this moment."""
+    known = acting.home.keys.known_people([account]).get(account)
+    return None if known is None else owner_of(acting, known.pseudonym)
+
+
+def owner_of(acting: Acting, pseudonym: str) -> Actor | None:
+    """Return whose account a pseudonym is at this moment; nobody's once they are removed."""
     home = acting.home
-    known = home.keys.known_people([account]).get(account)
-    if known is None:
-        return None
-    return home.access.directory.owner_of(known.pseudonym, format_time(home.clock.now()))
+    found = home.access.directory.owner_of(pseudonym, format_time(home.clock.now()))
+    return found if found is not None and found.removed < 0 else None
 
 
-def refuse_lookalike(acting: Acting, account: str) -> None:
-    """Refuse an account that reads like another one but is none.
+def refuse_lookalike(acting: Acting, handle: str, account: str) -> None:
+    """Refuse an account that reads like another actor's.
 
     Raises:
         RequestError: `account_lookalike`.
+
+    Cost: about 3 us for each linked account.
     """
-    del acting
-    plain = unicodedata.normalize("NFKC", account)
-    scripts = {unicodedata.name(one, "?").split()[0] for one in plain if one.isalpha()}
-    if plain != account or len(scripts) > 1:
-        raise RequestError(
-            "account_lookalike",
-            f"{account[:80]!a} mixes scripts or has characters that look like others; "
-            "link it by its ASCII form",
-        )
+    directory = acting.home.access.directory
+    looks = skeleton(account)
+    for pseudonym, other in acting.home.keys.accounts_of(directory.links).items():
+        if other != account and skeleton(other) == looks:
+            owner = owner_of(acting, pseudonym)
+            if owner is not None and owner.handle != handle:
+                raise RequestError(
+                    "account_lookalike",
+                    f"{account[:80]!a} reads like {other[:80]!a}, which is {owner.handle}'s",
+                )
 
 
 def ensure_service(

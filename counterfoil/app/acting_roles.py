@@ -3,7 +3,7 @@
 from typing import Final
 
 from counterfoil.app.actions import Acting, Action, Done, Given
-from counterfoil.app.moments import moment
+from counterfoil.app.moments import span_of
 from counterfoil.errors import RequestError
 from counterfoil.policy.access import ALL
 from counterfoil.policy.places import TIERS
@@ -58,7 +58,7 @@ def grant(acting: Acting) -> Granted:
         raise RequestError("usage", f"{given.tier[:40]!a} is no tier; they are {', '.join(TIERS)}")
     if given.project != ALL:
         home.require_project(given.project)
-    since, until = moment("since", given.since), moment("until", given.until)
+    data = span_of(given.since, given.until)
     with home.access.changing() as directory:
         holder, subject = _holder(acting, given.to)
         held = {one.role for one in directory.grants.values() if one.holder == holder}
@@ -74,7 +74,7 @@ def grant(acting: Acting) -> Granted:
             subject,
             {
                 "grant": made, "role": given.role, "project": given.project, "tier": given.tier,
-                "component": given.component, "since": since or None, "until": until or None,
+                "component": given.component, **data,
             },
         )  # fmt: skip
     where = "" if given.project == ALL else f" in {given.project}"

@@ -78,6 +78,7 @@ class Action:
         gives: type of what it answers.
         run: does it.
         doc: one line.
+        also: another verb that will do as well, "" for none.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Action:
     gives: type[Done]
     run: Callable[[Acting], Done]
     doc: str
+    also: str = ""
 
 
 @functools.cache
@@ -93,16 +95,22 @@ def actions() -> dict[str, Action]:
     """Return every action by name."""
     # Each of these modules imports this one.
     from counterfoil.app import (  # noqa: PLC0415
+        acting_directory,
+        acting_listing,
         acting_people,
         acting_policies,
         acting_roles,
         acting_sign_in,
+        acting_teams,
         acting_tokens,
         acting_trust,
     )
 
     modules = (
         acting_people,
+        acting_directory,
+        acting_teams,
+        acting_listing,
         acting_roles,
         acting_tokens,
         acting_trust,
@@ -134,7 +142,8 @@ def act(
     action = actions().get(name)
     if action is None:
         raise RequestError("not_found", f"there is no action {name[:64]!a}; see /docs")
-    home.access.require(credential, action.verb, LOG)
+    if not action.also or not home.access.decide(credential, action.also, LOG).allowed:
+        home.access.require(credential, action.verb, LOG)
     taken = _taken(action, dict(given), words=words)
     return action.run(Acting(home=home, credential=credential, given=taken, via=via))
 

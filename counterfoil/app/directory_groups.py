@@ -93,12 +93,13 @@ def deputy_spans(at: Differing) -> list[tuple[str, str, Timed]]:
             for handle in (one.handle, deputy.deputy):
                 if at.kind(handle, deputy.line) != "person":
                     raise refused(deputy.line, f"persons stand in for persons; {handle} is none")
-            found.append((one.handle, deputy.deputy, deputy))
-    for (actor, deputy), standing in at.directory.deputies.items():
-        described = at.file.actors.get(at.handle(actor))
+            when = Timed(line=deputy.line, since=deputy.since or at.now, until=deputy.until)
+            found.append((one.handle, deputy.deputy, when))
+    for (person, other), standing in at.directory.deputies.items():
+        described = at.file.actors.get(at.handle(person))
         if described is None or described.deputies is None:
             when = Timed(line=0, since=standing.since, until=standing.until)
-            found.append((at.handle(actor), at.handle(deputy), when))
+            found.append((at.handle(person), at.handle(other), when))
     return found
 
 

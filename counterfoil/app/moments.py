@@ -29,3 +29,15 @@ def moment(name: str, text: str) -> str:
         raise RequestError(
             "usage", f"{name} is a date such as 2027-01-31 or an RFC 3339 time, not {text[:40]!a}"
         ) from None
+
+
+def span_of(since: str, until: str) -> dict[str, str | None]:
+    """Return dates as members of an event's data.
+
+    Raises:
+        RequestError: `usage`: no moments, or an end before the beginning.
+    """
+    begins, ends = moment("since", since), moment("until", until)
+    if begins and ends and ends <= begins:
+        raise RequestError("usage", f"it ends ({ends}) before it begins ({begins})")
+    return {"since": begins or None, "until": ends or None}

@@ -72,7 +72,7 @@ def read_yaml(text: str) -> Node:
 
 
 def _lines(text: str) -> list[_Line]:
-    found = []
+    found: list[_Line] = []
     for number, raw in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if (bad := _FORBIDDEN.search(raw)) is not None:
             raise YamlError(number, f"the character U+{ord(bad[0]):04X} is no text")
@@ -160,6 +160,7 @@ def _is_item(text: str) -> bool:
 
 def _inline(text: str, number: int) -> Node:
     """Read a value that stands on one line, up to its end or a comment."""
+    value: str | list[Node] | dict[str, Node]
     if text[0] in "[{":
         value, rest = _flow(text, number)
     elif text[0] in "\"'":

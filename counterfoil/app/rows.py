@@ -209,6 +209,17 @@ class Rows:
             found: int | None = connection.scalar(query)
         return found
 
+    def acts(self, project: str) -> list[tuple[str, int]]:
+        """Return (pseudonym, how many entries it is the actor of), of every actor of a log."""
+        table = self._schema.search_totals
+        query = (
+            sa.select(table.c.value, table.c.count)
+            .where(table.c.project == project, table.c.field == "actor", table.c.value != "")
+            .order_by(table.c.value)
+        )
+        with self._tables.read() as connection:
+            return [(actor, count) for actor, count in connection.execute(query)]
+
     def position_at(self, project: str, recordedtime: str) -> int:
         """Return the number of the last entry recorded at or before a moment, or -1."""
         table = self._schema.arrivals

@@ -1,0 +1,167 @@
+"""A directory file, compared and taken over: first what it would change, then exactly that.
+
+What must hold: what is applied is what was shown.  The second step works the difference out again
+under the directory's lock and goes on only if it is the same, of the same file.  If we crash while
+it is recorded, the directory holds the first part of it, and the next import shows the rest.
+"""
+
+from collections import Counter
+from typing import Final
+
+import msgspec
+
+from counterfoil.app.actions import Acting, Action, Done, Given
+from counterfoil.app.directory_change import Change, Standing
+from counterfoil.app.directory_diff import difference, digest_of
+from counterfoil.app.directory_file import read_directory
+from counterfoil.app.directory_lines import DirectoryFile
+from counterfoil.clock import format_time
+from counterfoil.errors import RequestError
+from counterfoil.events.canonical import JSON
+from counterfoil.events.event import Event
+from counterfoil.policy.access import LOG
+
+GRANT_BYTES: Final = 6
+LOOK_AGAIN: Final = "look at the difference again: admin people import FILE"
+
+
+class Comparing(Given, frozen=True, kw_only=True):
+    """A directory file.
+
+    Attributes:
+        content: its text.
+        form: "yaml" or "csv".
+        remove_missing: remove persons, agents and teams it does not describe.
+    """
+
+    content: str
+    form: str = "yaml"
+    remove_missing: bool = False
+
+
+class Importing(Comparing, frozen=True, kw_only=True):
+    """A directory file, and the digest of the difference to apply."""
+
+    digest: str
+
+
+class ShownChange(msgspec.Struct, frozen=True):
+    """One change in words: `does` to or for `who`, a handle or `team:` ref."""
+
+    does: str
+    who: str
+    text: str
+
+
+class Compared(Done, frozen=True, kw_only=True):
+    """What a file would change; `digest` names exactly this difference."""
+
+    digest: str
+    counts: dict[str, int]
+    changes: tuple[ShownChange, ...]
+
+
+class Imported(Done, frozen=True, kw_only=True):
+    """What a file changed."""
+
+    counts: dict[str, int]
+
+
+def compare(acting: Acting) -> Compared:
+    """Show what a file would change; nothing is changed.
+
+    Raises:
+        RequestError: `directory_refused`, with `line`; `not_allowed`: it gives roles, and whoever
+            asks may not.
+    """
+    given: Comparing = acting.given
+    file = _read(acting, given)
+    with acting.home.access.changing():
+        changes = _changes(acting, file, remove_missing=given.remove_missing)
+    counts = dict(Counter(one.does for one in changes))
+    digest = digest_of(file, changes)
+    return Compared(
+        said=f"{_said(counts)} to apply as {digest}" if changes else "nothing would change",
+        digest=digest,
+        counts=counts,
+        changes=tuple(ShownChange(one.does, one.who, one.text) for one in changes),
+    )
+
+
+def take_over(acting: Acting) -> Imported:
+    """Apply the difference that was shown.
+
+    Raises:
+        RequestError: `directory_refused`, `not_allowed`; `directory_changed`: the file or the
+            directory is another one since.
+    """
+    given: Importing = acting.given
+    file = _read(acting, given)
+    access = acting.home.access
+    with access.changing():
+        changes = _changes(acting, file, remove_missing=given.remove_missing)
+        if digest_of(file, changes) != given.digest:
+            raise RequestError(
+                "directory_changed",
+                f"this is not the difference {given.digest[:40]!a} any more; {LOOK_AGAIN}",
+            )
+        events = [_event(acting, one) for one in changes]
+        made = access.enact(events, acting.credential, acting.via) if events else []
+    counts = dict(Counter(one.does for one in changes))
+    return Imported(
+        said=f"{_said(counts)} done" if changes else "nothing changed",
+        entries=tuple(one.index for one in made),
+        counts=counts,
+    )
+
+
+def _read(acting: Acting, given: Comparing) -> DirectoryFile:
+    file = read_directory(given.content, given.form)
+    if file.roles:
+        acting.home.access.require(acting.credential, "roles", LOG)
+    return file
+
+
+def _changes(acting: Acting, file: DirectoryFile, *, remove_missing: bool) -> list[Change]:
+    """Return the difference to what is in force; the directory is held still meanwhile."""
+    home = acting.home
+    directory = home.access.directory
+    standing = Standing(
+        directory=directory,
+        accounts=home.keys.accounts_of(directory.links),
+        projects={log.project for log in home.log.projects()},
+        now=format_time(home.clock.now()),
+    )
+    changes = difference(file, standing, remove_missing=remove_missing)
+    own = directory.actor(acting.credential.actor)
+    if own is not None and any(one.does == "remove" and one.who == own.handle for one in changes):
+        raise RequestError(
+            "directory_refused",
+            f"the file does not describe {own.handle}: nobody removes themselves; add a line",
+        )
+    return changes
+
+
+def _event(acting: Acting, one: Change) -> Event:
+    data: dict[str, JSON] = one.data
+    if one.event == "role.granted":
+        data = {"grant": acting.home.randomness.token(GRANT_BYTES).hex(), **data}
+    return acting.home.access.event(
+        one.event, acting.credential, subject=one.subject, data=data, named=one.named
+    )
+
+
+def _said(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {does}" for does, count in counts.items())
+
+
+ACTIONS: Final = (
+    Action(
+        name="directory-diff", verb="people", takes=Comparing, gives=Compared, run=compare,
+        doc="Show what a directory file would change, and the digest to apply it by.",
+    ),
+    Action(
+        name="directory-import", verb="people", takes=Importing, gives=Imported, run=take_over,
+        doc="Apply exactly the difference of a directory file that was shown.",
+    ),
+)  # fmt: skip
