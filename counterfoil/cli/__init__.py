@@ -24,7 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "prove": ("prove", "Write one HTML file that proves itself offline."),
     "verify": ("verify", "Check a ledger, log, archive, receipt or proof file; needs no server."),
     "witness": ("witness", "Cosign other logs: serve a witness, or set one up."),
-    "admin": ("admin", "Sign-in links, webhook sources, rebuilding what is derived."),
+    "admin": ("admin", "Run a ledger: people, roles, tokens, webhook sources, rebuilding."),
 }
 
 

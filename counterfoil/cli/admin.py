@@ -1,28 +1,49 @@
-"""`admin`: what only somebody with the ledger's files may do.
+"""`admin`: running a ledger.
 
-These verbs work on the directory.  Setting up a webhook source and printing a sign-in link work
-while a server runs, because state.db is not evidence; a rebuild needs the lock.
+The verbs here work on the directory's files.  Setting up a webhook source and printing a sign-in
+link work while a server runs, because state.db is not evidence; a rebuild needs the lock.  Nouns
+have modules of their own: they do actions, near or over HTTP, and need no server install for that.
 """
 
 from pathlib import Path
+from types import ModuleType
 
 import click
 
-from counterfoil.app import admin as work
 from counterfoil.cli import output
-from counterfoil.cli.admin_policies import access, policies
-from counterfoil.cli.trust import trust
+from counterfoil.cli.nouns import NEEDS_SERVER, Nouns
 from counterfoil.errors import RequestError
 
 KINDS = ("github", "cdevents")
 
 
-@click.group()
+NOUNS = {
+    "people": ("admin_people", "Persons, services and agents, one by one or from a file."),
+    "accounts": ("admin_accounts", "Which accounts are whose, and which are nobody's."),
+    "teams": ("admin_teams", "Teams, members and turns."),
+    "deputies": ("admin_teams", "Who stands in for whom."),
+    "roles": ("admin_roles", "Roles given and taken back."),
+    "tokens": ("admin_tokens", "Tokens of programs."),
+    "trust": ("trust", "Which CI jobs are let in by their own tokens."),
+    "policies": ("admin_policies", "Access policies: show, check, activate, roll back."),
+    "access": ("admin_policies", "Why somebody may do something, or may not."),
+}
+
+
+@click.group(cls=Nouns, nouns=NOUNS)
 def admin() -> None:
-    """Sign-in links, webhook sources, trust in CI jobs, rebuilding what is derived."""
+    """People, roles, tokens, sign-in links, webhook sources, rebuilding what is derived."""
 
 
-admin.add_command(trust)
+def _work() -> ModuleType:
+    """Return what does the work on a directory: it stands behind [server]."""
+    try:
+        from counterfoil.app import admin as work  # noqa: PLC0415  absent from a core install
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("counterfoil"):
+            raise
+        raise click.UsageError(f"this {NEEDS_SERVER}") from error
+    return work
 
 
 def _directory(directory: Path | None) -> Path:
@@ -41,16 +62,12 @@ _PROJECT = click.option(
 )
 
 
-admin.add_command(policies)
-admin.add_command(access)
-
-
 @admin.command()
 @_DIR
 @_JSON
 def rebuild(*, directory: Path | None, as_json: bool) -> int:
     """Drop every derived table and fold the whole log again."""
-    counts = work.rebuild(_directory(directory))
+    counts = _work().rebuild(_directory(directory))
     if as_json:
         output.show_json({"rebuilt": counts})
     else:
@@ -70,7 +87,7 @@ def sign_in(*, directory: Path | None, url: str | None, handle: str, as_json: bo
     Once people are enrolled it has to name one (--as), and the log says that whoever holds the
     ledger's files vouched for them.
     """
-    link = work.sign_in_link(_directory(directory), url, handle)
+    link = _work().sign_in_link(_directory(directory), url, handle)
     if as_json:
         output.show_json({"link": link})
     else:
@@ -91,7 +108,7 @@ def sources() -> None:
 @_JSON
 def add_source(*, name: str, kind: str, directory: Path | None, project: str, as_json: bool) -> int:
     """Set up a sender and print its address and secret: the secret is shown once."""
-    made = work.add_source(_directory(directory), name, kind, project)
+    made = _work().add_source(_directory(directory), name, kind, project)
     if as_json:
         output.show_json(made)
     else:
@@ -105,7 +122,7 @@ def add_source(*, name: str, kind: str, directory: Path | None, project: str, as
 @_JSON
 def rotate_source(*, name: str, directory: Path | None, as_json: bool) -> int:
     """Give a sender another secret; the one before stays good until the next rotation."""
-    made = work.rotate_source(_directory(directory), name)
+    made = _work().rotate_source(_directory(directory), name)
     if as_json:
         output.show_json(made)
     else:
@@ -119,7 +136,7 @@ def rotate_source(*, name: str, directory: Path | None, as_json: bool) -> int:
 @_JSON
 def remove_source(*, name: str, directory: Path | None, as_json: bool) -> int:
     """Forget a sender and its secrets; its deliveries are refused from here on."""
-    work.remove_source(_directory(directory), name)
+    _work().remove_source(_directory(directory), name)
     if as_json:
         output.show_json({"removed": name})
     else:
@@ -132,7 +149,7 @@ def remove_source(*, name: str, directory: Path | None, as_json: bool) -> int:
 @_JSON
 def list_sources(*, directory: Path | None, as_json: bool) -> int:
     """List the senders that are set up."""
-    found = work.list_sources(_directory(directory))
+    found = _work().list_sources(_directory(directory))
     if as_json:
         output.show_json({"sources": found})
     elif found:

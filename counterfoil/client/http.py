@@ -33,6 +33,8 @@ BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
 OCTETS = "application/octet-stream"
 REPORT_TIMEOUT_S = 600.0
 """A report of 100 MiB is read twice and recorded before the answer begins."""
+ACTION_TIMEOUT_S = 300.0
+"""A directory file of 10,000 people is 40,000 entries, recorded before the answer begins."""
 
 _GROUPS: dict[str, type[CounterfoilError]] = {
     "request": RequestError,
@@ -134,7 +136,7 @@ class Client:
         """Do an action; see docs/http.md."""
         answer = self.call(
             "POST", f"/v1/actions/{name}", body=msgspec.json.encode(given),
-            content_type="application/json",
+            content_type="application/json", timeout_s=max(self._timeout_s, ACTION_TIMEOUT_S),
         )  # fmt: skip
         return self._read(answer, dict[str, Any])
 
