@@ -159,7 +159,7 @@ def unmapped_accounts(acting: Acting) -> UnmappedAccounts:
         raise RequestError("usage", f"limit is 1 to {UNMAPPED_MAX}, not {given.limit}")
     found, total = unmapped(acting.home, given.limit)
     return UnmappedAccounts(
-        said=f"{total} accounts acted and are nobody's", accounts=tuple(found), total=total
+        said=f"accounts that acted and are nobody's: {total}", accounts=tuple(found), total=total
     )
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from counterfoil.cli import output
 from counterfoil.cli.acting import date_options, dates, do, ledger_options, show, tell
 
 
