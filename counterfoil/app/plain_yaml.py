@@ -73,14 +73,18 @@ def read_yaml(text: str) -> Node:
 
 def _lines(text: str) -> list[_Line]:
     found: list[_Line] = []
+    begun = False
     for number, raw in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if (bad := _FORBIDDEN.search(raw)) is not None:
             raise YamlError(number, f"the character U+{ord(bad[0]):04X} is no text")
-        content = raw.lstrip(" ").rstrip(" \t")
-        if not content or content.startswith("#") or (content == "---" and not found):
+        if "\t" in raw:
+            raise YamlError(number, "a tab; use spaces")
+        content = raw.strip(" ")
+        if not content or content.startswith("#"):
             continue
-        if content.startswith("\t"):
-            raise YamlError(number, "a tab; indent by spaces")
+        if raw.rstrip(" ") == "---" and not begun and not found:
+            begun = True
+            continue
         found.append(_Line(number, len(raw) - len(raw.lstrip(" ")), content))
     return found
 
@@ -193,7 +197,7 @@ def _plain(text: str, number: int) -> str:
         raise YamlError(
             number, f"{text[:40]!a} begins with {text[0]}: put it in quotation marks if it is text"
         )
-    if ": " in text or text.endswith(":") or "\t" in text:
+    if ": " in text or text.endswith(":"):
         raise YamlError(number, f"{text[:40]!a}: put it in quotation marks")
     return text
 
