@@ -124,7 +124,7 @@ def explain(
         where = f"project {grant['project']}, tier {grant['tier']}, component {grant['component']}"
         click.echo(f"  role {grant['role']} by entry {grant['entry']}: {where}{until}")
     for one in told["would_pass"]:
-        click.echo(f"  would pass with {one}")
+        click.echo(f"  would pass: {one}")
     return output.YES if told["allowed"] else output.NO
 
 

@@ -124,7 +124,7 @@ class Workers:
             projects,
             await asyncio.to_thread(self._home.tokens.passes, projects),
         )
-        worker.send(hello)
+        worker.greet(hello)
         # What changed while it was being told is told again.
         self._spread()
 
@@ -145,7 +145,9 @@ class Workers:
             projects = [log.project for log in self._home.log.projects()]
             passes = await asyncio.to_thread(self._home.tokens.passes, projects)
             for worker in list(self._workers):
-                worker.send(passes)
+                # To be told how to serve comes first.
+                if worker.greeted:
+                    worker.send(passes)
 
     def _ended(self, worker: "_Worker") -> None:
         self._workers.discard(worker)
@@ -172,6 +174,7 @@ class _Worker(asyncio.Protocol):
         ended: "Callable[[_Worker], None]",
     ) -> None:
         self.process = process
+        self.greeted = False
         self._handing = handing
         self._home = home
         self._adopt = adopt
@@ -215,6 +218,11 @@ class _Worker(asyncio.Protocol):
         except (ValueError, msgspec.MsgspecError):
             _LOG.exception("worker process %d speaks another language", self.process.pid)
             self.process.kill()
+
+    def greet(self, hello: Hello) -> None:
+        """Say how to serve; nothing is sent before."""
+        self.greeted = True
+        self.send(hello)
 
     def send(self, message: ToWorker) -> None:
         """Send a message, if there is still somebody to send it to."""
