@@ -24,7 +24,7 @@ NOUNS = {
     "deputies": ("admin_teams", "Who stands in for whom."),
     "roles": ("admin_roles", "Roles given and taken back."),
     "tokens": ("admin_tokens", "Tokens of programs."),
-    "trust": ("trust", "Which CI jobs are let in by their own tokens."),
+    "trust": ("admin_trust", "Which CI jobs are let in by their own tokens."),
     "policies": ("admin_policies", "Access policies: show, check, activate, roll back."),
     "access": ("admin_policies", "Why somebody may do something, or may not."),
 }
