@@ -122,10 +122,10 @@ def _token_id(claims: Mapping[str, Any], found: Accepted, signed: bytes) -> byte
 
 def _bind(home: "Home", found: Accepted, bound: bytes, proof: Proof, ends_s: float) -> None:
     now = home.clock.now()
-    # As long as the token could be brought again, and no shorter.
+    # As long as they could be brought again, and no shorter.
     until = now + timedelta(seconds=ends_s - now.timestamp() + LEEWAY_S + 1)
+    forget = now + timedelta(seconds=proof.made_s - now.timestamp() + WINDOW_S + 1)
     seen = hashlib.sha256(f"{proof.thumbprint}\0{proof.id}".encode()).digest()
-    forget = now + timedelta(seconds=2 * WINDOW_S + 1)
     binding = home.jobs.rows.bind(
         (bound, format_time(until)), (seen, format_time(forget)), proof.thumbprint,
         format_time(now), SESSIONS_MAX,

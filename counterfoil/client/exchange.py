@@ -96,7 +96,7 @@ def session(
         )
     job, folder = find_job(variables), job_folder(variables)
     now_s = (clock or SystemClock()).now().timestamp()
-    base = f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+    base = _base(parts)
     kept = folder / f"session-{_digest(base, project, job.name)[:16]}.json"
     if token := _read_session(kept, now_s):
         return token
@@ -119,6 +119,12 @@ def session(
         lasting = json.dumps({"token": got, "until_s": now_s + lasts_s})
         system.write_whole(kept, lasting.encode(), sync=False)
     return got
+
+
+def _base(parts: urllib.parse.SplitResult) -> str:
+    """Return an address as its server calls itself: lower case, no default port, no slash."""
+    default = ":443" if parts.scheme == "https" else ":80"
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default)}{parts.path.rstrip('/')}"
 
 
 def find_job(variables: Mapping[str, str]) -> Job:

@@ -141,6 +141,8 @@ def _check_issuer(rule: Rule) -> None:
         named = False
     if not named or parts.query or parts.fragment or "@" in parts.netloc:
         _refuse(f"issuer {rule.issuer!a} is no address; give it as the tokens do: https://HOST")
+    if rule.issuer.endswith("/"):
+        _refuse(f"issuer {rule.issuer!a} ends with a slash, which no CI's tokens do: leave it out")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         _refuse(f"issuer {rule.issuer!a} is not https: anybody on the way could sign for it")
     if rule.kind == "circleci" and not _ORGANIZATION.fullmatch(rule.issuer):
@@ -157,12 +159,13 @@ def _check_claim(provider: Provider, name: str, value: str) -> None:
     if name in provider.ids and not re.fullmatch(provider.id_form, value):
         _refuse(f"{name} {value!a} is no id of {provider.title}; copy it from there")
     if name == provider.workflow:
-        _check_workflow(name, value)
+        _check_workflow(provider, value)
     elif "*" in value:
         _refuse(f"{name} {value!a}: a claim is compared whole, and * stands for nothing in it")
 
 
-def _check_workflow(name: str, value: str) -> None:
+def _check_workflow(provider: Provider, value: str) -> None:
+    name = provider.workflow
     path, _, ref = value.partition("@")
     if not path or not ref:
         _refuse(f"{name} {value!a} names no ref; end it with @refs/heads/main, or @* for any")
@@ -170,6 +173,12 @@ def _check_workflow(name: str, value: str) -> None:
         _refuse(
             f"{name} {value!a}: behind the @ stands one whole ref, or one of"
             f" {', '.join(_REF_KINDS)}; nothing else stands for many"
+        )
+    if provider.kind == "github" and not re.fullmatch(
+        r"([^/]+/[^/]+/)?\.github/workflows/[^/]+", path
+    ):
+        _refuse(
+            f"{name} {value!a}: a workflow is .github/workflows/FILE, or OWNER/REPO before that"
         )
     if ref not in _REF_KINDS and not ref.startswith("refs/") and not _COMMIT.fullmatch(ref):
         _refuse(f"{name} {value!a}: a ref is written whole, such as refs/heads/main")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.client.address import split_address
 from counterfoil.client.bearer import bearer, in_a_job
 from counterfoil.client.exchange import (
     FOLDER,
@@ -20,6 +21,7 @@ from counterfoil.client.exchange import (
     KEY,
     MARGIN_S,
     PATH,
+    _base,
     job_folder,
     job_key,
     session,
@@ -205,6 +207,22 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(RequestError, match="COUNTERFOIL_JOB_DIR"):
         job_folder(job(tmp_path / "file"))
+
+
+ADDRESSES = {
+    "https://Foil.Example": "https://foil.example",
+    "https://foil.example/": "https://foil.example",
+    "https://foil.example:443": "https://foil.example",
+    "http://localhost:80/": "http://localhost",
+    "http://localhost:8000": "http://localhost:8000",
+    "https://foil.example:8443/": "https://foil.example:8443",
+}
+
+
+@pytest.mark.parametrize(("given", "named"), ADDRESSES.items(), ids=ADDRESSES.keys())
+def test_a_proof_names_a_server_as_it_calls_itself(given: str, named: str) -> None:
+    """`https://foil.example:443/` and `https://foil.example` are one address; a proof holds one."""
+    assert _base(split_address(given)) == named
 
 
 # Where a job's token comes from.

@@ -65,11 +65,16 @@ UNSOUND = {
     "a pattern in a ref": bind("github", job_workflow_ref=f"{OWN_WORKFLOW}@refs/tags/v*"),
     "a pattern in a path": bind("github", job_workflow_ref=".github/workflows/*@refs/heads/main"),
     "a pattern in a claim": bind("github", environment="prod*"),
+    "a workflow outside its folder": bind("github", job_workflow_ref="ci.yml@refs/heads/main"),
+    "a workflow deeper than its folder": bind(
+        "github", job_workflow_ref="acme/x/y/.github/workflows/ci.yml@refs/heads/main"
+    ),
     "an id that is none": bind("github", repository_id="acme"),
     "an id with a zero before it": bind("github", repository_id="074"),
     "a claim nobody knows": bind("github", repositoryid="74"),
     "an issuer without TLS": change("gitlab", issuer="http://gitlab.acme.example"),
     "an issuer with a user": change("gitlab", issuer="https://me@gitlab.acme.example"),
+    "an issuer with a slash": change("gitlab", issuer="https://gitlab.acme.example/"),
     "an issuer with a query": change("gitlab", issuer="https://gitlab.acme.example?x=1"),
     "an issuer that is a word": change("gitlab", issuer="gitlab"),
     "an issuer with a broken port": change("gitlab", issuer="https://gitlab.acme.example:x"),
