@@ -11,7 +11,8 @@ from counterfoil.app.tokens import check_scope
 from counterfoil.errors import RequestError
 from counterfoil.events.canonical import JSON
 from counterfoil.policy.ci_claims import PROVIDERS, account_of
-from counterfoil.policy.trust import SESSION_MAX_S, Rule, check_rule, describe
+from counterfoil.policy.trust import SESSION_MAX_S, Rule, check_rule
+from counterfoil.policy.trust_words import describe
 
 
 class Adding(Given, frozen=True, kw_only=True):

@@ -24,7 +24,8 @@ from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.policy.access import LOG, Credential
 from counterfoil.policy.jws import check_signature, parse_token
 from counterfoil.policy.possession import WINDOW_S, Proof, check_proof
-from counterfoil.policy.trust import LEEWAY_S, Accepted, Refused, choose, issuers_of
+from counterfoil.policy.trust import LEEWAY_S, issuers_of
+from counterfoil.policy.trust_verdict import Accepted, Refused, choose
 from counterfoil.stores.state_jobs import Binding, JobSession
 
 if TYPE_CHECKING:

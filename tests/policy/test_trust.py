@@ -6,18 +6,9 @@ import msgspec
 import pytest
 
 from counterfoil.errors import RequestError
-from counterfoil.policy.trust import (
-    LEEWAY_S,
-    LIFE_MAX_S,
-    Accepted,
-    Refused,
-    Rule,
-    check_rule,
-    choose,
-    describe,
-    judge,
-    rules_of,
-)
+from counterfoil.policy.trust import LEEWAY_S, LIFE_MAX_S, Rule, check_rule, rules_of
+from counterfoil.policy.trust_verdict import Accepted, Refused, choose, judge
+from counterfoil.policy.trust_words import describe
 from tests.ci_tokens import AUDIENCE, KINDS, MADE_S, NOW_S, ORGANIZATION, RULES, claims_of
 
 SSH_RERUN = "oidc.circleci.com/ssh-rerun"
