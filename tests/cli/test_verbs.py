@@ -240,6 +240,13 @@ def test_a_sign_in_link_is_printed(foil: Foil, ledger: Path) -> None:
     assert result.out.startswith("https://foil.example/sign-in?token=")
 
 
+def test_a_sign_in_link_names_somebody_who_is_known(foil: Foil, ledger: Path) -> None:
+    result = foil("admin", "sign-in", "--dir", ledger, "--url", "https://x", "--as", "nobody")
+
+    assert "actor_unknown" in result.err
+    assert "nobody is known by the handle" in result.err
+
+
 def test_words_that_are_off_are_refused_in_one_line(foil: Foil, ledger: Path) -> None:
     for words in (
         ("record", "x", "--ref", "no colon", "--dir", ledger),
