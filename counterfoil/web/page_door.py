@@ -1,9 +1,11 @@
 """The door of the pages: a session that may read, a project that exists, a moment that was.
 
 Handlers are plain functions that block: they run in a thread.  Errors come back as pages.  Pages
-only read: what changes something goes through the API, which asks for the CSRF token.
+only read: what changes something goes through a form (`acting`, `searching`) or the API, which ask
+for the CSRF token.
 """
 
+import dataclasses
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -18,7 +20,7 @@ from counterfoil.policy.access import ANONYMOUS
 from counterfoil.web import pages
 from counterfoil.web.api.errors import internal, status_of
 from counterfoil.web.api.route import Served
-from counterfoil.web.context import Context
+from counterfoil.web.context import Context, Typed
 from counterfoil.web.identity import Caller
 
 _LOG: Final = logging.getLogger("counterfoil.web")
@@ -55,13 +57,27 @@ async def _answer(request: Request, page: pages.PageRoute, served: Served) -> Re
     caller = await served.door.visitor(request)
     if caller.credential == ANONYMOUS:
         return RedirectResponse("/sign-in", status_code=303)
-    context = await run_in_threadpool(_context, request, served, caller)
+    return await shown(request, page, served, caller)
+
+
+async def shown(
+    request: Request,
+    page: pages.PageRoute,
+    served: Served,
+    caller: Caller,
+    typed: Typed | None = None,
+) -> Response:
+    """Return a page as `caller` may see it; with `typed`, a form of it that was refused."""
+    context = await run_in_threadpool(_context, request, page, served, caller)
+    if typed is not None:
+        context = dataclasses.replace(context, typed=typed)
     return await run_in_threadpool(page.handler, request, context)
 
 
-def _context(request: Request, served: Served, caller: Caller) -> Context:
-    project = request.query_params.get("project") or "default"
-    served.home.require_project(project)
+def _context(request: Request, page: pages.PageRoute, served: Served, caller: Caller) -> Context:
+    around = request.query_params.get("project") or "default"
+    served.home.require_project(around)
+    project = page.log or around
     served.home.access.require(caller.credential, "read", project)
     moment = request.query_params.get("as_of")
     if moment is not None and len(moment) > 64:
@@ -73,4 +89,6 @@ def _context(request: Request, served: Served, caller: Caller) -> Context:
         project=project,
         as_of=served.home.reader.position(project, moment) if moment else None,
         public_url=served.site.public_url,
+        around=around if page.log else "",
+        told=served.told.take(caller.credential.id, request.query_params.get("told", "")),
     )

@@ -33,6 +33,7 @@ from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.garbage import collect_rarely
 from counterfoil.web import (
     account,
+    acting,
     docs,
     inviting,
     page_door,
@@ -50,6 +51,7 @@ from counterfoil.web.identity import Door
 from counterfoil.web.protocol import AdoptedProtocol, settings
 from counterfoil.web.security import Guard, Pace
 from counterfoil.web.site import make_site
+from counterfoil.web.told import Told
 from counterfoil.web.workers import Workers
 
 STOP_TIMEOUT_S: Final = 30
@@ -89,7 +91,10 @@ def build_app(home: Home, *, public_url: str = "", pace: Pace | None = None) -> 
         public_url=site.public_url,
         providers=home.config.oidc,
     )
-    served = Served(home, site, entrance, Door(home, site, entrance), pace or Pace(), projects)
+    told = Told(home.clock, home.randomness)
+    served = Served(
+        home, site, entrance, Door(home, site, entrance), pace or Pace(), projects, told
+    )
     app = Starlette(
         routes=[
             *(dispatch.mount(route, served) for route in ROUTES),
@@ -99,6 +104,7 @@ def build_app(home: Home, *, public_url: str = "", pace: Pace | None = None) -> 
             *account.mount(served),
             *inviting.mount(served),
             *searching.mount(served),
+            *acting.mount(served),
             StarletteRoute(f"{static.PREFIX}{{path:path}}", static.serve, methods=["GET"]),
             *(page_door.mount(page, served) for page in pages.ROUTES),
         ],

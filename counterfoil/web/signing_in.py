@@ -154,7 +154,9 @@ async def _post_sign_out(request: Request, served: Served) -> Response:
     return response
 
 
-async def read_form(request: Request, served: Served) -> dict[str, str]:
+async def read_form(
+    request: Request, served: Served, limit_bytes: int = FORM_MAX_BYTES
+) -> dict[str, str]:
     """Return the fields of a posted form; of a repeated field the last one.
 
     Raises:
@@ -162,7 +164,7 @@ async def read_form(request: Request, served: Served) -> dict[str, str]:
     """
     if media_type(request) != FORM_TYPE:
         raise RequestError("content_type", f"a form is {FORM_TYPE}")
-    body = await read_body(request, FORM_MAX_BYTES, served.pace)
+    body = await read_body(request, limit_bytes, served.pace)
     return dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 

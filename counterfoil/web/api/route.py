@@ -20,6 +20,7 @@ from counterfoil.policy.access import Credential
 from counterfoil.web.identity import Door
 from counterfoil.web.security import Pace
 from counterfoil.web.site import Site
+from counterfoil.web.told import Told
 
 MIB: Final = 1024 * 1024
 INDEX_MAX: Final = 2**53 - 1
@@ -111,6 +112,7 @@ class Served:
     door: Door
     pace: Pace
     projects: frozenset[str]
+    told: Told
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.policy.access import LOG
 from counterfoil.web.context import Context
+from counterfoil.web.pages.admin import admin_page
+from counterfoil.web.pages.admin_accounts import accounts_page
+from counterfoil.web.pages.admin_explain import explain_page
+from counterfoil.web.pages.admin_people import people_page
+from counterfoil.web.pages.admin_person import person_page
+from counterfoil.web.pages.admin_policies import policies_page
+from counterfoil.web.pages.admin_roles import roles_page
+from counterfoil.web.pages.admin_teams import teams_page
+from counterfoil.web.pages.admin_tokens import tokens_page
+from counterfoil.web.pages.admin_trust import trust_page
 from counterfoil.web.pages.changed import changed_page
 from counterfoil.web.pages.doors import error_page, theme_page
 from counterfoil.web.pages.entry import entry_page
@@ -30,11 +41,17 @@ __all__ = ["ROUTES", "Context", "PageRoute", "error_page", "render"]
 
 @dataclass(frozen=True, slots=True)
 class PageRoute:
-    """A page: answers `path` for whoever may `read`; pages change nothing, so GET is enough."""
+    """A page: answers `path` for whoever may `read`; pages change nothing, so GET is enough.
+
+    Args:
+        path: where it is.
+        handler: reads and renders it.
+        log: the log it is about, "" for the project the address names.
+    """
 
     path: str
     handler: Callable[[Request, Context], Response]
-    methods: tuple[str, ...] = ("GET",)
+    log: str = ""
 
 
 ROUTES: tuple[PageRoute, ...] = (
@@ -52,4 +69,14 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/entries/{index}/files/{position}", file_page),
     PageRoute("/entries/{index}/files/{position}/image", file_image),
     PageRoute("/theme", theme_page),
+    PageRoute("/admin", admin_page, LOG),
+    PageRoute("/admin/people", people_page, LOG),
+    PageRoute("/admin/person", person_page, LOG),
+    PageRoute("/admin/teams", teams_page, LOG),
+    PageRoute("/admin/accounts", accounts_page, LOG),
+    PageRoute("/admin/roles", roles_page, LOG),
+    PageRoute("/admin/tokens", tokens_page, LOG),
+    PageRoute("/admin/trust", trust_page, LOG),
+    PageRoute("/admin/policies", policies_page, LOG),
+    PageRoute("/admin/explain", explain_page, LOG),
 )

@@ -6,19 +6,22 @@
 import dataclasses
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
 
 from counterfoil.app.answers import Activity, Health
+from counterfoil.policy.access import LOG
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.asof import AsOf, as_of_bar
-from counterfoil.web.pages.parts import DEFAULT_PROJECT, Links
+from counterfoil.web.pages.parts import BEFORE_ALL, DEFAULT_PROJECT, Links
 from counterfoil.web.pages.render import theme_of
 
+# What an address says once and no link goes on saying.
+_PASSING: Final = frozenset({"as_of", "told"})
 # name, path, key after `g`, stands after the rule; only pages that exist.
 _PAGES: Final = (
     ("Now", "/", "gn", False),
@@ -27,11 +30,26 @@ _PAGES: Final = (
     ("Search", "/search", "gs", False),
     ("Log and proofs", "/log", "gl", True),
 )
+ADMIN: Final = "/admin"
+# What stands under Admin while one is there.
+_UNDER_ADMIN: Final = (
+    ("People", "/admin/people"),
+    ("Teams", "/admin/teams"),
+    ("Accounts to map", "/admin/accounts"),
+    ("Roles", "/admin/roles"),
+    ("Tokens", "/admin/tokens"),
+    ("Trust rules", "/admin/trust"),
+    ("Policies", "/admin/policies"),
+    ("Explain access", "/admin/explain"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """One page of the side list; `count` is "" unless it is running or somebody must act."""
+    """One page of the side list; `count` is "" unless it is running or somebody must act.
+
+    `under` stands below the page before it that is over it.
+    """
 
     text: str
     href: str
@@ -39,6 +57,7 @@ class NavItem:
     after_rule: bool
     key: str
     count: str
+    under: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +143,7 @@ def frame_of(request: Request, context: Context, active: str, about: str = "") -
     reader = context.home.reader
     health = reader.health(context.project)
     newest = reader.log_lines(context.project, as_of=context.as_of, limit=1)
-    query = tuple((k, v) for k, v in request.query_params.multi_items() if k != "as_of")
+    query = tuple((k, v) for k, v in request.query_params.multi_items() if k not in _PASSING)
     return build_frame(
         place=Place(request.url.path, query, theme_of(request), about),
         links=links_of(context),
@@ -133,9 +152,13 @@ def frame_of(request: Request, context: Context, active: str, about: str = "") -
         active=active,
         health=health,
         activity=reader.activity(context.project),
-        running=reader.runs(context.project, as_of=context.as_of, limit=1, state="running").total,
+        running=0
+        if context.around
+        else reader.runs(context.project, as_of=context.as_of, limit=1, state="running").total,
         shown_time=newest[0].recordedtime if newest else None,
         now=now_of(context),
+        around=Links(context.around, None) if context.around else None,
+        admin=context.home.access.decide(context.credential, "read", LOG).allowed,
     )
 
 
@@ -151,6 +174,8 @@ def build_frame(
     running: int,
     shown_time: str | None,
     now: datetime.datetime,
+    around: Links | None = None,
+    admin: bool = True,
 ) -> Frame:
     """Build the frame.
 
@@ -165,29 +190,46 @@ def build_frame(
         running: how many runs are going, which the side list says.
         shown_time: recorded time of the newest entry shown, None when none is.
         now: the present moment.
+        around: links of the pages around, where this one is about another log than they are.
+        admin: whether the reader may read about people and access.
     """
     query = dict(place.query)
+    outside = around or links
+    # An entry number of one log says nothing in another: there the moment is a time.
+    moment = (shown_time or BEFORE_ALL) if links.as_of is not None else None
+
+    def elsewhere(path: str) -> str:
+        return outside.to(path, as_of=moment) if around else links.to(path)
+
+    def admin_page(path: str) -> str:
+        if around:
+            return around.at(links.as_of).to(path)
+        return links.at(None).to(path, as_of=moment)
 
     def here(at: int | None) -> str:
-        return links.at(at).to(place.path, **{k: v for k, v in query.items() if k != "project"})
+        own = {k: v for k, v in query.items() if k != "project"}
+        return outside.at(at).to(place.path, **own)
 
     newest = health.size - 1
     counts = {"/runs": f"{words.number(running)} running"} if running else {}
     return Frame(
-        project=links.project,
+        project=outside.project,
         handle=handle,
         csrf=csrf,
-        nav=tuple(
-            NavItem(name, links.to(path), path == active, ruled, key, counts.get(path, ""))
-            for name, path, key, ruled in _PAGES
+        nav=(
+            *(
+                NavItem(name, elsewhere(path), path == active, ruled, key, counts.get(path, ""))
+                for name, path, key, ruled in _PAGES
+            ),
+            *(_admin_items(admin_page, active) if admin else ()),
         ),
-        hrefs={path: links.to(path) for _, path, _, _ in _PAGES},
+        hrefs={path: elsewhere(path) for _, path, _, _ in _PAGES},
         asof=as_of_bar(links, newest, shown_time, activity, here, now, place.about),
         path=place.path,
         kept=tuple((k, v) for k, v in place.query),
-        find=links.pairs(),
+        find=outside.pairs(as_of=moment) if around else links.pairs(),
         here=here(links.as_of),
-        home_href=links.to("/"),
+        home_href=elsewhere("/"),
         live_href=f"/v1/live?as=size&project={links.project}",
         live_headers=json.dumps({"Last-Event-ID": str(newest)} if newest >= 0 else {}),
         behind=health.followed < health.size and health.stopped is None,
@@ -203,3 +245,14 @@ def build_frame(
             for text, choice in (("as the system", ""), ("light", "light"), ("dark", "dark"))
         ),
     )
+
+
+def _admin_items(to: Callable[[str], str], active: str) -> list[NavItem]:
+    """Return the entry of Admin, and what stands under it while one is there."""
+    items = [NavItem("Admin", to(ADMIN), active == ADMIN, False, "ga", "")]
+    if active.startswith(ADMIN):
+        items += [
+            NavItem(name, to(path), path == active, False, "", "", under=True)
+            for name, path in _UNDER_ADMIN
+        ]
+    return items

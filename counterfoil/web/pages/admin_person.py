@@ -1,0 +1,252 @@
+"""One actor: accounts, teams, roles, deputies, passkeys and tokens, each with the entry that says so."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.errors import RequestError
+from counterfoil.policy.directory import Actor
+from counterfoil.web.context import Context
+from counterfoil.web.pages import words
+from counterfoil.web.pages.admin_desk import (
+    Chip,
+    Desk,
+    admin_render,
+    desk_of,
+    forms_of,
+    head_of,
+    scope_words,
+)
+from counterfoil.web.pages.forms import Form, Forms
+from counterfoil.web.pages.parts import Empty, Mark, Pill
+
+_HOW = {
+    "directory": "by a directory file",
+    "ceremony": "proven by its holder",
+    "administrator": "by an administrator's word",
+}
+_VOUCHED = {
+    "invitation": "by an invitation of",
+    "own-key": "by another passkey of the same person",
+    "files": "by whoever holds the ledger's files",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing of an actor's: what it is, how it came, whether it holds, who did it."""
+
+    what: str
+    detail: str
+    state: Pill | None
+    by: Chip | None
+    mark: Mark
+    chip: Chip | None = None
+    end: Form | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One kind of things; `add` gives another one."""
+
+    id: str
+    title: str
+    facts: tuple[Fact, ...]
+    empty: Empty
+    add: Form | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """The page."""
+
+    chip: Chip
+    kind: str
+    behalf: Chip | None
+    acts_href: str
+    mark: Mark
+    parts: tuple[Part, ...]
+    forms: tuple[Form, ...]
+
+
+def build_person(
+    desk: Desk, actor: Actor, forms: Forms, used: dict[str, tuple[str, int]]
+) -> PersonView:
+    """Build the page of an actor; `used`: token -> when it was last used, and how often."""
+    alive = actor.removed < 0
+    parts = [
+        _accounts(desk, actor, forms),
+        _roles(desk, actor, forms),
+        _teams(desk, actor, forms),
+        _deputies(desk, actor, forms),
+        _tokens(desk, actor, forms, used),
+    ]
+    own: list[Form | None] = []
+    if actor.kind == "person":
+        parts.insert(1, _passkeys(desk, actor, forms))
+        own.append(forms.form("invite", "Invite to sign in", "Make an invitation",
+                              hidden={"handle": actor.handle}))  # fmt: skip
+    own.append(forms.form("actor-remove", f"Remove {actor.handle}", "Remove", tone="refuse",
+                          hidden={"handle": actor.handle}))  # fmt: skip
+    return PersonView(
+        chip=desk.chip(actor.ref),
+        kind=actor.kind,
+        behalf=desk.chip(actor.behalf) if actor.behalf else None,
+        acts_href=desk.pages.at(None).to("/search", q=f"actor:{actor.handle}"),
+        mark=desk.mark(actor.entry if alive else actor.removed),
+        parts=tuple(parts),
+        forms=tuple(one for one in own if one is not None and alive and actor.handle),
+    )
+
+
+def _accounts(desk: Desk, actor: Actor, forms: Forms) -> Part:
+    facts = []
+    for link in reversed(desk.directory.accounts_of(actor.ref)):
+        account = desk.account(link.account)
+        how = _HOW.get(link.how, "in a way the log does not say")
+        signs = "; signs in with it" if link.signs_in else ""
+        end = None
+        if link.holds(desk.now) and account:
+            end = forms.form("account-unlink", "Unlink", "Unlink", key=link.account, tone="refuse",
+                             hidden={"handle": actor.handle, "account": account})  # fmt: skip
+        facts.append(Fact(account or "erased", f"linked {how}, {desk.span(link)}{signs}",
+                          desk.state(link), None, desk.mark(link.entry), end=end))  # fmt: skip
+    add = forms.form("account-link", "Link an account", "Link", hidden={"handle": actor.handle})
+    empty = Empty("No account is linked.", "What they do elsewhere counts for nobody yet.")
+    return Part("accounts", "Accounts", tuple(facts), empty, add)
+
+
+def _passkeys(desk: Desk, actor: Actor, forms: Forms) -> Part:
+    facts = []
+    for key in desk.directory.passkeys.values():
+        if key.actor != actor.ref:
+            continue
+        there = key.removed < 0
+        vouched = _VOUCHED.get(key.vouched, "by nobody the log names")
+        end = forms.form("passkey-remove", "Remove", "Remove this passkey", key=key.id, tone="refuse",
+                         hidden={"handle": actor.handle, "passkey": key.id}) if there else None  # fmt: skip
+        facts.append(
+            Fact(
+                key.name or "a passkey",
+                f"enrolled {desk.when(key.since)} at {key.rp}, vouched for {vouched}",
+                None if there else Pill("removed", "none", "waived"),
+                desk.chip(key.vouched_by) if key.vouched_by else None,
+                desk.mark(key.entry if there else key.removed),
+                end=end,
+            )
+        )
+    open_ = [
+        Fact("an invitation", f"not used yet, {desk.span(one)}", Pill("open", "none", "pending"),
+             desk.doer(one.by) if one.by else None, desk.mark(one.entry))
+        for one in desk.directory.invitations.values()
+        if one.actor == actor.ref and one.used < 0 and one.holds(desk.now)
+    ]  # fmt: skip
+    empty = Empty("No passkey is enrolled.", "An invitation lets this person enrol the first one.")
+    return Part("passkeys", "Passkeys", (*facts, *open_), empty)
+
+
+def _roles(desk: Desk, actor: Actor, forms: Forms) -> Part:
+    facts = []
+    stands = desk.directory.stands_in_for(actor.ref, desk.now)
+    for grant in desk.directory.grants_of(actor.ref, desk.now):
+        own = grant.holder == actor.ref
+        through = "" if own else "; as a member of "
+        if not own and grant.holder in stands:
+            through = "; stands in for "
+        end = None
+        if own:
+            end = forms.form("role-revoke", "Take back", "Take back", key=grant.id, tone="refuse",
+                             hidden={"grant": grant.id})  # fmt: skip
+        facts.append(Fact(
+            grant.role, f"in {scope_words(grant)}, {desk.span(grant)}{through}", desk.state(grant),
+            desk.doer(grant.by) if grant.by else None, desk.mark(grant.entry),
+            chip=None if own else desk.chip(grant.holder), end=end,
+        ))  # fmt: skip
+    add = forms.form("role-grant", "Give a role", "Give", hidden={"to": actor.handle})
+    empty = Empty("No role: nothing is allowed.", "Give one here, or let a team have it.")
+    return Part("roles", "Roles", tuple(facts), empty, add)
+
+
+def _teams(desk: Desk, actor: Actor, forms: Forms) -> Part:
+    facts = []
+    for (team, member), one in desk.directory.members.items():
+        if member != actor.ref or team not in desk.directory.teams:
+            continue
+        turn = "; on turn now" if desk.directory.on_turn(team, desk.now) == actor.ref else ""
+        end = forms.form("member-leave", "Leave", "Take out of the team", key=team, tone="refuse",
+                         hidden={"handle": actor.handle, "team": team.removeprefix("team:")})  # fmt: skip
+        facts.append(Fact("", f"{desk.span(one)}{turn}", desk.state(one), None,
+                          desk.mark(one.entry), chip=desk.chip(team), end=end))  # fmt: skip
+    empty = Empty("In no team.", "")
+    return Part("teams", "Teams", tuple(facts), empty)
+
+
+def _deputies(desk: Desk, actor: Actor, forms: Forms) -> Part:
+    facts = []
+    for one in desk.directory.deputies.values():
+        if actor.ref not in {one.actor, one.deputy}:
+            continue
+        mine = one.actor == actor.ref
+        other = one.deputy if mine else one.actor
+        end = None
+        found = desk.directory.actors.get(one.deputy)
+        if mine and found is not None:
+            end = forms.form("deputy-end", "End", "End it", key=one.deputy, tone="refuse",
+                             hidden={"handle": actor.handle, "deputy": found.handle})  # fmt: skip
+        what = "is stood in for by" if mine else "stands in for"
+        facts.append(Fact(what, desk.span(one), desk.state(one), None, desk.mark(one.entry),
+                          chip=desk.chip(other), end=end))  # fmt: skip
+    add = forms.form("deputy-name", "Name a deputy", "Name", hidden={"handle": actor.handle})
+    empty = Empty("No deputy.", "Nobody stands in, and they stand in for nobody.")
+    return Part("deputies", "Deputies", tuple(facts), empty, add)
+
+
+def _tokens(desk: Desk, actor: Actor, forms: Forms, used: dict[str, tuple[str, int]]) -> Part:
+    facts = []
+    for token in desk.directory.tokens.values():
+        if token.holder != actor.ref:
+            continue
+        last, times = used.get(token.id, ("", 0))
+        use = (
+            f"last used {desk.when(last)}, {words.count(times, 'time')}" if last else "not used yet"
+        )
+        there = token.revoked < 0
+        end = forms.form("token-revoke", "Revoke", "Revoke", key=token.id, tone="refuse",
+                         hidden={"token": token.id}) if there else None  # fmt: skip
+        facts.append(Fact(
+            token.name or token.id,
+            f"{token.id}: {', '.join(token.verbs)} in {', '.join(token.projects)}; {desk.span(token)}; {use}",
+            desk.state(token) if there else Pill("revoked", "none", "waived"),
+            desk.doer(token.by) if token.by else None,
+            desk.mark(token.entry if there else token.revoked), end=end,
+        ))  # fmt: skip
+    return Part("tokens", "Tokens", tuple(facts), Empty("No token acts for them.", ""))
+
+
+def person_page(request: Request, context: Context) -> Response:
+    """Answer GET /admin/person?ref= or ?handle=.
+
+    Raises:
+        RequestError: `not_found`: there was nobody of that ref or handle by then.
+    """
+    desk, forms = desk_of(context), forms_of(request, context)
+    asked = request.query_params
+    actor = desk.directory.actors.get(asked.get("ref", ""))
+    actor = actor or desk.directory.by_handle(asked.get("handle", ""))
+    if actor is None:
+        raise RequestError("not_found", "nobody of that name is in the directory at this moment")
+    context.note_read("accounts")
+    used = context.home.tokens.uses() if context.as_of is None else {}
+    view = build_person(desk, actor, forms, used)
+    every = [*view.forms, *(part.add for part in view.parts),
+             *(fact.end for part in view.parts for fact in part.facts)]  # fmt: skip
+    gone = Pill("removed", "none", "waived") if actor.removed >= 0 else None
+    say = (
+        "Removed: nothing of theirs lets anybody in any more. What they did stays."
+        if gone
+        else f"What is {actor.handle or 'this erased actor'}'s, who gave it, and until when."
+    )
+    head = head_of(context, desk, actor.handle or "erased", say, every, pill=gone,
+                   above=(("Admin", "/admin"), ("People", "/admin/people")))  # fmt: skip
+    return admin_render(request, context, "admin_person.html", "/admin/people", head, view=view)
