@@ -12,6 +12,7 @@ from counterfoil.app import signin
 from counterfoil.clock import Clock, SystemClock
 from counterfoil.ids import SystemRandomness
 from tests.browser.paths import FILES
+from tests.directory_story import fill
 from tests.tools import needs_tool
 from tests.web_server import Running, event, running
 
@@ -46,6 +47,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         missing = {"digest": f"sha256:{'0' * 64}", "name": "never.png", "mediatype": "image/png"}
         reply = server.call("POST", "/v1/events", event(data={"blobs": [named, missing]}))
         assert f"/entries/{reply.json()['entries'][0]['index']}" == FILES
+        fill(server.home)
         yield server
 
 

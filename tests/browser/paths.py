@@ -9,6 +9,10 @@ PATHS = (
     "/?as_of=1", "/log?as_of=1970-01-01T00:00:00Z", "/run?ref=run:acme/shop/1&as_of=1",
     "/changed?ref=release:shop@1.4.2", "/search", "/search?q=outcome:failed", "/sign-in",
     FILES, f"{FILES}/files/0",
+    "/admin", "/admin/people", "/admin/person?handle=ana", "/admin/person?handle=shop-nightly",
+    "/admin/teams", "/admin/accounts", "/admin/roles", "/admin/tokens", "/admin/trust",
+    "/admin/policies", "/admin/explain", "/admin/explain?actor=bo&verb=gate&in=default",
+    "/admin/explain?actor=bo&verb=record&in=default", "/admin/roles?as_of=8",
 )  # fmt: skip
 MISSING = "/release?ref=release:none@1"
 DEAD_LINK = f"/sign-in?token={'0' * 64}"
