@@ -209,6 +209,16 @@ class Rows:
             found: int | None = connection.scalar(query)
         return found
 
+    def first_acted(self, project: str, actor: str) -> int | None:
+        """Return the first entry this pseudonym is the actor of, or None."""
+        table = self._schema.mentions
+        query = sa.select(sa.func.min(table.c.entry)).where(
+            table.c.project == project, table.c.ref == actor, table.c.role == "actor"
+        )
+        with self._tables.read() as connection:
+            found: int | None = connection.scalar(query)
+        return found
+
     def acts(self, project: str) -> list[tuple[str, int]]:
         """Return (pseudonym, how many entries it is the actor of), of every actor of a log."""
         table = self._schema.search_totals

@@ -29,7 +29,7 @@ HOME: Final = "/admin"
 # Of the form itself; everything else is a field of the action.
 _OWN: Final = frozenset({CSRF_FIELD, BACK, FORM})
 # Actions whose page goes on from what they were given.
-_GOES_ON: Final = frozenset({"policy-preview"})
+_GOES_ON: Final = frozenset({"policy-preview", "trust-add"})
 # As many as a policy set may have, each escaped in the worst case.
 LIMIT_BYTES: Final = 4 * 1024 * 1024
 # What a page's address says once and a form does not lead back to.

@@ -58,10 +58,11 @@ class Reader:
         return self.page(reply.headers["location"])
 
 
-def sign_in(web: Running) -> Reader:
-    """Sign in by a link, as the first administrator does."""
+def sign_in(web: Running, handle: str = "") -> Reader:
+    """Sign in by a link: as somebody in the directory, or as the first administrator."""
     home = web.home
-    address = signin.make_link(home.state, home.clock, home.randomness, f"http://{web.host}")
+    who = {"handle": handle, "actor": ref_of(web, handle)} if handle else {}
+    address = signin.make_link(home.state, home.clock, home.randomness, f"http://{web.host}", **who)
     token = address.partition("token=")[2]
     reply = web.call(
         "POST", "/sign-in", urllib.parse.urlencode({"token": token}).encode(),
@@ -414,7 +415,7 @@ def test_an_account_is_listed_with_how_often_until_it_is_somebodys(
     )
     assert row is not None
     assert "3 times" in row[0]
-    assert "in other" in row[0]
+    assert "default and other" in row[0]
 
     reader.do("account-link", account=account, handle="zoe", back="/admin/accounts")
 
@@ -449,6 +450,50 @@ def test_who_may_not_is_told_why_and_gets_no_form(tmp_path: Path) -> None:
         assert "fresh verification" in refused.body.decode()
         assert size(web) == before
         assert "laptop" in reader.page(f"/admin/person?ref={ref_of(web, 'first')}")
+
+
+def test_whoever_may_not_read_about_access_sees_no_way_there(web: Running) -> None:
+    """A role in one project says nothing about the ledger as a whole."""
+    described(web, "narrow")
+    act(
+        web.home,
+        ADMIN,
+        "role-grant",
+        {"to": "narrow", "role": "viewer", "project": "default"},
+        "api",
+    )
+
+    narrow = sign_in(web, "narrow")
+
+    assert 'href="/admin"' not in narrow.page("/")
+    assert {narrow.get(path).status for path in PATHS} == {403}
+    assert narrow.send("actor-describe", {"handle": "sly"}).status == 403
+    assert web.home.access.directory.by_handle("sly") is None
+
+
+def test_whoever_only_reads_is_told_why_there_is_no_form(web: Running) -> None:
+    described(web, "wide")
+    act(web.home, ADMIN, "role-grant", {"to": "wide", "role": "viewer"}, "api")
+
+    page = sign_in(web, "wide").page("/admin/roles")
+
+    form = section(page, "role-grant")
+    assert "<input" not in form
+    assert "needs the role administrator" in form
+    assert "/step-up" not in form
+
+
+def test_an_administrator_who_showed_no_passkey_lately_is_led_to_show_it(web: Running) -> None:
+    described(web, "chief")
+    act(web.home, ADMIN, "role-grant", {"to": "chief", "role": "administrator"}, "api")
+    chief = sign_in(web, "chief")
+
+    form = section(chief.page("/admin/people?find=chief"), "actor-describe")
+
+    assert 'href="/step-up?next=%2Fadmin%2Fpeople%3Ffind%3Dchief"' in form
+    assert "<input" not in form
+    person = chief.page(f"/admin/person?ref={ref_of(web, 'chief')}")
+    assert "with a link, vouched for" in section(person, "sessions")
 
 
 # Policies, and access explained
@@ -495,6 +540,36 @@ def test_a_question_that_cannot_be_asked_says_why(
     described(web, "someone")
 
     assert said in html.unescape(reader.page(f"/admin/explain?{query}"))
+
+
+# Trust rules
+
+
+def test_a_trust_rule_is_tried_in_words_then_added_then_removed(tmp_path: Path) -> None:
+    with running(tmp_path / "ledger", public_url="https://foil.example") as web:
+        web.host = "foil.example"
+        reader = sign_in(web)
+        asked = {
+            "kind": "github", "projects": "default", "back": "/admin/trust",
+            "claims": "repository_id=74\r\n"
+            "job_workflow_ref=acme/ci/.github/workflows/record.yml@refs/heads/main",
+        }  # fmt: skip
+
+        tried = reader.do("trust-add", dry="true", **asked)
+
+        assert web.home.access.directory.trusts == {}
+        assert "74" in section(tried, "tried")
+        assert "for another audience" in section(tried, "tried")
+        assert "repository_id=74\njob_workflow_ref" in section(tried, "trust-add")
+
+        added = reader.do("trust-add", **asked)
+        [ref] = web.home.access.directory.trusts
+        card = section(added, ref.replace(":", "-"))
+        assert "Refuses" in card
+        assert "tokens that ended" in card
+
+        reader.do("trust-remove", rule=ref, reason="moved", back="/admin/trust")
+        assert web.home.access.directory.trusts == {}
 
 
 # Policies tried, put in force, rolled back

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.app.accounts_to_map import accounts_to_map
+from counterfoil.app.unmapped import unmapped
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.admin_desk import Desk, Head, admin_render, desk_of, head_of
@@ -45,8 +45,8 @@ class AdminView:
     empty: Empty
 
 
-def build_admin(desk: Desk, unmapped: int) -> AdminView:
-    """Build the page: `unmapped` is how many accounts acted and are nobody's."""
+def build_admin(desk: Desk, to_map: int | None) -> AdminView:
+    """Build the page: `to_map` accounts acted and are nobody's, None where nobody counted."""
     directory, now = desk.directory, desk.now
     actors = [one for one in directory.actors.values() if one.removed < 0]
     people = [one.ref for one in actors if one.kind == "person"]
@@ -74,16 +74,17 @@ def build_admin(desk: Desk, unmapped: int) -> AdminView:
             Figure("Roles given", words.number(len(grants)),
                    f"in {words.count(len({one.role for one in grants}), 'role')}",
                    desk.pages.to("/admin/roles")),
-            Figure("Accounts to map", words.number(unmapped), "acted, and are nobody's",
+            Figure("Accounts to map", "not counted" if to_map is None else words.number(to_map),
+                   "in the past" if to_map is None else "acted, and are nobody's",
                    desk.pages.to("/admin/accounts")),
         ),
-        waiting=tuple(waiting(desk, unmapped)),
+        waiting=tuple(waiting(desk, to_map or 0)),
         empty=Empty("Nothing waits.", "Every account is somebody's, every person can sign in, and "
                     "nothing ends within two weeks."),
     )  # fmt: skip
 
 
-def waiting(desk: Desk, unmapped: int) -> list[Waiting]:
+def waiting(desk: Desk, to_map: int) -> list[Waiting]:
     """Return what waits, the most urgent first."""
     directory, now = desk.directory, desk.now
     signing = signs_in(desk)
@@ -108,8 +109,10 @@ def waiting(desk: Desk, unmapped: int) -> list[Waiting]:
         if one.used < 0 and one.holds(now)
     ]
     found = []
-    if unmapped:
-        what = f"{words.count(unmapped, 'account')} acted and {'is' if unmapped == 1 else 'are'} nobody's"
+    if to_map:
+        what = (
+            f"{words.count(to_map, 'account')} acted and {'is' if to_map == 1 else 'are'} nobody's"
+        )
         found.append(Waiting("warn", "unknown", what, "What they did counts for no person.",
                              desk.pages.to("/admin/accounts"), "Map them"))  # fmt: skip
     if ending:
@@ -152,7 +155,9 @@ def _few(found: Sequence[str]) -> str:
 def admin_page(request: Request, context: Context) -> Response:
     """Answer GET /admin."""
     desk = desk_of(context)
-    view = build_admin(desk, len(accounts_to_map(context.home, desk.directory, desk.now)))
+    # Accounts are counted as of now: then, nobody knew which would act.
+    count = unmapped(context.home, 0)[1] if context.as_of is None else None
+    view = build_admin(desk, count)
     head: Head = head_of(context, desk, "Admin", _say(view), above=())
     return admin_render(request, context, "admin.html", "/admin", head, view=view)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.app.sessions import Session, Sessions
 from counterfoil.errors import RequestError
 from counterfoil.policy.directory import Actor
 from counterfoil.web.context import Context
@@ -25,6 +26,11 @@ _HOW = {
     "directory": "by a directory file",
     "ceremony": "proven by its holder",
     "administrator": "by an administrator's word",
+}
+_BEGAN = {
+    "passkey": "with a passkey",
+    "oidc": "with a provider",
+    "link": "with a link, vouched for by whoever holds the ledger's files",
 }
 _VOUCHED = {
     "invitation": "by an invitation of",
@@ -47,6 +53,15 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionFact:
+    """A browser somebody is signed in with: nothing the log says, so it has no mark."""
+
+    what: str
+    detail: str
+    end: Form | None
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """One kind of things; `add` gives another one."""
 
@@ -55,6 +70,7 @@ class Part:
     facts: tuple[Fact, ...]
     empty: Empty
     add: Form | None = None
+    sessions: tuple[SessionFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +87,21 @@ class PersonView:
 
 
 def build_person(
-    desk: Desk, actor: Actor, forms: Forms, used: dict[str, tuple[str, int]]
+    desk: Desk,
+    actor: Actor,
+    forms: Forms,
+    used: dict[str, tuple[str, int]],
+    sessions: list[Session] | None,
 ) -> PersonView:
-    """Build the page of an actor; `used`: token -> when it was last used, and how often."""
+    """Build the page of an actor.
+
+    Args:
+        desk: of the page.
+        actor: whose.
+        forms: makes its forms.
+        used: token -> when it was last used, and how often.
+        sessions: where they are signed in; None for a reader who may not see that.
+    """
     alive = actor.removed < 0
     parts = [
         _accounts(desk, actor, forms),
@@ -85,6 +113,8 @@ def build_person(
     own: list[Form | None] = []
     if actor.kind == "person":
         parts.insert(1, _passkeys(desk, actor, forms))
+        if sessions is not None:
+            parts.insert(2, _sessions(desk, sessions, forms))
         own.append(forms.form("invite", "Invite to sign in", "Make an invitation",
                               hidden={"handle": actor.handle}))  # fmt: skip
     own.append(forms.form("actor-remove", f"Remove {actor.handle}", "Remove", tone="refuse",
@@ -144,6 +174,21 @@ def _passkeys(desk: Desk, actor: Actor, forms: Forms) -> Part:
     ]  # fmt: skip
     empty = Empty("No passkey is enrolled.", "An invitation lets this person enrol the first one.")
     return Part("passkeys", "Passkeys", (*facts, *open_), empty)
+
+
+def _sessions(desk: Desk, sessions: list[Session], forms: Forms) -> Part:
+    facts = tuple(
+        SessionFact(
+            f"{one.device or 'a browser'}, {one.place or 'an unknown place'}",
+            f"began {desk.when(one.created)} {_BEGAN.get(one.began, one.began)}, "
+            f"last used {desk.when(one.seen)}, ends {words.when(one.expires, desk.at)} at the latest",
+            forms.form("session-end", "End", "End this session", key=one.id, tone="refuse",
+                       hidden={"session": one.id}, leave_out=("handle",)),
+        )
+        for one in sessions
+    )  # fmt: skip
+    empty = Empty("Signed in nowhere.", "")
+    return Part("sessions", "Sessions", (), empty, None, facts)
 
 
 def _roles(desk: Desk, actor: Actor, forms: Forms) -> Part:
@@ -238,9 +283,14 @@ def person_page(request: Request, context: Context) -> Response:
         raise RequestError("not_found", "nobody of that name is in the directory at this moment")
     context.note_read("accounts")
     used = context.home.tokens.uses() if context.as_of is None else {}
-    view = build_person(desk, actor, forms, used)
-    every = [*view.forms, *(part.add for part in view.parts),
-             *(fact.end for part in view.parts for fact in part.facts)]  # fmt: skip
+    sessions = None
+    if context.as_of is None and forms.may("sessions"):
+        home = context.home
+        sessions = Sessions(home.state.sign_in, home.clock, home.randomness).listed(actor.ref)
+    view = build_person(desk, actor, forms, used, sessions)
+    every = [*view.forms, *(part.add for part in view.parts)]
+    for part in view.parts:
+        every += [fact.end for fact in part.facts] + [fact.end for fact in part.sessions]
     gone = Pill("removed", "none", "waived") if actor.removed >= 0 else None
     say = (
         "Removed: nothing of theirs lets anybody in any more. What they did stays."

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.app.acting_trust import Added
 from counterfoil.policy.directory import Trust
+from counterfoil.policy.trust import Described, Rule, describe
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.admin_desk import (
@@ -32,6 +35,7 @@ class TrustCard:
     id: str
     ref: str
     kind: str
+    words: Described | None
     facts: tuple[tuple[str, str], ...]
     holder: Chip
     by: Chip | None
@@ -44,14 +48,16 @@ class TrustView:
     """The page."""
 
     rules: tuple[TrustCard, ...]
+    tried: Added | None
     empty: Empty
 
 
-def build_trust(desk: Desk, forms: Forms) -> TrustView:
-    """Build the page."""
+def build_trust(desk: Desk, forms: Forms, tried: Added | None) -> TrustView:
+    """Build the page; `tried` is what came of the form, in words."""
     rules = sorted(desk.directory.trusts.values(), key=lambda one: -one.entry)
     return TrustView(
         rules=tuple(_card(desk, one, forms) for one in rules),
+        tried=tried,
         empty=Empty(
             "No CI is trusted.",
             "Its jobs need tokens until one is:",
@@ -61,12 +67,13 @@ def build_trust(desk: Desk, forms: Forms) -> TrustView:
 
 
 def _card(desk: Desk, trust: Trust, forms: Forms) -> TrustCard:
-    rule = trust.rule
+    described = _described(trust.rule)
     return TrustCard(
         id=anchor(trust.ref),
         ref=trust.ref,
-        kind=_text(rule, "kind") or "unknown",
-        facts=tuple(_facts(rule)),
+        kind=str(trust.rule.get("kind", "unknown")),
+        words=described,
+        facts=() if described else tuple(_facts(trust.rule)),
         holder=desk.chip(trust.holder),
         by=desk.doer(trust.by) if trust.by else None,
         mark=desk.mark(trust.entry),
@@ -75,46 +82,32 @@ def _card(desk: Desk, trust: Trust, forms: Forms) -> TrustCard:
     )  # fmt: skip
 
 
+def _described(rule: Mapping[str, Any]) -> Described | None:
+    """Return a rule in words, None if this version cannot read it."""
+    try:
+        return describe(msgspec.convert(dict(rule), Rule, strict=False))
+    except (msgspec.ValidationError, KeyError):
+        return None
+
+
 def _facts(rule: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what a rule asks of a job's token, and what it lets the job do."""
-    facts = [
-        ("token signed by", _text(rule, "issuer")),
-        ("token made for", _text(rule, "audience")),
-    ]
-    claims = rule.get("claims")
-    if isinstance(claims, Mapping):
-        facts += [(f"claim {name} is exactly", str(value)) for name, value in claims.items()]
-    facts += [
-        ("may", _list(rule, "verbs")),
-        ("in", _list(rule, "projects")),
-        ("may speak as", _list(rule, "sources") or "any source"),
-    ]
-    seconds = rule.get("session_s")
-    if isinstance(seconds, int):
-        facts.append(("a session lasts at most", words.duration(seconds)))
-    return [(name, text) for name, text in facts if text]
-
-
-def _text(rule: Mapping[str, Any], member: str) -> str:
-    value = rule.get(member)
-    return value if isinstance(value, str) else ""
-
-
-def _list(rule: Mapping[str, Any], member: str) -> str:
-    value = rule.get(member)
-    return ", ".join(str(one) for one in value) if isinstance(value, list | tuple) else ""
+    """Return what a rule that cannot be read any more says, member by member."""
+    return [(name, str(value)) for name, value in rule.items()]
 
 
 def trust_page(request: Request, context: Context) -> Response:
     """Answer GET /admin/trust."""
     desk, forms = desk_of(context), forms_of(request, context)
-    view = build_trust(desk, forms)
+    came = context.told
+    tried = came.done if came is not None and isinstance(came.done, Added) else None
+    typed = came.given if came is not None and tried is not None and not tried.id else {}
+    view = build_trust(desk, forms, tried)
     add = forms.form(
         "trust-add",
         "Trust jobs of a CI",
         "Trust them",
         tone="main",
-        values={"projects": context.around},
+        values={"projects": context.around, **typed},
         words={
             "kind": Words("CI", "", "choice", CIS),
             "holder": Words("Jobs act as", "a handle; empty: a service of their own"),

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from counterfoil.app.acting_people import KINDS
 from counterfoil.app.actions import Action, actions
+from counterfoil.app.handles import KINDS
 from counterfoil.policy.access import ALL, LOG, Credential, Decision
 from counterfoil.policy.places import TIERS
 from counterfoil.policy.roles import ROLES
@@ -196,10 +196,16 @@ class Forms:
     def lacking(self, action: Action) -> tuple[str, bool]:
         """Return why the reader may not do an action, and whether a passkey shown now would do."""
         found = self.decide(self.credential, action.verb, LOG)
-        if found.allowed:
+        if found.allowed or (action.also and self.may(action.also)):
             return "", False
+        # What is lacking besides a passkey shown a moment ago is what the reader can do about.
         shown = dataclasses.replace(self.credential, verified=self.now)
-        return "; ".join(found.reasons), self.decide(shown, action.verb, LOG).allowed
+        then = self.decide(shown, action.verb, LOG)
+        return "; ".join((found if then.allowed else then).reasons), then.allowed
+
+    def may(self, verb: str) -> bool:
+        """Whether the reader may do something to the ledger."""
+        return self.decide(self.credential, verb, LOG).allowed
 
 
 def _field(
