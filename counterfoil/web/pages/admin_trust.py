@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from counterfoil.app.acting_trust import Added
 from counterfoil.policy.directory import Trust
-from counterfoil.policy.trust import Described, Rule, describe
+from counterfoil.policy.trust import Rule
+from counterfoil.policy.trust_words import Described, describe
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.admin_desk import (
