@@ -25,6 +25,9 @@ NOUNS = {
     "roles": ("admin_roles", "Roles given and taken back."),
     "tokens": ("admin_tokens", "Tokens of programs."),
     "trust": ("admin_trust", "Which CI jobs are let in by their own tokens."),
+    "invite": ("admin_sessions", "A one-time link by which somebody makes a first passkey."),
+    "sessions": ("admin_sessions", "Who is signed in."),
+    "passkeys": ("admin_sessions", "Passkeys of people."),
     "policies": ("admin_policies", "Access policies: show, check, activate, roll back."),
     "access": ("admin_policies", "Why somebody may do something, or may not."),
 }
