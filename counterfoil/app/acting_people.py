@@ -86,7 +86,8 @@ def describe(acting: Acting) -> Done:
         data = {"kind": given.kind, "name": given.name or None}
         entries = acting.enact("actor.described", access.account_ref(given.handle), data, named)
     said = "described anew" if before is not None else "known"
-    return Done(said=f"{given.handle} is {said} as a {given.kind}", entries=entries)
+    article = "an" if given.kind == "agent" else "a"
+    return Done(said=f"{given.handle} is {said} as {article} {given.kind}", entries=entries)
 
 
 def remove(acting: Acting) -> Done:

@@ -8,7 +8,7 @@ from counterfoil.errors import RequestError
 from counterfoil.policy.access import LOG, Credential, ceiling
 from counterfoil.policy.directory import Grant
 from counterfoil.policy.places import place_of
-from counterfoil.policy.verbs import VERBS
+from counterfoil.policy.verbs import VERBS, kind_of
 
 
 class Ground(msgspec.Struct, frozen=True):
@@ -28,6 +28,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
         question: what was asked, in words.
         reasons: why, one line each.
         roles: the roles that count there; `grants` says where each comes from.
+        elsewhere: what the actor was granted in other places.
         teams: the teams the actor is in.
         deciding: the policies that decided.
         would_pass: each one thing that would turn a no into a yes.
@@ -39,6 +40,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     roles: tuple[str, ...]
     grants: tuple[Grant, ...]
+    elsewhere: tuple[Grant, ...]
     teams: tuple[str, ...]
     deciding: tuple[Ground, ...]
     would_pass: tuple[str, ...]
@@ -56,7 +58,8 @@ def explain(
         handle: of an actor.
         verb: one of docs/access.md.
         project: where.
-        ref: what it is about; "" for the project as a whole.
+        ref: what it is about, refs parted by spaces or commas, such as an approval and the `env:`
+            it is for; "" for the project as a whole.
 
     Raises:
         RequestError: `actor_unknown`; `usage`: there is no such verb.
@@ -69,22 +72,20 @@ def explain(
     now = format_time(clock.now())
     kind = "session" if actor.kind == "person" else "token"
     credential = Credential("session:explain", kind, handle, actor=actor.ref, verified=now)
-    refs = (ref,) if ref else _any(verb)
+    refs = _about(verb, tuple(ref.replace(",", " ").split()))
     where = LOG if "project" not in VERBS[verb].kinds and not refs else project
     request = access.request(credential, verb, place_of(where, refs, access.tiers), refs)
     found = explained(access.policies(), request)
     place, most = request.object, ceiling(credential, verb, project)
-    grants = tuple(
-        grant
-        for grant in access.directory.grants_of(actor.ref, now)
-        if grant.covers(place.project, place.tier, place.component)
-    )
+    held = access.directory.grants_of(actor.ref, now)
+    grants = [one for one in held if one.covers(place.project, place.tier, place.component)]
     return Explained(
         allowed=found.allowed and most.allowed,
         question=f"may {handle} {verb} {ref or project}?",
         reasons=found.reasons if most.allowed else most.reasons,
         roles=found.roles,
-        grants=grants,
+        grants=tuple(grants),
+        elsewhere=tuple(one for one in held if one not in grants),
         teams=found.teams,
         deciding=tuple(Ground(one.id, one.reason, one.line, one.source) for one in found.deciding),
         would_pass=found.would_pass,
@@ -92,9 +93,12 @@ def explain(
     )
 
 
-def _any(verb: str) -> tuple[str, ...]:
-    """Return what stands for any thing of its kind, for verbs about neither project nor ledger."""
+def _about(verb: str, refs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the refs with a thing the verb can be about in front, any one where none is named."""
     kinds = VERBS[verb].kinds
     if "project" in kinds or "ledger" in kinds:
-        return ()
-    return (f"{'env' if kinds[0] == 'environment' else kinds[0]}:any",)
+        return refs
+    for ref in refs:
+        if kind_of(ref.partition(":")[0]) in kinds:
+            return (ref, *(one for one in refs if one != ref))
+    return (f"{'env' if kinds[0] == 'environment' else kinds[0]}:any", *refs)

@@ -101,14 +101,17 @@ def rollback(
 @access.command()
 @click.argument("actor")
 @click.argument("verb")
-@click.argument("ref", default="")
+@click.argument("refs", nargs=-1, metavar="[REF]...")
 @output.where_options
 def explain(
-    *, actor: str, verb: str, ref: str, url: str | None, directory: Path | None, project: str,
+    *, actor: str, verb: str, refs: tuple[str, ...], url: str | None, directory: Path | None, project: str,
     as_json: bool,
 ) -> int:  # fmt: skip
-    """Say whether ACTOR may VERB, about REF or about the project; 0 yes, 1 no."""
-    given = {"actor": actor, "verb": verb, "ref": ref, "project": project}
+    """Say whether ACTOR may VERB, about REF or about the project; 0 yes, 1 no.
+
+    Several refs say where: an approval and the env: it is for.
+    """
+    given = {"actor": actor, "verb": verb, "ref": " ".join(refs), "project": project}
     found = _act(directory, url, "default", "access-explain", given)
     told = found["explained"]
     if as_json:
@@ -120,12 +123,18 @@ def explain(
     for ground in told["deciding"]:
         click.echo(f"  policy {ground['id']}, line {ground['line']}: {ground['reason']}")
     for grant in told["grants"]:
-        until = f" until {grant['until']}" if grant["until"] else ""
-        where = f"project {grant['project']}, tier {grant['tier']}, component {grant['component']}"
-        click.echo(f"  role {grant['role']} by entry {grant['entry']}: {where}{until}")
+        click.echo(f"  role {_place(grant)}")
+    for grant in told["elsewhere"]:
+        click.echo(f"  not there: role {_place(grant)}")
     for one in told["would_pass"]:
         click.echo(f"  would pass: {one}")
     return output.YES if told["allowed"] else output.NO
+
+
+def _place(grant: dict[str, Any]) -> str:
+    until = f" until {grant['until']}" if grant["until"] else ""
+    where = f"project {grant['project']}, tier {grant['tier']}, component {grant['component']}"
+    return f"{grant['role']} by entry {grant['entry']}: {where}{until}"
 
 
 def _act(

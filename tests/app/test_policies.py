@@ -222,6 +222,17 @@ def test_an_explanation_names_grants_policies_and_what_would_make_it_pass(home: 
     assert [grant.role for grant in yes.grants] == ["developer"]
 
 
+def test_an_explanation_says_what_is_held_elsewhere(home: Home) -> None:
+    """An approver of production asks why not here: the approval names no environment."""
+    asked = f"{APPROVAL} env:staging"
+    found = do(home, "access-explain", actor="cy", verb="approve", ref=asked).explained
+    assert not found.allowed
+    assert [(one.role, one.tier) for one in found.elsewhere] == [("approver", "production")]
+
+    there = do(home, "access-explain", actor="cy", verb="approve", ref="env:production").explained
+    assert there.allowed
+
+
 def test_an_explanation_is_what_the_decision_is(home: Home) -> None:
     for verb in ("read", "record", "report", "people", "policies", "gate", "audit"):
         for handle in ("ana", "bo", "cy"):
