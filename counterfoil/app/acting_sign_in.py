@@ -38,6 +38,29 @@ class RemovingPasskey(Given, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class ListingPasskeys(Given, frozen=True, kw_only=True):
+    """Whose passkeys."""
+
+    handle: str
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """One passkey that lets somebody in, and on whose word it was enrolled."""
+
+    passkey: str
+    name: str
+    since: str
+    vouched: str
+    vouched_by: str
+    used: str
+
+
+class Keys(Done, frozen=True, kw_only=True):
+    """The passkeys of somebody, in the order they were enrolled."""
+
+    passkeys: tuple[Kept, ...]
+
+
 class Ending(Given, frozen=True, kw_only=True):
     """Sessions to end: one by its id, or all of an actor's."""
 
@@ -121,6 +144,33 @@ def remove_passkey(acting: Acting) -> Done:
     )
 
 
+def list_passkeys(acting: Acting) -> Keys:
+    """List what somebody signs in with.
+
+    Raises:
+        RequestError: `actor_unknown`.
+    """
+    access, handle = acting.home.access, acting.given.handle
+    actor = access.require_actor(handle)
+    used = acting.home.state.sign_in.passkeys_used()
+    found = [one for one in list(access.directory.passkeys.values()) if one.actor == actor.ref]
+    passkeys = []
+    for one in sorted(found, key=lambda key: key.entry):
+        if one.removed < 0:
+            by = access.directory.actors.get(one.vouched_by)
+            passkeys.append(
+                Kept(
+                    passkey=one.id,
+                    name=one.name,
+                    since=one.since,
+                    vouched=one.vouched,
+                    vouched_by=by.handle if by is not None else "",
+                    used=used.get(one.id, ""),
+                )
+            )
+    return Keys(said=f"{handle} has {len(passkeys)} passkeys", passkeys=tuple(passkeys))
+
+
 def end_sessions(acting: Acting) -> Done:
     """End one session, or all of an actor's.
 
@@ -186,6 +236,10 @@ ACTIONS: Final = (
     Action(
         name="passkey-remove", verb="people", takes=RemovingPasskey, gives=Done,
         run=remove_passkey, doc="Remove a passkey of somebody; sessions begun with it end.",
+    ),
+    Action(
+        name="passkey-list", verb="people", takes=ListingPasskeys, gives=Keys, run=list_passkeys,
+        doc="List the passkeys of somebody, and on whose word each was enrolled.",
     ),
     Action(
         name="session-end", verb="sessions", takes=Ending, gives=Done, run=end_sessions,

@@ -23,11 +23,11 @@ NOUNS = {
     "teams": ("admin_teams", "Teams, members and turns."),
     "deputies": ("admin_teams", "Who stands in for whom."),
     "roles": ("admin_roles", "Roles given and taken back."),
+    "invite": ("admin_sessions", "Invite a person to make their first passkey."),
+    "passkeys": ("admin_sessions", "What people sign in with."),
     "tokens": ("admin_tokens", "Tokens of programs."),
     "trust": ("admin_trust", "Which CI jobs are let in by their own tokens."),
-    "invite": ("admin_sessions", "A one-time link by which somebody makes a first passkey."),
     "sessions": ("admin_sessions", "Who is signed in."),
-    "passkeys": ("admin_sessions", "Passkeys of people."),
     "policies": ("admin_policies", "Access policies: show, check, activate, roll back."),
     "access": ("admin_policies", "Why somebody may do something, or may not."),
 }

@@ -1,4 +1,4 @@
-"""`admin invite`, `admin sessions` and `admin passkeys`: who comes in, by what, and no more."""
+"""`admin invite`, `admin sessions`, `admin passkeys`: letting people in, and ending it."""
 
 from pathlib import Path
 from typing import Any
@@ -9,21 +9,11 @@ from counterfoil.cli import output
 from counterfoil.cli.acting import do, ledger_options, show, tell
 
 
-@click.group()
-def sessions() -> None:
-    """Who is signed in."""
-
-
-@click.group()
-def passkeys() -> None:
-    """Passkeys of people."""
-
-
 @click.command()
 @click.argument("handle")
 @ledger_options
 def invite(*, handle: str, directory: Path | None, url: str | None, as_json: bool) -> int:
-    """Print a one-time link by which HANDLE makes a first passkey: it is shown this once."""
+    """Invite a person who is known; print the link, this once."""
     done = do("invite", {"handle": handle}, directory=directory, url=url)
     if as_json:
         output.show_json(done)
@@ -33,43 +23,70 @@ def invite(*, handle: str, directory: Path | None, url: str | None, as_json: boo
     return output.YES
 
 
+@click.group()
+def sessions() -> None:
+    """Who is signed in."""
+
+
 @sessions.command("list")
-@click.option("--handle", default="", help="Of this actor alone.")
+@click.option("--of", "handle", default="", metavar="HANDLE", help="Of one person only.")
 @ledger_options
 def list_sessions(*, handle: str, directory: Path | None, url: str | None, as_json: bool) -> int:
-    """List the open sessions, the youngest first."""
+    """List who is signed in: from what kind of browser and network, since when."""
     done = do("session-list", {"handle": handle}, directory=directory, url=url)
 
     def cells(row: dict[str, Any]) -> tuple[str, ...]:
-        return tuple(str(row[name]) for name in ("handle", "began", "device", "seen", "until", "session"))  # fmt: skip
+        names = ("session", "handle", "began", "device", "place", "created", "seen", "until")
+        return tuple(str(row[name]) for name in names)
 
-    heads = ("Who", "By", "Device", "Last seen", "Until", "Session")
+    heads = ("Session", "Who", "By", "Browser", "From", "Since", "Last used", "Until")
     return show(done, "sessions", heads, cells, as_json=as_json, nothing="nobody is signed in")
 
 
 @sessions.command("end")
 @click.argument("session", default="")
-@click.option("--handle", default="", help="All sessions of this actor instead.")
+@click.option("--of", "handle", default="", metavar="HANDLE", help="All of one person's.")
 @click.option("--reason", default="", help="Why.")
 @ledger_options
-def end_session(
+def end_sessions(
     *, session: str, handle: str, reason: str, directory: Path | None, url: str | None,
     as_json: bool,
 ) -> int:  # fmt: skip
-    """End SESSION, or all of an actor's."""
+    """End one session, by its id, or with --of all of a person's."""
     given = {"session": session, "handle": handle, "reason": reason}
     return tell(do("session-end", given, directory=directory, url=url), as_json=as_json)
+
+
+@click.group()
+def passkeys() -> None:
+    """What people sign in with."""
 
 
 @passkeys.command("remove")
 @click.argument("handle")
 @click.argument("passkey")
-@click.option("--reason", default="", help="Why: lost, stolen.")
+@click.option("--reason", default="", help="Why, such as: lost.")
 @ledger_options
 def remove_passkey(
     *, handle: str, passkey: str, reason: str, directory: Path | None, url: str | None,
     as_json: bool,
 ) -> int:  # fmt: skip
-    """Remove a PASSKEY of HANDLE; the sessions begun with it end."""
+    """Remove a passkey of somebody, by its id; sessions begun with it end."""
     given = {"handle": handle, "passkey": passkey, "reason": reason}
     return tell(do("passkey-remove", given, directory=directory, url=url), as_json=as_json)
+
+
+@passkeys.command("list")
+@click.argument("handle")
+@ledger_options
+def list_passkeys(*, handle: str, directory: Path | None, url: str | None, as_json: bool) -> int:
+    """List the passkeys of somebody, and on whose word each was enrolled."""
+    done = do("passkey-list", {"handle": handle}, directory=directory, url=url)
+
+    def cells(row: dict[str, Any]) -> tuple[str, ...]:
+        by = f"{row['vouched']} by {row['vouched_by']}" if row["vouched_by"] else row["vouched"]
+        return row["passkey"], row["name"], row["since"], by, row["used"] or "never"
+
+    heads = ("Passkey", "Name", "Enrolled", "On whose word", "Last used")
+    nothing = f"{handle} has no passkey; invite them with: counterfoil admin invite {handle}"
+    return show(done, "passkeys", heads, cells, as_json=as_json, nothing=nothing)

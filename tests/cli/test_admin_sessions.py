@@ -1,0 +1,57 @@
+"""`admin invite`, `admin sessions`, `admin passkeys`, on a directory that nobody serves."""
+
+from pathlib import Path
+
+from tests.cli.conftest import Foil
+
+
+def person(foil: Foil, ledger: Path, handle: str) -> None:
+    assert foil("admin", "people", "add", handle, "--dir", ledger).code == 0
+
+
+def test_an_invitation_is_a_link_that_is_printed_alone(foil: Foil, ledger: Path) -> None:
+    """So that it can be piped to where it goes; what it is, is said beside it."""
+    person(foil, ledger, "bo")
+
+    made = foil("admin", "invite", "bo", "--dir", ledger)
+
+    assert made.code == 0
+    assert made.out.startswith("http://localhost:8000/invitation?token=")
+    assert len(made.out.splitlines()) == 1
+    assert "bo is invited until" in made.err
+
+
+def test_nobody_who_is_unknown_is_invited(foil: Foil, ledger: Path) -> None:
+    refused = foil("admin", "invite", "nobody", "--dir", ledger)
+
+    assert "actor_unknown" in refused.err
+    assert refused.out == ""
+
+
+def test_where_nobody_is_signed_in_or_enrolled_it_says_so(foil: Foil, ledger: Path) -> None:
+    person(foil, ledger, "bo")
+
+    assert "nobody is signed in" in foil("admin", "sessions", "list", "--dir", ledger).out
+    told = foil("admin", "passkeys", "list", "bo", "--dir", ledger).out
+    assert "counterfoil admin invite bo" in told
+
+
+def test_sessions_of_a_person_end_even_if_there_are_none(foil: Foil, ledger: Path) -> None:
+    person(foil, ledger, "bo")
+
+    assert "0 sessions ended" in foil("admin", "sessions", "end", "--of", "bo", "--dir", ledger).out
+
+
+def test_which_session_ends_has_to_be_said(foil: Foil, ledger: Path) -> None:
+    for words in ((), ("session:x", "--of", "bo")):
+        refused = foil("admin", "sessions", "end", *words, "--dir", ledger)
+        assert "name one session, or a handle" in refused.err
+    assert "not_found" in foil("admin", "sessions", "end", "session:x", "--dir", ledger).err
+
+
+def test_a_passkey_that_is_not_there_is_not_removed(foil: Foil, ledger: Path) -> None:
+    person(foil, ledger, "bo")
+
+    refused = foil("admin", "passkeys", "remove", "bo", "x", "--dir", ledger)
+
+    assert "bo has no passkey of that id" in refused.err
