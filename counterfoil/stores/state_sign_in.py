@@ -181,11 +181,6 @@ class SignInState:
         link = None if row is None else SignInLink(*row)
         return link if link is not None and link.expires > now else None
 
-    def drop_links(self, actor: str) -> None:
-        """Forget every link that would let an actor in."""
-        with self._transaction() as connection:
-            connection.execute(sa.delete(_LINKS).where(_LINKS.c.actor == actor))
-
     # Ceremonies.
 
     def add_ceremony(self, ceremony: Ceremony) -> None:

@@ -103,16 +103,6 @@ def test_a_link_that_is_over_signs_nobody_in(state: SignInState, now: str) -> No
     assert state.use_link(b"digest", "sign-in", now) is None
 
 
-def test_the_links_of_somebody_can_be_forgotten(state: SignInState) -> None:
-    state.add_link(link(b"one"))
-    state.add_link(link(b"two", actor="actor:bo"))
-
-    state.drop_links("actor:ana")
-
-    assert state.link(b"one", LATER) is None
-    assert state.link(b"two", LATER) is not None
-
-
 # Ceremonies
 
 
