@@ -60,6 +60,7 @@ class Person(Done, frozen=True, kw_only=True):
         deputies: who stands in for them, each with its dates.
         stands_in_for: for whom they stand in now.
         tokens: that act for them.
+        passkeys: enrolled, each its id, its name and since when.
     """
 
     person: PersonRow
@@ -68,6 +69,7 @@ class Person(Done, frozen=True, kw_only=True):
     deputies: tuple[str, ...]
     stands_in_for: tuple[str, ...]
     tokens: tuple[TokenRow, ...]
+    passkeys: tuple[str, ...]
 
 
 class Accounts(Done, frozen=True, kw_only=True):
@@ -131,6 +133,11 @@ def person(acting: Acting) -> Person:
             listing.handle(one) for one in listing.directory.stands_in_for(found.ref, listing.now)
         ),
         tokens=tuple(one for one in listing.tokens() if one.holder == found.handle),
+        passkeys=tuple(
+            f"{key.id} {key.name} since {key.since}"
+            for key in listing.directory.passkeys.values()
+            if key.actor == found.ref and key.removed < 0
+        ),
     )
 
 

@@ -52,7 +52,8 @@ def show_person(*, handle: str, directory: Path | None, url: str | None, as_json
         return output.YES
     person = done["person"]
     named = [(name, person[name]) for name in ("handle", "kind", "name", "behalf", "ref")]
-    named += [("teams", ", ".join(person["teams"])), ("passkeys", person["passkeys"])]
+    named += [("teams", ", ".join(person["teams"]))]
+    named += [("passkey", one) for one in done["passkeys"]]
     named += [
         ("account", f"{one['account']} {dates(one)}, {one['how']}") for one in done["accounts"]
     ]
@@ -89,6 +90,20 @@ def add_person(
     """Make an actor known, or describe one anew."""
     given = {"handle": handle, "kind": kind, "name": name, "behalf": behalf}
     return tell(do("actor-describe", given, directory=directory, url=url), as_json=as_json)
+
+
+@people.command()
+@click.argument("handle")
+@ledger_options
+def invite(*, handle: str, directory: Path | None, url: str | None, as_json: bool) -> int:
+    """Invite a person to make their first passkey; the link is printed this once."""
+    done = do("invite", {"handle": handle}, directory=directory, url=url)
+    if as_json:
+        output.show_json(done)
+    else:
+        click.echo(output.plain(done["said"]), err=True)
+        click.echo(done["link"])
+    return output.YES
 
 
 @people.command("remove")

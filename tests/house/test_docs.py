@@ -17,14 +17,16 @@ ROOT = Path(__file__).resolve().parents[2]
 def _commands() -> dict[str, click.Command]:
     """Return every command by its full name, such as `admin sources add`."""
     found: dict[str, click.Command] = {}
+    context = click.Context(group)
 
     def walk(prefix: str, command: click.Command) -> None:
         found[prefix] = command
         if isinstance(command, click.Group):
-            for name, child in command.commands.items():
+            for name in command.list_commands(context):
+                child = command.get_command(context, name)
+                assert child is not None
                 walk(f"{prefix} {name}", child)
 
-    context = click.Context(group)
     for verb in VERBS:
         command = group.get_command(context, verb)
         assert command is not None

@@ -1,57 +1,11 @@
 """The directory, entry by entry: who there is, what is theirs, and when it begins and ends."""
 
-import itertools
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from counterfoil.events.refs import Named
-from counterfoil.policy.directory import FOLDED, Directory, Happened, fold
-
-ANA, BO, CY, BOT = "actor:ana", "actor:bo", "actor:cy", "actor:bot"
-GITHUB, MAIL = "actor:github-ana", "actor:mail-ana"
-HANDLES = {
-    ANA: "counterfoil:ana",
-    BO: "counterfoil:bo",
-    CY: "counterfoil:cy",
-    BOT: "counterfoil:bot",
-}
-TEAM = "team:checkout"
-
-
-class Log:
-    """A log in the making: one entry an hour from midnight on."""
-
-    def __init__(self) -> None:
-        self.entries: list[Happened] = []
-
-    def add(
-        self, what: str, subject: str, data: dict[str, Any] | None = None,
-        named: Sequence[tuple[str, str]] = (), **more: Any,
-    ) -> str:  # fmt: skip
-        """Add an entry and return when it was recorded."""
-        index = len(self.entries)
-        time = f"2026-11-{1 + index // 24:02d}T{index % 24:02d}:00:00.000Z"
-        self.entries.append(
-            Happened(
-                index=index, what=what, subject=subject, data=data or {}, time=time,
-                refs=tuple(Named(ref=ref, role=role) for ref, role in named),
-                accounts=HANDLES, **more,
-            )
-        )  # fmt: skip
-        return time
-
-    def person(self, *refs: str) -> None:
-        """Describe persons."""
-        for ref in refs:
-            self.add("actor.described", ref, {"kind": "person"}, name=ref[6:].title())
-
-    def fold(self) -> Directory:
-        """Return the directory as of the last entry."""
-        return fold(self.entries)
+from counterfoil.policy.directory import FOLDED, Directory
+from tests.policy.access_entries import ANA, BO, BOT, CY, GITHUB, LATER, MAIL, TEAM, Log
 
 
 @pytest.fixture
@@ -59,9 +13,6 @@ def log() -> Log:
     made = Log()
     made.person(ANA, BO)
     return made
-
-
-LATER = "2027-06-01"
 
 
 # Who there is
@@ -438,74 +389,3 @@ def test_an_entry_of_no_fold_moves_the_size_and_nothing_else(log: Log) -> None:
 def test_every_type_that_changes_the_directory_has_a_fold() -> None:
     for what in FOLDED:
         assert hasattr(Directory, f"_{what.replace('.', '_')}"), what
-
-
-# Properties
-
-ACTORS = st.sampled_from([ANA, BO, CY])
-DATES = st.fixed_dictionaries(
-    {}, optional={"since": st.sampled_from(["2026-10-01", "2026-11-01T05:30:00.000Z", "2027-01-01"]),
-                  "until": st.sampled_from(["2026-11-01T09:00:00.000Z", "2026-12-01", "2027-03-01"])}
-)  # fmt: skip
-
-
-@st.composite
-def happenings(draw: st.DrawFn) -> list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]]:
-    """Return what a log might hold, sense or nonsense."""
-    found = []
-    for _ in range(draw(st.integers(1, 25))):
-        what = draw(st.sampled_from(sorted(FOLDED)))
-        noun = what.partition(".")[0]
-        subject = draw(ACTORS)
-        if noun in {"team", "member"}:
-            subject = TEAM
-        elif noun in {"token", "trust"}:
-            subject = f"{noun}:{draw(st.integers(0, 1))}"
-        data: dict[str, Any] = dict(draw(DATES))
-        name = draw(st.sampled_from("ab"))
-        data |= {"grant": name, "role": "tester", "passkey": name, "invitation": name}
-        data |= {"kind": draw(st.sampled_from(["person", "service", "agent"])), "digest": name}
-        roles = ("account", "deputy", "member", "holder", "turn", "on-behalf-of")
-        named = [(GITHUB if role == "account" else draw(ACTORS), role) for role in roles]
-        found.append((what, subject, data, named[: draw(st.integers(0, len(named)))]))
-    return found
-
-
-def written(directory: Directory) -> dict[str, Any]:
-    return {name: value for name, value in vars(directory).items() if value}
-
-
-@settings(max_examples=150, derandomize=True, deadline=None)
-@given(happenings(), st.integers(0, 25))
-def test_folding_in_two_parts_equals_folding_at_once(
-    happened: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]], cut: int
-) -> None:
-    """A server folds as entries come; a start folds all of them."""
-    log = Log()
-    for one in happened:
-        log.add(*one)
-    parts = fold(log.entries[:cut])
-    for entry in log.entries[cut:]:
-        parts.apply(entry)
-
-    assert written(parts) == written(log.fold())
-
-
-@settings(max_examples=150, derandomize=True, deadline=None)
-@given(happenings())
-def test_no_log_whatever_it_says_gives_a_removed_actor_anything(
-    happened: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]],
-) -> None:
-    log = Log()
-    for one in happened:
-        log.add(*one)
-    log.add("actor.removed", ANA)
-    directory = log.fold()
-    if ANA not in directory.actors:
-        return
-
-    assert directory.grants_of(ANA, LATER) == []
-    assert not any(key.removed < 0 for key in directory.passkeys.values() if key.actor == ANA)
-    assert not any(one.revoked < 0 for one in directory.tokens.values() if one.holder == ANA)
-    for other, moment in itertools.product((BO, CY), sorted(directory.moments())):
-        assert ANA not in directory.stands_in_for(other, moment)
