@@ -239,3 +239,22 @@ def test_with_dir_it_goes_through_the_server_that_holds_the_lock(
     done(foil("admin", "people", "add", "through-the-server", "--dir", server.directory))
 
     assert server.home.access.directory.by_handle("through-the-server") is not None
+
+
+def test_an_invitation_is_a_link_on_standard_output(admin: Admin) -> None:
+    admin("people", "add", "ana-dev")
+
+    invited = admin("people", "invite", "ana-dev")
+
+    assert invited.code == 0
+    assert invited.out.startswith("http")
+    assert invited.out.count("\n") == 1
+
+
+def test_nobody_is_signed_in_where_nobody_signed_in(admin: Admin) -> None:
+    admin("people", "add", "ana-dev")
+
+    assert done(admin("sessions", "list")) == "nobody is signed in"
+    assert admin("sessions", "end").code == 2
+    assert admin("sessions", "end", "session:none").code == 1
+    assert admin("passkeys", "remove", "ana-dev", "none").code == 1
