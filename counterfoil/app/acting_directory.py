@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from counterfoil.app.acting_sign_in import end_sessions_of
 from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.directory_change import Change, Standing
 from counterfoil.app.directory_diff import difference, digest_of
@@ -22,6 +23,7 @@ from counterfoil.events.event import Event
 from counterfoil.policy.access import LOG
 
 GRANT_BYTES: Final = 6
+GONE: Final = "its holder was removed"
 LOOK_AGAIN: Final = "look at the difference again: admin people import FILE"
 
 
@@ -106,11 +108,13 @@ def take_over(acting: Acting) -> Imported:
                 f"this is not the difference {given.digest[:40]!a} any more; {LOOK_AGAIN}",
             )
         events = [_event(acting, one) for one in changes]
+        gone = [_ref(acting, one.who) for one in changes if one.event == "actor.removed"]
         made = access.enact(events, acting.credential, acting.via) if events else []
+    ended = [one for ref in gone for one in end_sessions_of(acting, ref, GONE)]
     counts = dict(Counter(one.does for one in changes))
     return Imported(
         said=f"{_said(counts)} done" if changes else "nothing changed",
-        entries=tuple(one.index for one in made),
+        entries=(*(one.index for one in made), *ended),
         counts=counts,
     )
 
@@ -140,6 +144,10 @@ def _changes(acting: Acting, file: DirectoryFile, *, remove_missing: bool) -> li
             f"the file does not describe {own.handle}: nobody removes themselves; add a line",
         )
     return changes
+
+
+def _ref(acting: Acting, handle: str) -> str:
+    return acting.home.access.require_actor(handle).ref
 
 
 def _event(acting: Acting, one: Change) -> Event:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from counterfoil.app.acting_sign_in import end_sessions_of
 from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.handles import check_account, check_handle, check_kind, check_name
 from counterfoil.app.lookalike import handle_skeleton, skeleton
@@ -99,10 +100,12 @@ def remove(acting: Acting) -> Done:
     given: Naming = acting.given
     access = acting.home.access
     with access.changing():
-        access.require_actor(given.handle)
+        actor = access.require_actor(given.handle)
         entries = acting.enact(
             "actor.removed", access.account_ref(given.handle), {"reason": given.reason or None}
         )
+    # Nobody gets in by them any more; ended, they do not come back with whoever is described anew.
+    entries += end_sessions_of(acting, actor.ref, "its holder was removed")
     return Done(said=f"{given.handle} is removed; what they did stays", entries=entries)
 
 

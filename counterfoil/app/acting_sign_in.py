@@ -213,6 +213,11 @@ def list_sessions(acting: Acting) -> Sessioned:
     return Sessioned(said=f"{len(sessions)} sessions are open", sessions=sessions)
 
 
+def end_sessions_of(acting: Acting, actor: str, how: str) -> tuple[int, ...]:
+    """End what an actor, a pseudonym, is signed in by; return the entries that say so."""
+    return _record(acting, _sessions(acting).end_where(actor=actor), how)
+
+
 def _sessions(acting: Acting) -> Sessions:
     home = acting.home
     return Sessions(home.state.sign_in, home.clock, home.randomness)

@@ -9,10 +9,13 @@ from counterfoil.app.acting_listing import People, Person, Roles, Teams, Tokens,
 from counterfoil.app.actions import Done, act
 from counterfoil.app.home import Home
 from counterfoil.app.record import LOCAL
+from counterfoil.app.sessions import Sessions
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import RequestError
+from counterfoil.events.entry import read_entry
 from counterfoil.events.event import make_event
 from counterfoil.policy.access import LOG, Credential
+from tests.app.directories import HEAD, take_over
 
 _numbers = itertools.count()
 
@@ -140,6 +143,30 @@ def test_a_removed_persons_token_is_listed_as_such(home: Home) -> None:
     assert isinstance(people, People)
     assert [one.state for one in tokens.tokens] == ["holder removed"]
     assert [one.handle for one in people.people if one.removed] == ["bo-dev"]
+
+
+@pytest.mark.parametrize("by_file", [False, True], ids=["by name", "by a file"])
+def test_whoever_is_removed_is_signed_in_no_more_not_even_when_they_come_back(
+    home: Home, by_file: bool
+) -> None:
+    sessions = Sessions(home.state.sign_in, home.clock, home.randomness)
+    bo = home.access.require_actor("bo-dev").ref
+    opened = sessions.open(actor=bo, handle="bo-dev", began="passkey")
+    assert sessions.find(opened.cookie) is not None
+
+    if by_file:
+        less = HEAD + "actors:\n  - handle: ana-dev\n"
+        take_over(home, less, remove_missing=True)
+    else:
+        do(home, "actor-remove", handle="bo-dev")
+    do(home, "actor-describe", handle="bo-dev")
+
+    assert sessions.find(opened.cookie) is None
+    size = home.ledger.status(LOG).size
+    types = [read_entry(one).type for one in home.log.entries(LOG, size - 2, size)]
+    assert [one.rpartition("-")[2] for one in types] == [
+        "session.ended.0.1.0", "actor.described.0.1.0",
+    ]  # fmt: skip
 
 
 def test_lists_say_where_and_until_when(home: Home) -> None:
