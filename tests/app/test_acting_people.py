@@ -246,6 +246,17 @@ def test_a_linked_account_is_nobodys_no_more_and_an_unlinked_one_is_again(
     assert nobodys(home) == [("github.com:zed", 2), ("github.com:zed2", 1)]
 
 
+def test_an_account_that_was_somebodys_when_it_acted_last_is_not_nobodys(
+    home: Home, clock: SteppedClock
+) -> None:
+    """It is accounted for, though nobody's today: listing it would ask for a second owner."""
+    do(home, "account-link", handle="ana-dev", account="github.com:zed", until="2026-11-21")
+    acts(home, "github.com:zed", 1)
+    clock.step(86_400)
+
+    assert nobodys(home) == []
+
+
 def test_the_most_active_come_first_and_the_rest_is_counted(home: Home) -> None:
     for number in range(4):
         acts(home, f"x:{number}", number + 1)
