@@ -26,8 +26,6 @@ NOUNS = {
     "invite": ("admin_sessions", "Invite a person to make their first passkey."),
     "passkeys": ("admin_sessions", "What people sign in with."),
     "tokens": ("admin_tokens", "Tokens of programs."),
-    "sessions": ("admin_sessions", "Who is signed in."),
-    "passkeys": ("admin_sessions", "Passkeys of people."),
     "trust": ("admin_trust", "Which CI jobs are let in by their own tokens."),
     "sessions": ("admin_sessions", "Who is signed in."),
     "policies": ("admin_policies", "Access policies: show, check, activate, roll back."),

@@ -92,20 +92,6 @@ def add_person(
     return tell(do("actor-describe", given, directory=directory, url=url), as_json=as_json)
 
 
-@people.command()
-@click.argument("handle")
-@ledger_options
-def invite(*, handle: str, directory: Path | None, url: str | None, as_json: bool) -> int:
-    """Invite a person to make their first passkey; the link is printed this once."""
-    done = do("invite", {"handle": handle}, directory=directory, url=url)
-    if as_json:
-        output.show_json(done)
-    else:
-        click.echo(output.plain(done["said"]), err=True)
-        click.echo(done["link"])
-    return output.YES
-
-
 @people.command("remove")
 @click.argument("handle")
 @click.option("--reason", default="", help="Why.")

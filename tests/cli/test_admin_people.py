@@ -244,7 +244,7 @@ def test_with_dir_it_goes_through_the_server_that_holds_the_lock(
 def test_an_invitation_is_a_link_on_standard_output(admin: Admin) -> None:
     admin("people", "add", "ana-dev")
 
-    invited = admin("people", "invite", "ana-dev")
+    invited = admin("invite", "ana-dev")
 
     assert invited.code == 0
     assert invited.out.startswith("http")
