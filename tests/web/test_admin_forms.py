@@ -289,7 +289,7 @@ def test_a_set_with_a_typo_comes_back_with_its_line_and_every_character(
 
     page = reply.body.decode()
     assert reply.status == 422
-    assert "line 4" in section(page, "policy-preview")
+    assert "Line 4" in section(page, "policy-preview")
     assert html.escape(text.lstrip("\n"), quote=True).replace("&quot;", "&#34;") in page
     assert web.home.access.directory.policy == "builtin"
 
@@ -301,5 +301,5 @@ def test_a_set_needs_a_reason(web: Running, reader: Reader) -> None:
                         {"text": text, "reason": " ", "back": "/admin/policies"})  # fmt: skip
 
     assert reply.status == 400
-    assert "say why" in section(reply.body.decode(), "policy-activate")
+    assert "Say why" in section(reply.body.decode(), "policy-activate")
     assert web.home.access.directory.policy == "builtin"

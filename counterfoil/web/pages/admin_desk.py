@@ -225,12 +225,13 @@ def head_of(
     """
     done = context.told.done if context.told is not None else None
     said = None
-    if done is not None:
-        said = Banner("pass", "pass", f"{done.said[:1].upper()}{done.said[1:]}.", "")
+    # What was only tried is said by the page itself.
+    if done is not None and (done.entries or not (context.told and context.told.given)):
+        said = Banner("pass", "pass", _sentence(done.said), "")
     stray = None
     typed = context.typed
     if typed is not None and not any(one is not None and one.error for one in forms):
-        stray = Banner("fail", "fail", "This was not done.", typed.error.message)
+        stray = Banner("fail", "fail", "This was not done.", _sentence(typed.error.message))
     return Head(
         title=title,
         say=say,
@@ -251,6 +252,10 @@ def admin_render(
     frame = frame_of(request, context, active)
     status = status_of(context.typed.error) if context.typed is not None else 200
     return render(request, template, status=status, frame=frame, head=head, **values)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def anchor(ref: str) -> str:

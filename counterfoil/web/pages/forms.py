@@ -189,7 +189,7 @@ class Forms:
             verify_href=f"{STEP_UP}?{urllib.parse.urlencode({'next': self.here})}"
             if verify
             else "",
-            error=typed.error.message if typed else "",
+            error=f"{typed.error.message[:1].upper()}{typed.error.message[1:]}." if typed else "",
             code=typed.error.code if typed else "",
         )
 
