@@ -219,6 +219,28 @@ class Rows:
             found: int | None = connection.scalar(query)
         return found
 
+    def last_acts(self, project: str, actors: Sequence[str]) -> dict[str, str]:
+        """Return when each of these pseudonyms last acted, RFC 3339; who never did is left out."""
+        table = self._schema.mentions
+        found: dict[str, int] = {}
+        with self._tables.read() as connection:
+            for start in range(0, len(actors), KEYS_PER_QUERY):
+                query = (
+                    sa.select(table.c.ref, sa.func.max(table.c.entry))
+                    .where(
+                        table.c.project == project,
+                        table.c.ref.in_(actors[start : start + KEYS_PER_QUERY]),
+                        table.c.role == "actor",
+                    )
+                    .group_by(table.c.ref)
+                )
+                found |= {line[0]: line[1] for line in connection.execute(query)}
+        times = {
+            one.entry: one.recordedtime
+            for one in self.arrivals(project, sorted(set(found.values())))
+        }
+        return {ref: times[entry] for ref, entry in found.items() if entry in times}
+
     def acts(self, project: str) -> list[tuple[str, int]]:
         """Return (pseudonym, how many entries it is the actor of), of every actor of a log."""
         table = self._schema.search_totals
