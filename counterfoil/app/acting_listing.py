@@ -190,32 +190,32 @@ def tokens(acting: Acting) -> Tokens:
 
 ACTIONS: Final = (
     Action(
-        name="people-list", verb="admin", also="personal", takes=PeopleAsked, gives=People,
+        name="people-list", verb="admin", also="personal", reads="actors", takes=PeopleAsked, gives=People,
         run=people, doc="List persons, services and agents.",
     ),
     Action(
-        name="person-show", verb="admin", also="personal", takes=PersonAsked, gives=Person,
+        name="person-show", verb="admin", also="personal", reads="accounts", takes=PersonAsked, gives=Person,
         run=person, doc="Show one actor: accounts, roles, deputies, tokens.",
     ),
     Action(
-        name="accounts-list", verb="admin", also="personal", takes=Nothing, gives=Accounts,
+        name="accounts-list", verb="admin", also="personal", reads="accounts", takes=Nothing, gives=Accounts,
         run=accounts, doc="List linked accounts.",
     ),
     Action(
-        name="accounts-unmapped", verb="admin", also="personal", takes=UnmappedAsked,
+        name="accounts-unmapped", verb="admin", also="personal", reads="accounts", takes=UnmappedAsked,
         gives=UnmappedAccounts, run=unmapped_accounts,
         doc="List accounts that acted and are nobody's: how often, and when last.",
     ),
     Action(
-        name="teams-list", verb="admin", also="personal", takes=Nothing, gives=Teams, run=teams,
+        name="teams-list", verb="admin", also="personal", reads="actors", takes=Nothing, gives=Teams, run=teams,
         doc="List teams, members and turns.",
     ),
     Action(
-        name="roles-list", verb="admin", also="personal", takes=Nothing, gives=Roles, run=roles,
+        name="roles-list", verb="admin", also="personal", reads="actors", takes=Nothing, gives=Roles, run=roles,
         doc="List grants of roles.",
     ),
     Action(
-        name="tokens-list", verb="admin", also="personal", takes=Nothing, gives=Tokens,
+        name="tokens-list", verb="admin", also="personal", reads="actors", takes=Nothing, gives=Tokens,
         run=tokens, doc="List tokens with their scope and last use.",
     ),
 )  # fmt: skip

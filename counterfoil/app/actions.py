@@ -79,6 +79,7 @@ class Action:
         run: does it.
         doc: one line.
         also: another verb that will do as well, "" for none.
+        reads: which personal data the answer shows, as `Readings.note` has it; "" for none.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Action:
     run: Callable[[Acting], Done]
     doc: str
     also: str = ""
+    reads: str = ""
 
 
 @functools.cache
@@ -145,7 +147,10 @@ def act(
     if not action.also or not home.access.decide(credential, action.also, LOG).allowed:
         home.access.require(credential, action.verb, LOG)
     taken = _taken(action, dict(given), words=words)
-    return action.run(Acting(home=home, credential=credential, given=taken, via=via))
+    done = action.run(Acting(home=home, credential=credential, given=taken, via=via))
+    if action.reads:
+        home.recorder.readings.note(LOG, credential, action.reads)
+    return done
 
 
 def _taken(action: Action, given: dict[str, Any], *, words: bool) -> Given:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from counterfoil.app.actions import act
 from counterfoil.app.home import Home
 from counterfoil.app.readings import EXPORT_TYPE, READ_TYPE
 from counterfoil.clock import SteppedClock
-from counterfoil.policy.access import ADMIN
+from counterfoil.policy.access import ADMIN, LOG
 from tests.app.desk import desk
 
 
@@ -57,3 +58,14 @@ def test_an_export_is_recorded_before_it_is_given(home: Home) -> None:
     assert told(home, 0)["type"] == EXPORT_TYPE
     assert told(home, 0)["authid"] == "administrator"
     assert told(home, 0)["data"]["people"] is True
+
+
+def test_listing_people_and_accounts_is_reading_personal_data(home: Home) -> None:
+    for action in ("people-list", "accounts-list", "accounts-unmapped"):
+        act(home, ADMIN, action, {}, "api")
+    home.recorder.record_readings(everything=True)
+
+    size = home.log.head(LOG).size
+    told = [home.reader.entry(LOG, at).event["data"] for at in range(size - 2, size)]
+    counts = {data["what"]: data["count"] for data in told if isinstance(data, dict)}
+    assert counts == {"accounts": 2, "actors": 1}
