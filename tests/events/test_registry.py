@@ -26,7 +26,7 @@ OWN = {
     *("team.described", "team.removed", "role.granted", "role.revoked"),
     *("policy.activated", "gate.changed", "token.issued", "token.revoked"),
     *("invitation.made", "passkey.enrolled", "passkey.removed"),
-    *("session.opened", "session.ended", "trust.added", "trust.removed"),
+    *("session.opened", "session.verified", "session.ended", "trust.added", "trust.removed"),
     *("personal.read", "export.made"),
 }
 
