@@ -38,7 +38,7 @@ from counterfoil.web.pages.render import render
 from counterfoil.web.pages.unknown import unknown_page
 
 RUNS_PER_PAGE: Final = 40
-CASES_PER_PAGE: Final = 60
+CASES_PER_PAGE: Final = 56
 OUTCOMES: Final = ("failed", "error", "skipped", "passed", "cancelled", "running")
 
 Resolve = Callable[[str], ActorView]
