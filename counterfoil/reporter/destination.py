@@ -32,7 +32,8 @@ class Destination:
     Attributes:
         folder: the spool.
         url: the server they are sent to, or "".
-        environ: where the token for it is found.
+        environ: where the token for it is found: as it was when the run began, whatever the tests
+            do to theirs.
         directory: the ledger whose server watches `folder`, or None.
         project: the log they are for.
         origin: that log's origin, if it can be known here.
@@ -83,7 +84,7 @@ def find_destination(environ: Mapping[str, str], here: Path) -> Destination:
     project = environ.get("COUNTERFOIL_PROJECT") or "default"
     folder = directory / "spool" if directory is not None else _project_folder(here) / "spool"
     return Destination(
-        folder=folder, url=url, environ=environ, directory=directory,
+        folder=folder, url=url, environ=dict(environ), directory=directory,
         project=project, origin=_origin(directory, project),
     )  # fmt: skip
 

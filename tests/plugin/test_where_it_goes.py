@@ -97,6 +97,21 @@ def test_a_run_is_on_the_server_when_pytest_ends_and_nothing_waits(tmp_path: Pat
         assert not list(spool_of(tmp_path / "it").glob("*.spool"))
 
 
+def test_tests_that_empty_their_environment_are_recorded_all_the_same(tmp_path: Path) -> None:
+    """What lets the run in is what it began with: a suite may well delete such variables."""
+    suite = """
+import os
+def test_forgets():
+    for name in list(os.environ):
+        if name.startswith("COUNTERFOIL_"):
+            del os.environ[name]
+"""
+    with running(tmp_path / "ledger") as web:
+        ended = run_suite(tmp_path / "it", suite, "--counterfoil", env=env_of(web))
+        assert "records taken" in ended.line
+        assert not list(spool_of(tmp_path / "it").glob("*.spool"))
+
+
 def test_records_arrive_while_the_tests_still_run(tmp_path: Path) -> None:
     source = """
 import time
