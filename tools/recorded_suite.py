@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -28,6 +29,7 @@ from tests.served_process import ServerProcess, server_process
 ROOT = Path(__file__).resolve().parent.parent
 LEDGER = ROOT / ".suite"
 REPORT = LEDGER / "pytest.xml"
+ROWS_FOLLOW_S = 60.0
 
 
 def main(words: list[str]) -> int:
@@ -52,9 +54,7 @@ def main(words: list[str]) -> int:
         _call(
             "-m", "counterfoil", "push", "--spool", str(spool), environment=environment, quiet=True
         )
-        wrong = differences(
-            counts_of_page(_page(server, run)), counts_of_report(REPORT.read_text())
-        )
+        wrong = _told_otherwise(server, run, counts_of_report(REPORT.read_text()))
     key = LEDGER / "keys" / "default.vkey"
     origin = key.read_text("utf-8").partition("+")[0]
     kept = ROOT / ".counterfoil" / "receipts" / folder_name(origin) / "checkpoint"
@@ -74,15 +74,32 @@ def _call(*words: str, environment: dict[str, str] | None = None, quiet: bool = 
     ).returncode
 
 
-def _page(server: ServerProcess, run: str) -> str:
-    """Return the page of a run as a person who has signed in gets it."""
+def _told_otherwise(server: ServerProcess, run: str, counted: dict[str, int]) -> list[str]:
+    """Return where the page of the run differs from `counted`, once its rows have followed.
+
+    A push of thousands of events is acknowledged before the rows of the pages are folded, so a
+    page that still says less is asked again, for `ROWS_FOLLOW_S` at most.
+    """
+    browser = _signed_in(server)
+    page = f"{server.url}/run?{urllib.parse.urlencode({'ref': run})}"
+    end = time.monotonic() + ROWS_FOLLOW_S
+    while True:
+        with browser.open(page) as answer:
+            shown = counts_of_page(str(answer.read(), "utf-8"))
+        wrong = differences(shown, counted)
+        if not wrong or time.monotonic() > end:
+            return wrong
+        time.sleep(1)
+
+
+def _signed_in(server: ServerProcess) -> urllib.request.OpenerDirector:
+    """Return a browser in which a person has signed in."""
     browser = urllib.request.build_opener(
         urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
     )
     link = urllib.parse.urlsplit(server.sign_in_link())
     browser.open(f"{server.url}/sign-in", data=link.query.encode()).close()
-    with browser.open(f"{server.url}/run?{urllib.parse.urlencode({'ref': run})}") as answer:
-        return str(answer.read(), "utf-8")
+    return browser
 
 
 def counts_of_page(page: str) -> dict[str, int]:
