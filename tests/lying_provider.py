@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from tests.loopback import serving
 
@@ -30,7 +30,7 @@ class Provider:
 
     def be_honest(self) -> None:
         """Forget every lie, and what was asked."""
-        self.signer = self.honest
+        self.signer: RSAKey | ECKey | OKPKey = self.honest
         self.now_s = 0
         self.claims: dict[str, Any] = {}
         self.header: dict[str, Any] = {}
@@ -87,7 +87,12 @@ class Provider:
         }  # fmt: skip
         claims = {name: one for name, one in {**plain, **self.claims}.items() if one is not None}
         header = {"alg": "RS256", "kid": "one", **self.header}
-        return jwt.encode({n: v for n, v in header.items() if v is not None}, claims, self.signer)
+        return jwt.encode(
+            {n: v for n, v in header.items() if v is not None},
+            claims,
+            self.signer,
+            algorithms=[str(header["alg"])],
+        )
 
 
 def _json(members: dict[str, Any]) -> bytes:

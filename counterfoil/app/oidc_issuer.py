@@ -13,23 +13,19 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NoReturn
 
 import msgspec
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 
+from counterfoil.app.outbound import NotFetchedError, fetch
 from counterfoil.client.address import is_safe_address
-from counterfoil.client.witness import call
 from counterfoil.clock import Clock
-from counterfoil.errors import RequestError, UnavailableError
+from counterfoil.errors import UnavailableError
+from counterfoil.policy.jws import KEYS_MAX_BYTES, PublicKey, import_key
 
 TIMEOUT_S: Final = 5.0
 KEPT: Final = timedelta(minutes=15)
 ASKED_AGAIN: Final = timedelta(seconds=30)
 """How long a key set stands before an unknown key makes us ask for another."""
 KEYS_MAX: Final = 50
-RSA_MIN_BITS: Final = 2048
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
-
-Key = RSAKey | ECKey | OKPKey
 
 
 class Metadata(msgspec.Struct, frozen=True):
@@ -57,7 +53,7 @@ class Issuer:
         self._clock = clock
         self._lock = threading.Lock()
         self._metadata: tuple[datetime, Metadata] | None = None
-        self._keys: tuple[datetime, list[Key]] | None = None
+        self._keys: tuple[datetime, list[PublicKey]] | None = None
 
     def metadata(self) -> Metadata:
         """Return what the provider says about itself, at most 15 minutes old.
@@ -70,7 +66,7 @@ class Issuer:
                 self._metadata = (self._clock.now(), self._discover())
             return self._metadata[1]
 
-    def key(self, kid: str) -> Key | None:
+    def key(self, kid: str) -> PublicKey | None:
         """Return the key of a name; of "" the only one there is.  None if there is none.
 
         Raises:
@@ -99,19 +95,22 @@ class Issuer:
                 self._foreign(f"names {address[:200]!a}, which is not https")
         return found
 
-    def _fetch_keys(self, address: str) -> list[Key]:
+    def _fetch_keys(self, address: str) -> list[PublicKey]:
         document = self._get(address, dict[str, Any])
         items = document.get("keys")
         if not isinstance(items, list) or len(items) > KEYS_MAX:
             self._foreign(f"gives no list of at most {KEYS_MAX} keys")
-        return [key for item in items if (key := read_key(item)) is not None]
+        found = (import_key(item) for item in items if isinstance(item, dict))
+        return [key for key in found if key is not None]
 
     def _get(self, address: str, shape: Any) -> Any:  # noqa: ANN401  whatever `shape` makes
-        answer = call("GET", address, None, {"Accept": "application/json"}, TIMEOUT_S)
-        if answer.status != 200:
-            self._foreign(f"answered {answer.status} at {address[:200]!a}")
         try:
-            return msgspec.json.decode(answer.body, type=shape)
+            # A team's provider is often in its own network: the settings name it, so it is asked.
+            answer = fetch(address, private=True, limit_bytes=KEYS_MAX_BYTES, timeout_s=TIMEOUT_S)
+        except NotFetchedError as error:
+            self._foreign(f"does not answer: {str(error)[:300]}")
+        try:
+            return msgspec.json.decode(answer, type=shape)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             self._foreign(f"does not answer in the standard's form at {address[:200]!a}")
 
@@ -121,31 +120,7 @@ class Issuer:
         )
 
 
-def read_key(item: object) -> Key | None:
-    """Return a public key that signatures are checked with; None for any other.
-
-    Only what the public half needs is read, so that a secret key, or one for HMAC, is none.
-    """
-    if not isinstance(item, dict) or item.get("use", "sig") != "sig":
-        return None
-    members = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
-    kind = item.get("kty")
-    if not isinstance(kind, str) or kind not in members:
-        return None
-    public = {name: item[name] for name in ("kty", "kid", "alg", *members[kind]) if name in item}
-    if not all(isinstance(value, str) for value in public.values()):
-        return None
-    try:
-        # A modulus is read in base64url: four letters are three bytes.
-        if kind == "RSA" and len(public["n"]) * 6 < RSA_MIN_BITS:
-            return None
-        key = import_key(public)
-    except (JoseError, RequestError, ValueError, TypeError, LookupError):
-        return None
-    return None if not isinstance(key, Key) else key
-
-
-def _pick(keys: list[Key], kid: str) -> Key | None:
+def _pick(keys: list[PublicKey], kid: str) -> PublicKey | None:
     named = [key for key in keys if key.kid == kid] if kid else keys
     # Two keys of one name: which was meant cannot be told, so neither.
     return named[0] if len(named) == 1 else None

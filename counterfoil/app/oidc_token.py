@@ -20,10 +20,10 @@ from typing import Any, Final
 from joserfc import jws
 from joserfc.errors import JoseError
 
-from counterfoil.app.oidc_issuer import Key
 from counterfoil.app.proving import refuse
 from counterfoil.errors import CounterfoilError
 from counterfoil.events.canonical import read
+from counterfoil.policy.jws import PublicKey
 
 ALGORITHMS: Final = (
     "RS256",
@@ -34,7 +34,7 @@ ALGORITHMS: Final = (
     "PS512",
     "ES256",
     "ES384",
-    "EdDSA",
+    "Ed25519",
 )
 TOKEN_MAX_BYTES: Final = 32 * 1024
 HEADER_MAX_BYTES: Final = 2 * 1024
@@ -55,7 +55,10 @@ class Expected:
 
 
 def check_id_token(
-    token: str, expected: Expected, key_of: Callable[[str], Key | None], access_token: str = ""
+    token: str,
+    expected: Expected,
+    key_of: Callable[[str], PublicKey | None],
+    access_token: str = "",
 ) -> str:
     """Return `sub`: who it is, among all whom this issuer knows.
 

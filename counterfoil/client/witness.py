@@ -65,10 +65,11 @@ def call(
     make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = make(parts.hostname or "", parts.port, timeout=timeout_s)
     clock: threading.Timer | None = None
+    hung_up = threading.Event()
     try:
         connection.connect()
         # The socket's own time-out starts again with every byte; this one does not.
-        clock = threading.Timer(timeout_s, _hang_up, (connection.sock,))
+        clock = threading.Timer(timeout_s, _hang_up, (connection.sock, hung_up))
         clock.daemon = True
         clock.start()
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -76,7 +77,8 @@ def call(
         # Where the server closes, the socket is the response's: too long an answer stays unread.
         with connection.getresponse() as response:
             answer = response.read(ANSWER_MAX_BYTES + 1)
-            if len(answer) <= ANSWER_MAX_BYTES and response.length:
+            # An answer without a length ends where the connection does: if we ended it, too early.
+            if len(answer) <= ANSWER_MAX_BYTES and (response.length or hung_up.is_set()):
                 raise http.client.IncompleteRead(answer, response.length)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise UnavailableError(
@@ -91,6 +93,7 @@ def call(
     return Answer(response.status, answer)
 
 
-def _hang_up(sock: socket.socket) -> None:
+def _hang_up(sock: socket.socket, hung_up: threading.Event) -> None:
+    hung_up.set()
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)

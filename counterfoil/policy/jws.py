@@ -33,13 +33,13 @@ ALGORITHMS: Final = frozenset({"RS256", "PS256", "ES256"})
 """What issuers of tokens may sign with: each needs a key nobody else has."""
 
 _SEGMENT: Final = re.compile(rb"[A-Za-z0-9_-]+")
-_CURVES: Final = frozenset({"P-256", "Ed25519"})
+_CURVES: Final = frozenset({"P-256", "P-384", "Ed25519"})
 _PUBLIC: Final = {
     "RSA": ("kty", "n", "e"),
     "EC": ("kty", "crv", "x", "y"),
     "OKP": ("kty", "crv", "x"),
 }
-_ABOUT: Final = ("alg", "use")
+_ABOUT: Final = ("alg", "use", "kid")
 
 PublicKey = RSAKey | ECKey | OKPKey
 

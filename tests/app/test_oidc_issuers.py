@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from counterfoil.app.config import OidcConfig, read_config
 from counterfoil.app.oidc import account_of, read_secret
@@ -59,7 +59,7 @@ def test_a_provider_that_is_another_or_leads_elsewhere_is_not_used(
 
 
 @pytest.mark.parametrize(
-    "answer", [(200, b"[]"), (200, b"\xff"), (404, b"{}"), (200, b" " * 70_000), (302, b"/")],
+    "answer", [(200, b"[]"), (200, b"\xff"), (404, b"{}"), (200, b" " * 140_000), (302, b"/")],
     ids=["a list", "no UTF-8", "not there", "too large", "a redirect"],
 )  # fmt: skip
 def test_metadata_that_is_none_is_not_used(place: Place, answer: tuple[int, bytes]) -> None:
@@ -134,6 +134,25 @@ def test_a_key_of_another_kind_than_the_algorithm_is_refused(place: Place) -> No
     place.provider.keys = [{**ECKey.generate_key("P-256").as_dict(private=False), "kid": "one"}]
 
     assert reason(place.sign_in) == "signature"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "key"),
+    [
+        ("ES256", ECKey.generate_key("P-256", {"kid": "one"})),
+        ("ES384", ECKey.generate_key("P-384", {"kid": "one"})),
+        ("Ed25519", OKPKey.generate_key("Ed25519", {"kid": "one"})),
+    ],
+)
+def test_a_provider_may_sign_with_any_algorithm_of_the_list(
+    place: Place, algorithm: str, key: ECKey | OKPKey
+) -> None:
+    place.provider.signer = key
+    place.provider.header = {"alg": algorithm}
+    place.provider.claims = {"at_hash": None}
+    place.provider.metadata = {"id_token_signing_alg_values_supported": [algorithm]}
+
+    assert place.sign_in().account == f"oidc:acme:{SUBJECT}"
 
 
 def test_two_keys_of_one_name_are_none(place: Place) -> None:
