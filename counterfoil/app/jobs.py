@@ -7,19 +7,27 @@ counts for minutes, and over a restart.
 The exchange itself, with what it takes to check tokens, is loaded when the first job comes.
 """
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Final
 
 from counterfoil.app.access import Access, token_digest
+from counterfoil.app.record import SERVER
 from counterfoil.clock import Clock, format_time
+from counterfoil.errors import CounterfoilError
 from counterfoil.policy.access import Credential
 from counterfoil.policy.trust import Rule, rules_of
 from counterfoil.stores.state_jobs import JobRows, JobSession
 
 if TYPE_CHECKING:
-    from counterfoil.app.jwks import KeyBook
+    from counterfoil.app.jwks import KeyBook, Rekeyed
 
 PREFIX: Final = "cfj_"
+KID_MAX: Final = 200
+RULES_MAX: Final = 50
+"""How many rules one event names; their issuer stands in it as well."""
+
+_log = logging.getLogger(__name__)
 
 
 class Jobs:
@@ -47,8 +55,29 @@ class Jobs:
 
         with self._lock:
             if self._keys is None:
-                self._keys = KeyBook()
+                self._keys = KeyBook(self._tell)
             return self._keys
+
+    def _tell(self, change: "Rekeyed") -> None:
+        """Have the log say that an issuer changed a key under its name.
+
+        Where that cannot be recorded now, the job that made us look is let in or not all the same;
+        then only the server's own log has it.
+        """
+        found = sorted(ref for ref, rule in self.rules().items() if rule.issuer == change.issuer)
+        if not found:
+            return
+        event = self._access.event(
+            "trust.rekeyed",
+            SERVER,
+            subject=found[0],
+            data={**change._asdict(), "kid": change.kid[:KID_MAX]},
+            named=[(ref, "about") for ref in found[1:RULES_MAX]],
+        )
+        try:
+            self._access.enact([event], SERVER, "server")
+        except CounterfoilError as error:
+            _log.warning("a changed key was not recorded: %s", error)
 
     def rules(self) -> dict[str, Rule]:
         """Return the trust rules in force, by their refs."""

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from counterfoil.app.outbound import NotFetchedError, fetch
 from counterfoil.errors import CounterfoilError, RequestError, UnavailableError
@@ -50,8 +50,19 @@ class Fetch(Protocol):
         ...
 
 
-OnChange = Callable[[str, str], None]
-"""Called with an issuer and a key's name, when another key stands under that name."""
+class Rekeyed(NamedTuple):
+    """Another key stands under a name.
+
+    Attributes:
+        issuer: whose keys they are.
+        kid: the name.
+        before, after: RFC 7638 thumbprints.
+    """
+
+    issuer: str
+    kid: str
+    before: str
+    after: str
 
 
 @dataclass(slots=True)
@@ -77,7 +88,7 @@ class KeyBook:
 
     def __init__(
         self,
-        on_change: OnChange | None = None,
+        on_change: Callable[[Rekeyed], None] | None = None,
         get: Fetch = fetch,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -165,15 +176,15 @@ class KeyBook:
             _log.warning("keys of %s: %s", issuer, error)
             return
         changed = [
-            kid
+            Rekeyed(issuer, kid, thumbprint(book.keys[kid]), thumbprint(key))
             for kid, key in keys.items()
             if kid in book.keys and thumbprint(book.keys[kid]) != thumbprint(key)
         ]
         book.keys, book.got_s, book.problem = keys, self._monotonic_s(), ""
-        for kid in changed:
-            _log.warning("%s: another key stands under the name %a", issuer, kid[:80])
+        for one in changed:
+            _log.warning("%s: another key stands under the name %a", issuer, one.kid[:80])
             if self._on_change is not None:
-                self._on_change(issuer, kid)
+                self._on_change(one)
 
     def _keys_of(self, issuer: str, *, private: bool) -> dict[str, PublicKey]:
         """Return an issuer's keys, freshly asked for.

@@ -3,7 +3,7 @@
 No secret stands here: of tokens and sessions an id, of passkeys the public half.
 """
 
-from counterfoil.events.kinds import DIRECTORY, own_type
+from counterfoil.events.kinds import DIRECTORY, LISTED, own_type
 
 CREDENTIALS = "no row: open sessions stand in state.db; who held one is looked up by its ref"
 
@@ -198,5 +198,26 @@ TYPES = (
         data={"reason": "the repository moved"},
         members={"reason": "why, free text"},
         actor=_ADMIN,
+    ),
+    own_type(
+        "trust.rekeyed",
+        noun="credential",
+        meaning="An issuer put another key under a name it had used before: believed, and worth asking why.",
+        title="saw {data.issuer} put another key under the name {data.kid}",
+        row=LISTED,
+        subject="trust:3e9a41c07d58",
+        data={
+            "issuer": "https://token.actions.githubusercontent.com",
+            "kid": "38826b17-6a30-5f9b-b169-8beb8202f723",
+            "before": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+            "after": "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U",
+        },
+        members={
+            "issuer": "who signs tokens",
+            "kid": "the name of the key",
+            "before, after": "RFC 7638 thumbprints of the keys under that name",
+        },
+        refs={"about": "every further `trust:` rule that rests on this issuer"},
+        actor=("system", "counterfoil"),
     ),
 )

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from joserfc.jwk import RSAKey
 
+from counterfoil.app import jwks
 from counterfoil.app.exchange import SESSIONS_MAX
 from counterfoil.app.home import Home, open_home
 from counterfoil.app.jwks import ASK_AGAIN_S
@@ -361,6 +362,30 @@ def test_a_token_by_a_key_its_issuer_does_not_have_is_refused(ci: Ci) -> None:
     forged = RSAKey.generate_key(2048, {"kid": "one"})
     assert refusal(ci, sign(claims, forged)) == "job_token_invalid: signature"
     assert refusal(ci, sign(claims, rsa_key("one"), {"kid": ""})) == "job_token_invalid: kid"
+
+
+def test_the_log_says_that_an_issuer_changed_a_key_under_its_name(
+    ci: Ci, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rotation has a name of its own; whoever swaps a key under one may not be the issuer."""
+    monkeypatch.setattr(jwks, "FRESH_S", 0.0)
+    monkeypatch.setattr(jwks, "ASK_AGAIN_S", 0.0)
+    other = RSAKey.generate_key(2048, {"kid": "one"})
+    ci.bring(ci.token())
+    assert not said(ci.home, "trust.rekeyed")
+    ci.issuer.keys = (other,)
+
+    assert refusal(ci, ci.token()) == "job_token_invalid: signature"
+
+    [entry] = said(ci.home, "trust.rekeyed")
+    [rule] = ci.home.jobs.rules()
+    assert (entry.entry.subject, entry.entry.recordedby) == (rule, "server")
+    assert entry.event["data"] == {
+        "issuer": ci.issuer.url,
+        "kid": "one",
+        "before": rsa_key("one").thumbprint(),
+        "after": other.thumbprint(),
+    }
 
 
 def test_a_key_a_token_brings_along_opens_nothing(ci: Ci) -> None:

@@ -11,7 +11,7 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from counterfoil.app import jwks
-from counterfoil.app.jwks import ASK_AGAIN_S, FRESH_S, STALE_S, KeyBook
+from counterfoil.app.jwks import ASK_AGAIN_S, FRESH_S, STALE_S, KeyBook, Rekeyed
 from counterfoil.app.outbound import NotFetchedError, fetch
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.policy.jws import KEYS_MAX_BYTES, check_signature, parse_token, thumbprint
@@ -122,8 +122,8 @@ def test_a_key_that_is_withdrawn_counts_no_more_once_the_keys_are_asked_for(
 
 
 def test_a_key_that_changes_under_its_name_is_believed_and_told(issuer: Issuer, time: Time) -> None:
-    told: list[tuple[str, str]] = []
-    book = KeyBook(lambda *what: told.append(what), monotonic_s=time)
+    told: list[Rekeyed] = []
+    book = KeyBook(told.append, monotonic_s=time)
     old = sign(claims_of("github"), rsa_key("one"))
     check_signature(parse_token(old), book.key(issuer.url, "one", private=True))
     other = RSAKey.generate_key(2048, {"kid": "one"})
@@ -132,7 +132,8 @@ def test_a_key_that_changes_under_its_name_is_believed_and_told(issuer: Issuer, 
 
     key = book.key(issuer.url, "one", private=True)
 
-    assert told == [(issuer.url, "one")]
+    before, after = rsa_key("one").thumbprint(), other.thumbprint()
+    assert told == [Rekeyed(issuer.url, "one", before, after)]
     assert check_signature(parse_token(sign(claims_of("github"), other)), key)
     with pytest.raises(RequestError, match="not signed by its issuer's key"):
         check_signature(parse_token(old), key)

@@ -27,6 +27,7 @@ OWN = {
     *("policy.activated", "gate.changed", "token.issued", "token.revoked"),
     *("invitation.made", "passkey.enrolled", "passkey.removed"),
     *("session.opened", "session.verified", "session.ended", "trust.added", "trust.removed"),
+    *("trust.rekeyed",),
     *("personal.read", "export.made"),
 }
 
