@@ -60,6 +60,7 @@ bench: setup
 	$(BIN)/python bench/search.py --events 100000 --queries 200
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.access --decisions 1000 --people 1000
+	$(BIN)/python -m bench.wrong_tokens --seconds 8
 	$(BIN)/python -m bench.blobs --mib 20
 	$(BIN)/python -m bench.run_overhead --rounds 15
 
@@ -71,6 +72,7 @@ bench-full: setup
 	$(BIN)/python bench/proofs.py --entries 10000000
 	$(BIN)/python -m bench.opening --entries 1000000
 	$(BIN)/python -m bench.access
+	$(BIN)/python -m bench.wrong_tokens --seconds 60
 
 audit: setup
 	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit

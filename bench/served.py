@@ -59,11 +59,11 @@ class Served:
 
     def lag(self) -> int:
         """Return how many committed entries the rows that pages are made of do not hold yet."""
-        size, followed = (
-            self._one("ledger.db", "SELECT size FROM heads"),
-            self._one("views.db", "SELECT next_index FROM positions"),
-        )
-        return size - followed
+        return self.size() - self._one("views.db", "SELECT next_index FROM positions")
+
+    def size(self) -> int:
+        """Return how many entries are committed."""
+        return self._one("ledger.db", "SELECT size FROM heads")
 
     def _one(self, database: str, statement: str) -> int:
         connection = sqlite3.connect(f"file:{self.directory / database}?mode=ro", uri=True)
