@@ -11,6 +11,7 @@ PATHS = (
     FILES, f"{FILES}/files/0",
     "/admin", "/admin/people", "/admin/person?handle=ana", "/admin/person?handle=shop-nightly",
     "/admin/teams", "/admin/accounts", "/admin/roles", "/admin/tokens", "/admin/trust",
+    "/admin/sessions", "/admin/sessions?as_of=8",
     "/admin/policies", "/admin/explain", "/admin/explain?actor=bo&verb=gate&in=default",
     "/admin/explain?actor=bo&verb=record&in=default", "/admin/roles?as_of=8",
 )  # fmt: skip

@@ -2,18 +2,23 @@
 
 import html
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from counterfoil.app.acting_trust import Added
 from counterfoil.app.actions import act
+from counterfoil.app.sessions import Sessions
+from counterfoil.clock import format_time
 from counterfoil.events.canonical import JSON
 from counterfoil.policy.access import ADMIN
+from counterfoil.stores.state_jobs import JobSession
 from tests.admin_reader import Reader, described, ref_of, section, sign_in, size
 from tests.web_server import Running, event, running
 
 PATHS = ("/admin", "/admin/people", "/admin/teams", "/admin/accounts", "/admin/roles",
-         "/admin/tokens", "/admin/trust", "/admin/policies", "/admin/explain")  # fmt: skip
+         "/admin/tokens", "/admin/sessions", "/admin/trust", "/admin/policies", "/admin/explain")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +235,70 @@ def test_an_administrator_who_showed_no_passkey_lately_is_led_to_show_it(web: Ru
     assert "<input" not in form
     person = chief.page(f"/admin/person?ref={ref_of(web, 'chief')}")
     assert "with a link, vouched for" in section(person, "sessions")
+
+
+# Sessions
+
+
+def test_open_sessions_are_listed_and_ended_by_whoever_may(web: Running, reader: Reader) -> None:
+    described(web, "gone")
+    act(web.home, ADMIN, "role-grant", {"to": "gone", "role": "viewer"}, "api")
+    other = sign_in(web, "gone")
+    assert other.get("/").status == 200
+
+    people = section(reader.page("/admin/sessions"), "people")
+
+    [session] = Sessions(web.home.state.sign_in, web.home.clock, web.home.randomness).listed(
+        ref_of(web, "gone")
+    )
+    assert ">gone<" in people
+    assert "the administrator&#39;s link" in people
+    assert f"q=ref:{session.id}" in people
+    reader.do("session-end", session=session.id, reason="a lost laptop", back="/admin/sessions")
+    assert other.get("/").status == 303
+    assert session.id not in reader.page("/admin/sessions")
+
+
+def test_a_ci_jobs_session_is_listed_with_the_rule_it_is_under(
+    web: Running, reader: Reader
+) -> None:
+    described(web, "shop-jobs", kind="service")
+    given: dict[str, JSON] = {
+        "kind": "github",
+        "claims": ["repository_id=74", "job_workflow_ref=acme/ci/.github/workflows/ci.yml@*"],
+        "holder": "shop-jobs",
+        "projects": ["default"],
+    }
+    added = act(web.home, ADMIN, "trust-add", given, "api")
+    assert isinstance(added, Added)
+    rule = added.id
+    until = format_time(web.home.clock.now() + timedelta(minutes=5))
+    web.home.jobs.keep(JobSession(b"d" * 32, "session:job1", rule, "ci:github:74", b"b", until))
+
+    jobs = section(reader.page("/admin/sessions"), "jobs")
+
+    assert ">shop-jobs<" in jobs
+    assert "ci:github:74" in jobs
+    assert rule in jobs
+    act(web.home, ADMIN, "trust-remove", {"rule": rule}, "api")
+    assert "No CI job has a session." in reader.page("/admin/sessions")
+
+
+def test_sessions_are_shown_to_nobody_who_may_not_end_them(web: Running) -> None:
+    described(web, "looker")
+    act(web.home, ADMIN, "role-grant", {"to": "looker", "role": "viewer"}, "api")
+
+    page = sign_in(web, "looker").page("/admin/sessions")
+
+    assert 'id="people"' not in page
+    assert "needs the verb sessions" in page
+
+
+def test_sessions_of_the_past_are_what_the_log_says(web: Running, reader: Reader) -> None:
+    page = reader.page(f"/admin/sessions?as_of={size(web) - 1}")
+
+    assert 'id="people"' not in page
+    assert "q=type" in page
 
 
 # Policies, and access explained

@@ -20,6 +20,7 @@ from counterfoil.web.pages.admin_people import people_page
 from counterfoil.web.pages.admin_person import person_page
 from counterfoil.web.pages.admin_policies import policies_page
 from counterfoil.web.pages.admin_roles import roles_page
+from counterfoil.web.pages.admin_sessions import sessions_page
 from counterfoil.web.pages.admin_teams import teams_page
 from counterfoil.web.pages.admin_tokens import tokens_page
 from counterfoil.web.pages.admin_trust import trust_page
@@ -76,6 +77,7 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/admin/accounts", accounts_page, LOG),
     PageRoute("/admin/roles", roles_page, LOG),
     PageRoute("/admin/tokens", tokens_page, LOG),
+    PageRoute("/admin/sessions", sessions_page, LOG),
     PageRoute("/admin/trust", trust_page, LOG),
     PageRoute("/admin/policies", policies_page, LOG),
     PageRoute("/admin/explain", explain_page, LOG),

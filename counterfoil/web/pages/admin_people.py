@@ -120,10 +120,9 @@ def people_page(request: Request, context: Context) -> Response:
         "actor-describe", "Add somebody", "Add", tone="main", leave_out=("name",),
         words={"behalf": Words("On whose behalf", "agents need it, services may have it: a person's handle")},
     )  # fmt: skip
-    shown = [group.count for group in view.groups]
     say = (
-        f"Everybody who can act here: {shown[0]} people, {shown[1]} services and agents. "
-        "What somebody did stays theirs over all their accounts."
+        "Everybody who can act here. What somebody did is theirs over all their accounts, "
+        "and stays theirs."
     )
     if find:
         say = f"Handles that contain “{find}”."

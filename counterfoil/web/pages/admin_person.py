@@ -19,6 +19,7 @@ from counterfoil.web.pages.admin_desk import (
     head_of,
     scope_words,
 )
+from counterfoil.web.pages.admin_sessions import SessionFact, session_fact
 from counterfoil.web.pages.forms import Form, Forms
 from counterfoil.web.pages.parts import Empty, Mark, Pill
 
@@ -26,11 +27,6 @@ _HOW = {
     "directory": "by a directory file",
     "ceremony": "proven by its holder",
     "administrator": "by an administrator's word",
-}
-_BEGAN = {
-    "passkey": "with a passkey",
-    "oidc": "with a provider",
-    "link": "with a link, vouched for by whoever holds the ledger's files",
 }
 _VOUCHED = {
     "invitation": "by an invitation of",
@@ -50,15 +46,6 @@ class Fact:
     mark: Mark
     chip: Chip | None = None
     end: Form | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SessionFact:
-    """A browser somebody is signed in with: nothing the log says, so it has no mark."""
-
-    what: str
-    detail: str
-    end: Form | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +164,7 @@ def _passkeys(desk: Desk, actor: Actor, forms: Forms) -> Part:
 
 
 def _sessions(desk: Desk, sessions: list[Session], forms: Forms) -> Part:
-    facts = tuple(
-        SessionFact(
-            f"{one.device or 'a browser'}, {one.place or 'an unknown place'}",
-            f"began {desk.when(one.created)} {_BEGAN.get(one.began, one.began)}, "
-            f"last used {desk.when(one.seen)}, ends {words.when(one.expires, desk.at)} at the latest",
-            forms.form("session-end", "End", "End this session", key=one.id, tone="refuse",
-                       hidden={"session": one.id}, leave_out=("handle",)),
-        )
-        for one in sessions
-    )  # fmt: skip
+    facts = tuple(session_fact(desk, one, forms) for one in sessions)
     empty = Empty("Signed in nowhere.", "")
     return Part("sessions", "Sessions", (), empty, None, facts)
 

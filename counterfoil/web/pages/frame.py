@@ -38,6 +38,7 @@ _UNDER_ADMIN: Final = (
     ("Accounts to map", "/admin/accounts"),
     ("Roles", "/admin/roles"),
     ("Tokens", "/admin/tokens"),
+    ("Sessions", "/admin/sessions"),
     ("Trust rules", "/admin/trust"),
     ("Policies", "/admin/policies"),
     ("Explain access", "/admin/explain"),
