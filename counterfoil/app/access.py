@@ -23,7 +23,7 @@ from counterfoil.ids import Randomness
 from counterfoil.ledger.store import KeyStore, LogReads
 from counterfoil.policy.access import LOG, RELAYING, Credential, Decision, ceiling
 from counterfoil.policy.directory import PROVIDER, Actor, Directory
-from counterfoil.policy.places import Place, place_of
+from counterfoil.policy.places import Place, place_of, places_of
 from counterfoil.policy.request import Context, Object, Principal, Request, restore
 from counterfoil.policy.verbs import kind_of
 from counterfoil.stores.state_asked import AskedRows
@@ -47,10 +47,25 @@ class Circumstances(NamedTuple):
     Attributes:
         gate_changers: changed a gate of this place in the last 24 hours.
         authors: wrote, committed or asked for what is to be approved.
+        about: what the approval is for, as it was asked for: its `env:`, releases, changes.
+        asked: whether somebody asked for it at all.
     """
 
     gate_changers: tuple[str, ...] = ()
     authors: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+    asked: bool = True
+
+
+_PLAIN: Final = Circumstances()
+IN_OWN_NAME: Final = (
+    "this is done in one's own name: authid has to be an account of yours, such as "
+    "counterfoil:HANDLE"
+)
+NOBODY_ASKED: Final = (
+    "nobody asked for this approval; first approval.requested is recorded, with its approval: and "
+    "env: and with what it approves"
+)
 
 
 class Access:
@@ -115,6 +130,7 @@ class Access:
         project: str,
         source: str = "",
         refs: Sequence[str] = (),
+        claimed: str = "",
     ) -> Decision:
         """Say whether somebody may do something.
 
@@ -125,6 +141,7 @@ class Access:
             source: the event's `source`, for `record`.
             refs: what it is about, the thing itself first; decisions about the project as a
                 whole are remembered, those about a thing are not.
+            claimed: the account that an event says did it, where one is to be recorded.
 
         Cost: below 50 us when it was asked before; 5 ms at most else.
         """
@@ -132,7 +149,7 @@ class Access:
         if not first.allowed or credential.kind in RELAYING:
             return first
         if refs:
-            return self.ask(credential, verb, place_of(project, refs, self.tiers), refs)
+            return self._decide_about(credential, verb, project, refs, claimed)
         now = format_time(self._clock.now())
         fresh = self._is_fresh(credential, now)
         key = (credential.actor or credential.id, credential.kind, verb, project, fresh)
@@ -146,13 +163,54 @@ class Access:
                 self._remembered[key] = found
         return found
 
+    def _decide_about(
+        self, credential: Credential, verb: str, project: str, refs: Sequence[str], claimed: str
+    ) -> Decision:
+        """Ask about a thing: at every place it is at, and under the name of whoever asks."""
+        if claimed and credential.kind == "session" and not self._is_own(credential, claimed):
+            return Decision(False, (IN_OWN_NAME,))
+        around, places = self.around(verb, project, refs)
+        if not around.asked:
+            return Decision(False, (NOBODY_ASKED,))
+        decisions = []
+        for place in places:
+            decisions.append(self.ask(credential, verb, place, around))
+            if not decisions[-1].allowed:
+                break
+        return decisions[-1]
+
+    def around(
+        self, verb: str, project: str, refs: Sequence[str]
+    ) -> tuple[Circumstances, tuple[Place, ...]]:
+        """Return what an answer about a thing rests on: the circumstances, and every place.
+
+        An approval is where it was asked for, wherever else whoever answers says it is.
+
+        Raises:
+            RequestError: `usage`: too many places.
+        """
+        around = Circumstances()
+        if verb == "approve" and self.look is not None:
+            around = self.look(project, refs)
+        return around, places_of(project, (*refs, *around.about), self.tiers)
+
+    def _is_own(self, credential: Credential, account: str) -> bool:
+        """Whether an account is that of the actor behind a credential; of nobody's, every one."""
+        if not credential.actor:
+            return True
+        known = self._keys.known_people([account]).get(account)
+        if known is None:
+            return False
+        owner = self.directory.owner_of(known.pseudonym, format_time(self._clock.now()))
+        return owner is not None and owner.ref == credential.actor
+
     def ask(
-        self, credential: Credential, verb: str, place: Place, refs: Sequence[str] = ()
+        self, credential: Credential, verb: str, place: Place, around: Circumstances = _PLAIN
     ) -> Decision:
         """Ask the policy set in force, whatever is remembered."""
         from counterfoil.policy import engine  # noqa: PLC0415  heavy, and late
 
-        request = self.request(credential, verb, place, refs)
+        request = self.request(credential, verb, place, around)
         self._keep(request)
         try:
             policies = self.policies()
@@ -184,7 +242,7 @@ class Access:
             raise RequestError(code, "; ".join(decision.reasons))
 
     def request(
-        self, credential: Credential, verb: str, place: Place, refs: Sequence[str] = ()
+        self, credential: Credential, verb: str, place: Place, around: Circumstances = _PLAIN
     ) -> Request:
         """Return the question as the policy engine takes it."""
         now = format_time(self._clock.now())
@@ -192,9 +250,11 @@ class Access:
         roles: tuple[str, ...] = ()
         teams: tuple[str, ...] = ()
         if actor is not None:
+            # Whoever stands in for an author is that author, as far as they have it from them.
             held = self.directory.roles_at(
-                actor.ref, now, project=place.project, tier=place.tier, component=place.component
-            )
+                actor.ref, now, project=place.project, tier=place.tier, component=place.component,
+                not_for={*around.authors, *around.gate_changers},
+            )  # fmt: skip
             roles = tuple(sorted(held))
             teams = self.directory.teams_of(actor.ref, now)
         elif not credential.actor and credential.kind in {"token", "session"}:
@@ -206,9 +266,6 @@ class Access:
             roles=roles,
             teams=teams,
         )
-        around = Circumstances()
-        if verb == "approve" and self.look is not None:
-            around = self.look(place.project, refs)
         return Request(
             principal=principal,
             verb=verb,

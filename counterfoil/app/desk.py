@@ -84,10 +84,11 @@ class Desk:
 
 
 def _may(
-    credential: Credential, verb: str, project: str, source: str = "", refs: Sequence[str] = ()
-) -> Decision:
+    credential: Credential, verb: str, project: str, source: str = "",
+    refs: Sequence[str] = (), claimed: str = "",
+) -> Decision:  # fmt: skip
     """Say whether a credential can be good for it; that its actor may was found out before."""
-    del refs
+    del refs, claimed
     return ceiling(credential, verb, project, source)
 
 

@@ -2,12 +2,11 @@
 
 import msgspec
 
-from counterfoil.app.access import Access
+from counterfoil.app.access import NOBODY_ASKED, Access
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError
 from counterfoil.policy.access import LOG, Credential, ceiling
 from counterfoil.policy.directory import Grant
-from counterfoil.policy.places import place_of
 from counterfoil.policy.verbs import VERBS, kind_of
 
 
@@ -74,15 +73,21 @@ def explain(
     credential = Credential("session:explain", kind, handle, actor=actor.ref, verified=now)
     refs = _about(verb, tuple(ref.replace(",", " ").split()))
     where = LOG if "project" not in VERBS[verb].kinds and not refs else project
-    request = access.request(credential, verb, place_of(where, refs, access.tiers), refs)
-    found = explained(access.policies(), request)
-    place, most = request.object, ceiling(credential, verb, project)
+    around, places = access.around(verb, where, refs)
+    requests = [access.request(credential, verb, place, around) for place in places]
+    # The first no, else the first yes: that is what would be answered.
+    answers = [explained(access.policies(), request) for request in requests]
+    at = next((n for n, one in enumerate(answers) if not one.allowed), 0)
+    found, place, most = answers[at], requests[at].object, ceiling(credential, verb, project)
+    reasons = found.reasons if most.allowed else most.reasons
+    if found.allowed and not around.asked:
+        reasons = (*reasons, NOBODY_ASKED)
     held = access.directory.grants_of(actor.ref, now)
     grants = [one for one in held if one.covers(place.project, place.tier, place.component)]
     return Explained(
         allowed=found.allowed and most.allowed,
         question=f"may {handle} {verb} {ref or project}?",
-        reasons=found.reasons if most.allowed else most.reasons,
+        reasons=reasons,
         roles=found.roles,
         grants=tuple(grants),
         elsewhere=tuple(one for one in held if one not in grants),

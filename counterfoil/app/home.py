@@ -145,7 +145,14 @@ class Home:
                 receipt_of=self.outside.receipt,
                 directory=self.access.directory,
             )
-            self.access.look = Looking(self.reader, self.follower, self.access.directory, clock)
+            self.access.look = Looking(
+                self.reader,
+                self.follower,
+                self.log,
+                self.access.directory,
+                self.access.tiers,
+                clock,
+            )
             self.spool = SpoolWatch(
                 directory / "spool",
                 deliver_into(self.recorder, self.log, is_stopping=self._stop.is_set),

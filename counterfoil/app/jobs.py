@@ -22,6 +22,8 @@ from counterfoil.stores.state_jobs import JobRows, JobSession
 if TYPE_CHECKING:
     from counterfoil.app.jwks import KeyBook, Rekeyed
 
+__all__ = ["PREFIX", "JobSession", "Jobs"]
+
 PREFIX: Final = "cfj_"
 KID_MAX: Final = 200
 RULES_MAX: Final = 50

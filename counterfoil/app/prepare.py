@@ -134,6 +134,7 @@ class May(Protocol):
         project: str,
         source: str = "",
         refs: Sequence[str] = (),
+        claimed: str = "",
     ) -> Decision:
         """Say whether somebody may do something."""
         ...
@@ -156,8 +157,17 @@ def require_allowed(
         verb = "record" if credential.kind in RELAYING else verb_of(event.type)
         if verb == "record" and event.source in allowed:
             continue
-        refs = () if verb == "record" else named_by(event, _ABOUT[verb])
-        decision = may(credential, verb, project, event.source, refs)
+        refs: tuple[str, ...] = ()
+        claimed = ""
+        if verb != "record":
+            refs, claimed = named_by(event, _ABOUT[verb]), event.authid
+        if verb == "approve" and len(events) > 1:
+            raise RequestError(
+                "not_allowed",
+                "an approval is answered by itself: what it answers has to be on record before",
+                position=position,
+            )
+        decision = may(credential, verb, project, event.source, refs, claimed)
         if not decision.allowed:
             raise RequestError("not_allowed", "; ".join(decision.reasons), position=position)
         if verb == "record":

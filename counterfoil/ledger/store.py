@@ -248,6 +248,10 @@ class KeyStore(Protocol):
         """Return the people behind accounts, by account, in one transaction."""
         ...
 
+    def known_people(self, accounts: Iterable[str]) -> dict[str, Person]:
+        """Return the people behind accounts, by account; the unknown are left out."""
+        ...
+
     def people_named(self, name: str, limit: int) -> list[Person]:
         """Return up to `limit` people whose account is `name`, or is that behind its last colon.
 

@@ -9,7 +9,7 @@ Times are RFC 3339 in UTC or dates, and compare as text: `since` <= now < `until
 """
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -151,6 +151,21 @@ class Directory:
         links = self.links.get(pseudonym)
         return links[-1].actor if links else pseudonym
 
+    def people_of(self, pseudonym: str, at: str) -> frozenset[str]:
+        """Return everybody whose an account may have been when something was done at `at`.
+
+        Whose it was then, and whose it was last; the pseudonym itself where it is nobody's.  Of a
+        service or agent also whoever it acts for.
+        """
+        links = self.links.get(pseudonym, [])
+        owners = {link.actor for link in links if link.holds(at)} or {pseudonym}
+        return self.with_principals(owners | {link.actor for link in links[-1:]})
+
+    def with_principals(self, actors: Collection[str]) -> frozenset[str]:
+        """Return some actors, and whoever the services and agents among them act for."""
+        known = [self.actors[one] for one in actors if one in self.actors]
+        return frozenset(actors) | {one.behalf for one in known if one.behalf}
+
     # What they may.
 
     def teams_of(self, actor: str, now: str) -> tuple[str, ...]:
@@ -177,12 +192,18 @@ class Directory:
         days = _days(now) - _days(found.turns_from)
         return found.turns[days // found.turn_days % len(found.turns)]
 
-    def grants_of(self, actor: str, now: str) -> list[Grant]:
-        """Return the grants that give an actor something at `now`: own, of teams, as a deputy."""
+    def grants_of(
+        self, actor: str, now: str, not_for: Collection[str] = frozenset()
+    ) -> list[Grant]:
+        """Return the grants that give an actor something at `now`: own, of teams, as a deputy.
+
+        What they have only because they stand in for one of `not_for` is left out.
+        """
         if self.actor(actor) is None:
             return []
+        stands_in = [one for one in self.stands_in_for(actor, now) if one not in not_for]
         holders: dict[str, None] = {}
-        for one in (actor, *self.stands_in_for(actor, now)):
+        for one in (actor, *stands_in):
             holders[one] = None
             holders.update(dict.fromkeys(self.teams_of(one, now)))
         return [
@@ -193,12 +214,19 @@ class Directory:
         ]
 
     def roles_at(
-        self, actor: str, now: str, *, project: str, tier: str = "", component: str = ""
+        self,
+        actor: str,
+        now: str,
+        *,
+        project: str,
+        tier: str = "",
+        component: str = "",
+        not_for: Collection[str] = frozenset(),
     ) -> frozenset[str]:
-        """Return the roles an actor has at a place."""
+        """Return the roles an actor has at a place; `not_for` as for `grants_of`."""
         return frozenset(
             grant.role
-            for grant in self.grants_of(actor, now)
+            for grant in self.grants_of(actor, now, not_for)
             if grant.covers(project, tier, component)
         )
 

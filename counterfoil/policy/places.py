@@ -10,6 +10,9 @@ from typing import Final
 
 import msgspec
 
+from counterfoil.errors import RequestError
+from counterfoil.projections.base import noun_of
+
 PRODUCTION: Final = "production"
 TIERS: Final = (PRODUCTION, "staging", "testing", "development", "other")
 
@@ -23,13 +26,15 @@ _WORDS: Final[Mapping[str, frozenset[str]]] = {
 }
 _WORD: Final = re.compile(r"[a-z]+")
 
-_VERBS: Final[Mapping[str, str]] = {
-    "approval.requested": "request",
-    "approval.signed": "approve",
-    "approval.refused": "approve",
-    "gate.changed": "gate",
+_VERBS: Final[Mapping[tuple[str, str], str]] = {
+    ("approval", "requested"): "request",
+    ("approval", "signed"): "approve",
+    ("approval", "refused"): "approve",
+    ("gate", "changed"): "gate",
 }
-_OWN: Final = "dev.cdeventsx.counterfoil-"
+# Without an environment they hold everywhere, so production is among it.
+_EVERYWHERE: Final = frozenset({"approval", "gate"})
+PLACES_MAX: Final = 32
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -51,39 +56,57 @@ class Place(msgspec.Struct, frozen=True):
 def verb_of(type: str) -> str:  # noqa: A002  the name CloudEvents gives it
     """Return what recording an event of `type` is: mostly "record", else what it would decide.
 
+    By the same noun and predicate that the rows are made by: whatever makes a row of an approval
+    has to be allowed as one.
+
     >>> verb_of("dev.cdeventsx.counterfoil-approval.signed.0.1.0")
     'approve'
     """
-    if not type.startswith(_OWN):
-        return "record"
-    return _VERBS.get(".".join(type.removeprefix(_OWN).split(".")[:2]), "record")
+    return _VERBS.get(noun_of(type), "record")
 
 
-def place_of(
+def place_of(project: str) -> Place:
+    """Return the place of a project as a whole; a name with a leading `_` is the ledger's own."""
+    return Place("ledger" if project.startswith("_") else "project", project, project)
+
+
+def places_of(
     project: str, refs: Iterable[str] = (), tiers: Mapping[str, str] | None = None
-) -> Place:
-    """Return the place that some refs are at.
+) -> tuple[Place, ...]:
+    """Return every place that some refs are at: what is asked there has to be allowed at each.
 
     Args:
         project: of the request; a name with a leading `_` is the ledger's own.
-        refs: what the request is about; an `env:` gives the tier, a `release:` the component,
-            and the first of them is the thing itself.
+        refs: what the request is about, the thing itself first; each `env:` gives a tier, each
+            `release:` and `component:` a component.
         tiers: environment -> tier, as the settings say.
+
+    Raises:
+        RequestError: `usage`: over `PLACES_MAX` places.
     """
-    if project.startswith("_"):
-        return Place("ledger", project, project)
-    thing, tier, component = ("project", project), "", ""
-    for position, ref in enumerate(refs):
-        kind, _, ident = ref.partition(":")
-        if position == 0:
-            thing = (kind, ident)
-        if kind == "env" and not tier:
-            tier = tier_of(ident, tiers or {})
-        elif kind == "release" and not component:
-            component = ident.rpartition("@")[0]
-        elif kind == "component" and not component:
-            component = ident
-    return Place(*thing, project, tier, component)
+    named = list(refs)
+    if project.startswith("_") or not named:
+        return (place_of(project),)
+    kind, _, ident = named[0].partition(":")
+    at: set[str] = set()
+    components: set[str] = set()
+    for ref in named:
+        of, _, name = ref.partition(":")
+        if of == "env":
+            at.add(tier_of(name, tiers or {}))
+        elif of == "release":
+            components.add(name.rpartition("@")[0])
+        elif of == "component":
+            components.add(name)
+    if not at and kind in _EVERYWHERE:
+        at.add(PRODUCTION)
+    if len(at or " ") * len(components or " ") > PLACES_MAX:
+        raise RequestError("usage", f"this is about more than {PLACES_MAX} places; say it in parts")
+    return tuple(
+        Place(kind, ident, project, tier, component)
+        for tier in sorted(at) or ("",)
+        for component in sorted(components) or ("",)
+    )
 
 
 def tier_of(environment: str, tiers: Mapping[str, str]) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,21 +10,15 @@ from counterfoil.app.home import Home, open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import RequestError
-from counterfoil.events.event import make_event
 from counterfoil.ids import SeededRandomness
-from counterfoil.policy.access import LOG, Credential
+from counterfoil.policy.access import LOG
 from counterfoil.policy.policy_set import builtin
+from tests.app.approving import APPROVAL, MAINTAINERS, do, people, person
 from tests.app.desk import desk
 
 NOBODY_RECORDS = """
 @id("reading") @reason("everybody reads")
 permit (principal, action == Action::"read", resource);
-"""
-MAINTAINERS = """
-@id("maintainers-approve-production")
-@reason("only maintainers approve production")
-forbid (principal, action == Action::"approve", resource in Tier::"production")
-unless { principal in Team::"maintainers" };
 """
 
 
@@ -37,106 +30,8 @@ def clock() -> SteppedClock:
 @pytest.fixture
 def home(tmp_path: Path, clock: SteppedClock) -> Iterator[Home]:
     with desk(tmp_path / "ledger", clock) as opened:
-        for handle in ("ana", "bo", "cy"):
-            do(opened, "actor-describe", handle=handle)
-        do(opened, "role-grant", to="ana", role="administrator")
-        do(opened, "role-grant", to="bo", role="developer")
-        do(opened, "role-grant", to="cy", role="approver", tier="production")
-        do(opened, "role-grant", to="cy", role="environment-owner")
+        people(opened)
         yield opened
-
-
-def do(home: Home, action: str, /, **given: Any) -> Any:
-    return act(home, LOCAL, action, given, "cli")
-
-
-def person(home: Home, handle: str) -> Credential:
-    """Return a session of a person who has just shown a passkey."""
-    actor = home.access.require_actor(handle)
-    now = home.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Credential(f"session:{handle}", "session", handle, actor=actor.ref, verified=now)
-
-
-def tell(home: Home, what: str, who: str, subject: str, *refs: tuple[str, str]) -> None:
-    event = make_event(
-        type=f"dev.cdeventsx.counterfoil-{what}.0.1.0", source="urn:x",
-        id=home.randomness.token(8).hex(), time="2026-11-20T12:00:00Z", authtype="user",
-        authid=f"counterfoil:{who}", subject=subject, refs=list(refs), data={"reason": "x"},
-    )  # fmt: skip
-    home.recorder.record("default", [event], person(home, who), "api")
-
-
-APPROVAL = "approval:shop-1.4.2-production"
-PRODUCTION = (("release:shop@1.4.2", "approves"), ("env:production", "target"))
-
-
-def test_developers_ask_and_approvers_of_the_tier_answer(home: Home) -> None:
-    tell(home, "approval.requested", "bo", APPROVAL, *PRODUCTION)
-    with pytest.raises(RequestError) as refused:
-        tell(home, "approval.signed", "bo", APPROVAL, *PRODUCTION)
-    assert refused.value.code == "not_allowed"
-
-    tell(home, "approval.signed", "cy", APPROVAL, *PRODUCTION)
-
-    assert home.log.head("default").size == 2
-
-
-def test_a_grant_for_production_approves_nothing_elsewhere(home: Home) -> None:
-    staging = (("release:shop@1.4.2", "approves"), ("env:staging", "target"))
-
-    with pytest.raises(RequestError, match="tier staging"):
-        tell(home, "approval.signed", "cy", APPROVAL, *staging)
-
-
-def test_an_environment_of_no_known_tier_counts_as_production(home: Home) -> None:
-    """A name nobody thought of must not be the way around the rule."""
-    blue = (("release:shop@1.4.2", "approves"), ("env:blue", "target"))
-
-    tell(home, "approval.signed", "cy", APPROVAL, *blue)
-
-    assert home.log.head("default").size == 1
-
-
-def test_only_maintainers_approve_production_where_a_policy_says_so(home: Home) -> None:
-    text = builtin().text + MAINTAINERS
-    do(home, "policy-activate", text=text, reason="only maintainers approve production")
-
-    with pytest.raises(RequestError, match="only maintainers approve production"):
-        tell(home, "approval.signed", "cy", APPROVAL, *PRODUCTION)
-
-
-def test_who_changed_a_gate_does_not_approve_under_it_for_a_day(
-    home: Home, clock: SteppedClock
-) -> None:
-    tell(home, "gate.changed", "cy", "gate:production", ("env:production", "target"))
-    with pytest.raises(RequestError, match="24 hours"):
-        tell(home, "approval.signed", "cy", APPROVAL, *PRODUCTION)
-
-    clock.step(24 * 3600 + 1)
-    tell(home, "approval.signed", "cy", APPROVAL, *PRODUCTION)
-
-
-def test_nobody_approves_what_they_asked_for(home: Home) -> None:
-    do(home, "role-grant", to="cy", role="release-manager")
-    tell(home, "approval.requested", "cy", APPROVAL, *PRODUCTION)
-
-    with pytest.raises(RequestError, match="nobody approves what they"):
-        tell(home, "approval.signed", "cy", APPROVAL, *PRODUCTION)
-
-
-def test_an_author_is_known_by_every_account(home: Home) -> None:
-    """A commit pushed under another account of the same person is still theirs."""
-    do(home, "account-link", handle="cy", account="github.com:cy-dev")
-    commit = "commit:acme/shop@9fceb02d0ae598e95dc970b74767f19372d6"
-    pushed = make_event(
-        type="dev.cdeventsx.counterfoil-commit.pushed.0.1.0", source="urn:git", id="push-1",
-        time="2026-11-20T11:00:00Z", authtype="user", authid="github.com:cy-dev", subject=commit,
-        data={"message": "x"},
-    )  # fmt: skip
-    home.recorder.record("default", [pushed], LOCAL, "cli")
-
-    with pytest.raises(RequestError, match="nobody approves what they"):
-        tell(home, "approval.signed", "cy", APPROVAL, (commit, "approves"), *PRODUCTION[1:])
 
 
 @pytest.mark.parametrize(

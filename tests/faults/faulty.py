@@ -184,6 +184,10 @@ class FaultyKeys:
         """Pass on."""
         return self.inner.people(accounts)
 
+    def known_people(self, accounts: Iterable[str]) -> dict[str, Person]:
+        """Pass on."""
+        return self.inner.known_people(accounts)
+
     def people_named(self, name: str, limit: int) -> list[Person]:
         """Pass on."""
         return self.inner.people_named(name, limit)

@@ -10,8 +10,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.app.jobs import JobSession
 from counterfoil.app.sessions import Session, Sessions
-from counterfoil.stores.state_jobs import JobSession
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.admin_desk import Chip, Desk, admin_render, desk_of, forms_of, head_of
