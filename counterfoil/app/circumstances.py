@@ -135,9 +135,15 @@ class Looking:
         return read_entry(entry)
 
     def _who(self, entry: Entry, claimed: str) -> frozenset[str]:
-        """Return who an entry says did it, and who held the credential: whoever of both, it counts."""
-        held = self._directory.holder_of(entry.recordedby)
-        people = self._directory.people_of(claimed, entry.recordedtime) if claimed else frozenset()
-        if held is None:
-            return people
-        return people | self._directory.with_principals({held.ref})
+        """Return who an entry says did it, who held the credential, and whom those act for."""
+        owners = self._owners(claimed, entry.recordedtime) if claimed else set()
+        if (held := self._directory.holder_of(entry.recordedby)) is not None:
+            owners.add(held.ref)
+        known = [self._directory.actors[one] for one in owners if one in self._directory.actors]
+        return frozenset(owners) | {one.behalf for one in known if one.behalf}
+
+    def _owners(self, account: str, at: str) -> set[str]:
+        """Return whose an account may have been: then, and last; itself where it is nobody's."""
+        links = self._directory.links.get(account, [])
+        then = {link.actor for link in links if link.holds(at)} or {account}
+        return then | {link.actor for link in links[-1:]}

@@ -151,21 +151,6 @@ class Directory:
         links = self.links.get(pseudonym)
         return links[-1].actor if links else pseudonym
 
-    def people_of(self, pseudonym: str, at: str) -> frozenset[str]:
-        """Return everybody whose an account may have been when something was done at `at`.
-
-        Whose it was then, and whose it was last; the pseudonym itself where it is nobody's.  Of a
-        service or agent also whoever it acts for.
-        """
-        links = self.links.get(pseudonym, [])
-        owners = {link.actor for link in links if link.holds(at)} or {pseudonym}
-        return self.with_principals(owners | {link.actor for link in links[-1:]})
-
-    def with_principals(self, actors: Collection[str]) -> frozenset[str]:
-        """Return some actors, and whoever the services and agents among them act for."""
-        known = [self.actors[one] for one in actors if one in self.actors]
-        return frozenset(actors) | {one.behalf for one in known if one.behalf}
-
     # What they may.
 
     def teams_of(self, actor: str, now: str) -> tuple[str, ...]:
