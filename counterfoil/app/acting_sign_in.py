@@ -7,7 +7,9 @@ import msgspec
 from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.home import serving_address
 from counterfoil.app.invitations import invite
+from counterfoil.app.last_key import last_key_warning
 from counterfoil.app.sessions import Sessions
+from counterfoil.clock import format_time
 from counterfoil.errors import RequestError
 from counterfoil.stores.state_sign_in import Session
 
@@ -38,6 +40,12 @@ class RemovingPasskey(Given, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Removed(Done, frozen=True, kw_only=True):
+    """A passkey is gone; `warning` says what nobody can do any more, "" if nothing is lost."""
+
+    warning: str = ""
+
+
 class ListingPasskeys(Given, frozen=True, kw_only=True):
     """Whose passkeys."""
 
@@ -45,7 +53,7 @@ class ListingPasskeys(Given, frozen=True, kw_only=True):
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """One passkey that lets somebody in, and on whose word it was enrolled."""
+    """One passkey that lets somebody in, on whose word it was enrolled, what is so without it."""
 
     passkey: str
     name: str
@@ -53,6 +61,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     vouched: str
     vouched_by: str
     used: str
+    warning: str
 
 
 class Keys(Done, frozen=True, kw_only=True):
@@ -118,8 +127,10 @@ def make_invitation(acting: Acting) -> Invitation:
     )
 
 
-def remove_passkey(acting: Acting) -> Done:
+def remove_passkey(acting: Acting) -> Removed:
     """Remove a passkey: it lets nobody in, and the sessions begun with it end.
+
+    The last one of the last administrator goes too, with a warning.
 
     Raises:
         RequestError: `actor_unknown`, `not_found`.
@@ -131,6 +142,7 @@ def remove_passkey(acting: Acting) -> Done:
         found = directory.passkeys.get(given.passkey)
         if found is None or found.removed >= 0 or found.actor != actor.ref:
             raise RequestError("not_found", f"{given.handle} has no passkey of that id")
+        warning = last_key_warning(directory, found, format_time(acting.home.clock.now()))
         entries = acting.enact(
             "passkey.removed",
             access.account_ref(given.handle),
@@ -138,9 +150,10 @@ def remove_passkey(acting: Acting) -> Done:
         )
     ended = _sessions(acting).end_where(actor=actor.ref, using=given.passkey)
     entries += _record(acting, ended, "its passkey was removed")
-    return Done(
+    return Removed(
         said=f"a passkey of {given.handle} is removed, and {len(ended)} sessions with it",
         entries=entries,
+        warning=warning,
     )
 
 
@@ -152,7 +165,7 @@ def list_passkeys(acting: Acting) -> Keys:
     """
     access, handle = acting.home.access, acting.given.handle
     actor = access.require_actor(handle)
-    used = acting.home.state.sign_in.passkeys_used()
+    used, now = acting.home.state.sign_in.passkeys_used(), format_time(acting.home.clock.now())
     found = [one for one in list(access.directory.passkeys.values()) if one.actor == actor.ref]
     passkeys = []
     for one in sorted(found, key=lambda key: key.entry):
@@ -166,6 +179,7 @@ def list_passkeys(acting: Acting) -> Keys:
                     vouched=one.vouched,
                     vouched_by=by.handle if by is not None else "",
                     used=used.get(one.id, ""),
+                    warning=last_key_warning(access.directory, one, now),
                 )
             )
     return Keys(said=f"{handle} has {len(passkeys)} passkeys", passkeys=tuple(passkeys))
@@ -239,7 +253,7 @@ ACTIONS: Final = (
         doc="Invite a person to make their first passkey; the link is shown once.",
     ),
     Action(
-        name="passkey-remove", verb="people", takes=RemovingPasskey, gives=Done,
+        name="passkey-remove", verb="people", takes=RemovingPasskey, gives=Removed,
         run=remove_passkey, doc="Remove a passkey of somebody; sessions begun with it end.",
     ),
     Action(

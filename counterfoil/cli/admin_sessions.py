@@ -73,7 +73,9 @@ def remove_passkey(
 ) -> int:  # fmt: skip
     """Remove a passkey of somebody, by its id; sessions begun with it end."""
     given = {"handle": handle, "passkey": passkey, "reason": reason}
-    return tell(do("passkey-remove", given, directory=directory, url=url), as_json=as_json)
+    done = do("passkey-remove", given, directory=directory, url=url)
+    _warn([done], as_json=as_json)
+    return tell(done, as_json=as_json)
 
 
 @passkeys.command("list")
@@ -88,5 +90,13 @@ def list_passkeys(*, handle: str, directory: Path | None, url: str | None, as_js
         return row["passkey"], row["name"], row["since"], by, row["used"] or "never"
 
     heads = ("Passkey", "Name", "Enrolled", "On whose word", "Last used")
+    _warn(done["passkeys"], as_json=as_json)
     nothing = f"{handle} has no passkey; invite them with: counterfoil admin invite {handle}"
     return show(done, "passkeys", heads, cells, as_json=as_json, nothing=nothing)
+
+
+def _warn(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Print on stderr what is lost with a passkey; JSON says it by itself."""
+    for warning in [row["warning"] for row in rows if row["warning"]]:
+        if not as_json:
+            click.echo(output.plain(f"warning: {warning}"), err=True)

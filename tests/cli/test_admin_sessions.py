@@ -2,6 +2,11 @@
 
 from pathlib import Path
 
+from counterfoil.app.home import open_home
+from counterfoil.app.last_key import WARNING
+from counterfoil.app.record import LOCAL
+from counterfoil.clock import SteppedClock
+from counterfoil.ids import SeededRandomness
 from tests.cli.conftest import Foil
 
 
@@ -55,3 +60,33 @@ def test_a_passkey_that_is_not_there_is_not_removed(foil: Foil, ledger: Path) ->
     refused = foil("admin", "passkeys", "remove", "bo", "x", "--dir", ledger)
 
     assert "bo has no passkey of that id" in refused.err
+
+
+def enrol(ledger: Path, handle: str, passkey: str) -> None:
+    """Record that somebody enrolled a passkey."""
+    with open_home(ledger, SteppedClock(), SeededRandomness(passkey)) as home:
+        subject = home.access.account_ref(handle)
+        data = {"passkey": passkey, "name": "laptop", "public_key": "", "rp": "localhost"}
+        told = home.access.event("passkey.enrolled", LOCAL, subject=subject, data={**data})
+        home.access.enact([told], LOCAL)
+
+
+def test_the_last_passkey_of_the_last_administrator_is_warned_of_in_the_words_of_my_account(
+    foil: Foil, ledger: Path
+) -> None:
+    """Listed before it goes, and printed when it is gone; JSON has it as a member."""
+    person(foil, ledger, "bo")
+    assert foil("admin", "roles", "grant", "bo", "administrator", "--dir", ledger).code == 0
+    for passkey in ("first", "second"):
+        enrol(ledger, "bo", passkey)
+
+    spare = foil("admin", "passkeys", "remove", "bo", "first", "--dir", ledger)
+    listed = foil("admin", "passkeys", "list", "bo", "--dir", ledger)
+    as_json = foil("admin", "passkeys", "list", "bo", "--dir", ledger, "--json")
+    last = foil("admin", "passkeys", "remove", "bo", "second", "--dir", ledger)
+
+    assert (spare.code, spare.err) == (0, "")
+    assert "laptop" in listed.out
+    assert listed.err == last.err == f"warning: {WARNING}\n"
+    assert (as_json.err, as_json.json()["passkeys"][0]["warning"]) == ("", WARNING)
+    assert (last.code, last.out) == (0, "a passkey of bo is removed, and 0 sessions with it\n")

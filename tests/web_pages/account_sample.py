@@ -1,6 +1,7 @@
 """The pages of signing in, with any text a person, a provider or a browser might bring."""
 
 from counterfoil.app.invitations import Invited
+from counterfoil.app.last_key import WARNING
 from counterfoil.app.oidc import Provider
 from counterfoil.app.sessions import Session
 from counterfoil.clock import SteppedClock
@@ -26,7 +27,7 @@ def pages(text: str, theme: str) -> dict[str, str]:
     )  # fmt: skip
     account = build_account(
         handle=text, session=session, keys=[key], used={text: MOMENT}, accounts=[text],
-        sessions=[session], last_administrator=True, now=SteppedClock().now(),
+        sessions=[session], warning=WARNING, now=SteppedClock().now(),
     )  # fmt: skip
     shared = {"theme": theme, "providers": providers, "passkeys": True}
     made = {

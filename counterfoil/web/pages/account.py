@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.app.last_key import last_key_warning
 from counterfoil.app.sessions import Session, is_fresh
-from counterfoil.clock import parse_time
+from counterfoil.clock import format_time, parse_time
 from counterfoil.policy.directory import Passkey
 from counterfoil.web.api.route import Served
 from counterfoil.web.identity import Caller
@@ -54,21 +55,20 @@ class Account:
 
 def account_page(request: Request, served: Served, caller: Caller, session: Session) -> Response:
     """Read what the page shows, and render it.  Blocks."""
-    entrance, directory = served.entrance, served.home.access.directory
-    administrators = [
-        grant.holder
-        for grant in list(directory.grants.values())
-        if grant.role == "administrator" and entrance.keyring.passkeys_of(grant.holder)
+    entrance, now = served.entrance, served.home.clock.now()
+    keys = entrance.keyring.passkeys_of(session.actor)
+    warnings = [
+        last_key_warning(served.home.access.directory, key, format_time(now)) for key in keys
     ]
     account = build_account(
         handle=caller.credential.handle,
         session=session,
-        keys=entrance.keyring.passkeys_of(session.actor),
+        keys=keys,
         used=served.home.state.sign_in.passkeys_used(),
         accounts=entrance.keyring.accounts_of(session.actor),
         sessions=entrance.sessions.listed(session.actor) if session.actor else [session],
-        last_administrator=set(administrators) == {session.actor},
-        now=served.home.clock.now(),
+        warning=next(filter(None, warnings), ""),
+        now=now,
     )
     return render(
         request, "account.html", it=account, csrf=caller.csrf, providers=entrance.oidc.providers
@@ -83,7 +83,7 @@ def build_account(
     used: Mapping[str, str],
     accounts: Sequence[str],
     sessions: Sequence[Session],
-    last_administrator: bool,
+    warning: str,
     now: datetime.datetime,
 ) -> Account:
     """Build what the page shows.
@@ -95,7 +95,7 @@ def build_account(
         used: passkey's id -> when it was last used.
         accounts: of providers, which sign them in.
         sessions: where they are signed in.
-        last_administrator: nobody else has a passkey and is an administrator.
+        warning: what is so once a passkey is gone, as `last_key_warning` says it.
         now: the present moment.
     """
     fresh = is_fresh(session, now)
@@ -113,12 +113,7 @@ def build_account(
         actor=session.actor,
         says=f"Signed in {_BEGAN[session.began]}; {proven}. It ends {words.long_day(parse_time(session.expires))} at the latest.",
         keys=tuple(_key(key, used.get(key.id, ""), now) for key in keys),
-        warning=(
-            "This is the last passkey of the last administrator who has one. Without it nobody"
-            " administers this ledger from a browser; whoever holds its files still can."
-            if last_administrator and len(keys) == 1
-            else ""
-        ),
+        warning=warning,
         may_enrol=by_link or (fresh and bool(keys)),
         why_not=why_not,
         accounts=tuple(accounts),
