@@ -6,9 +6,12 @@ from typing import Any
 import click
 
 from counterfoil.cli import output
+from counterfoil.cli.acting import LOG
 from counterfoil.cli.target import open_target
 from counterfoil.errors import RequestError
 
+# What a grant names that reaches everything of a kind.
+ALL = "*"
 TEXT_BYTES_MAX = 1024 * 1024
 
 
@@ -123,18 +126,26 @@ def explain(
     for ground in told["deciding"]:
         click.echo(f"  policy {ground['id']}, line {ground['line']}: {ground['reason']}")
     for grant in told["grants"]:
-        click.echo(f"  role {_place(grant)}")
+        click.echo(f"  role {_grant(grant)}")
     for grant in told["elsewhere"]:
-        click.echo(f"  not there: role {_place(grant)}")
+        click.echo(f"  does not reach there: role {_grant(grant)}")
     for one in told["would_pass"]:
         click.echo(f"  would pass: {one}")
     return output.YES if told["allowed"] else output.NO
 
 
-def _place(grant: dict[str, Any]) -> str:
-    until = f" until {grant['until']}" if grant["until"] else ""
-    where = f"project {grant['project']}, tier {grant['tier']}, component {grant['component']}"
-    return f"{grant['role']} by entry {grant['entry']}: {where}{until}"
+def _grant(grant: dict[str, Any]) -> str:
+    """Say a grant in one line; `*` stands for every one.
+
+    >>> print(_grant({"role": "approver", "project": "*", "tier": "staging", "component": "*",
+    ...     "until": "", "entry": 7}))
+    approver in every project, tier staging, by entry 7 of _access
+    """
+    where = "every project" if grant["project"] == ALL else f"project {grant['project']}"
+    for name in ("tier", "component"):
+        where += "" if grant[name] == ALL else f", {name} {grant[name]}"
+    until = f", until {grant['until']}" if grant["until"] else ""
+    return f"{grant['role']} in {where}{until}, by entry {grant['entry']} of {LOG}"
 
 
 def _act(

@@ -82,7 +82,7 @@ def test_a_person_is_shown_with_all_that_is_theirs(web: Running, reader: Reader)
     assert "in project other" in roles
     assert "administrator" in roles
     assert "wholes-token" in section(page, "tokens")
-    assert "/search?q=actor:whole" in page
+    assert 'href="/search/everywhere?q=actor:whole"' in page
 
 
 def test_an_agent_names_on_whose_behalf_it_acts(web: Running, reader: Reader) -> None:
@@ -330,6 +330,29 @@ def test_access_is_explained_with_what_would_make_it_pass(web: Running, reader: 
     [grant] = [one for one in web.home.access.directory.grants.values() if one.role == "developer"
                and one.holder == ref_of(web, "asked")]  # fmt: skip
     assert f'href="/entries/{grant.entry}?project=_access"' in section(after, "rests")
+
+
+def test_roles_that_do_not_reach_there_are_told_apart_from_what_the_answer_rests_on(
+    web: Running, reader: Reader
+) -> None:
+    """Otherwise somebody with the role elsewhere looks as if they had none, or had it here."""
+    described(web, "afar")
+    given = {"to": "afar", "role": "approver", "project": "other", "tier": "staging"}
+    act(web.home, ADMIN, "role-grant", given, "api")
+    [grant] = [one for one in web.home.access.directory.grants.values()
+               if one.holder == ref_of(web, "afar")]  # fmt: skip
+
+    there = reader.page("/admin/explain?actor=afar&verb=approve&in=other&ref=env:staging")
+    elsewhere = reader.page("/admin/explain?actor=afar&verb=approve&in=default&ref=env:staging")
+
+    assert "in project other, tier staging" in section(there, "rests")
+    assert 'id="elsewhere"' not in there
+    assert "No role holds there." in section(elsewhere, "rests")
+    told = section(elsewhere, "elsewhere")
+    assert "Roles that do not reach there" in told
+    assert "<b>approver</b>" in told
+    assert "in project other, tier staging" in told
+    assert f'href="/entries/{grant.entry}?project=_access"' in told
 
 
 @pytest.mark.parametrize(

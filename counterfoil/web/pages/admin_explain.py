@@ -8,6 +8,7 @@ from starlette.responses import Response
 from counterfoil.app.explaining import Explained, Ground, explain
 from counterfoil.errors import RequestError
 from counterfoil.policy.access import LOG
+from counterfoil.policy.directory import Grant
 from counterfoil.policy.verbs import VERBS
 from counterfoil.web.context import Context
 from counterfoil.web.pages.admin_desk import (
@@ -53,6 +54,7 @@ class Answer:
     would_pass: tuple[str, ...]
     deciding: tuple[Ground, ...]
     grants: tuple[GrantLine, ...]
+    elsewhere: tuple[GrantLine, ...]
     teams: str
     policy: str
 
@@ -77,17 +79,19 @@ def build_answer(desk: Desk, found: Explained) -> Answer:
         reasons=found.reasons,
         would_pass=found.would_pass,
         deciding=found.deciding,
-        grants=tuple(
-            GrantLine(
-                one.role,
-                f"in {scope_words(one)}, {desk.span(one)}",
-                desk.chip(one.holder),
-                desk.mark(one.entry),
-            )
-            for one in found.grants
-        ),
+        grants=tuple(_grant(desk, one) for one in found.grants),
+        elsewhere=tuple(_grant(desk, one) for one in found.elsewhere),
         teams=", ".join(team.removeprefix("team:") for team in found.teams) or "none",
         policy="the built-in set" if found.policy == "builtin" else found.policy,
+    )
+
+
+def _grant(desk: Desk, one: Grant) -> GrantLine:
+    return GrantLine(
+        one.role,
+        f"in {scope_words(one)}, {desk.span(one)}",
+        desk.chip(one.holder),
+        desk.mark(one.entry),
     )
 
 
