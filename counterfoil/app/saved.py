@@ -1,4 +1,4 @@
-"""Saved searches: a name for the words of a search, for whoever saved it, in one project.
+"""Saved searches: a name for the words of a search, for whoever saved it, in one project or in all.
 
 They are kept as written, in state.db: `since:7d` goes on meaning seven days before it is asked.
 They are nobody's evidence, and losing them loses none.
@@ -11,8 +11,10 @@ from counterfoil.errors import RequestError
 from counterfoil.projections.search import read_query
 from counterfoil.stores.state import SavedSearch, State
 
-__all__ = ["NAME_MAX", "SAVED_MAX", "SavedSearch", "forget", "save", "saved"]
+__all__ = ["EVERYWHERE", "NAME_MAX", "SAVED_MAX", "SavedSearch", "forget", "save", "saved"]
 
+# What stands for the project of a search of every log: no project is called so.
+EVERYWHERE: Final = "*"
 SAVED_MAX: Final = 100
 NAME_MAX: Final = 80
 

@@ -220,7 +220,7 @@ class Searcher:
         if name.startswith("actor:"):
             return (name,)
         found = {one.pseudonym: None for one in self._keys.people_named(name, PEOPLE_MAX)}
-        known = self._directory.by_handle(name.removeprefix(f"{PROVIDER}:"))
+        known = self._directory.known_as(name.removeprefix(f"{PROVIDER}:"))
         if known is not None:
             # One person over all accounts.
             found.update(dict.fromkeys(self._directory.pseudonyms_of(known.ref)))

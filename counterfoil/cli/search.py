@@ -76,6 +76,7 @@ def _everywhere(
         ],
     )
     click.echo(_count(found["total"], len(found["items"])), err=True)
+    _tell_unknown(found)
     return output.YES if found["total"] else output.NO
 
 
@@ -95,13 +96,17 @@ def _show(found: dict[str, Any]) -> None:
         ],
     )
     click.echo(_count(total, len(items)), err=True)
-    for unknown in found["unknown"]:
-        near = f"; the nearest is {unknown['suggestion']}" if unknown["suggestion"] else ""
-        click.echo(output.plain(f"{unknown['word']} fits no entry{near}"), err=True)
+    _tell_unknown(found)
     if (without := found["without"]) is not None:
         click.echo(
             output.plain(f"without {without['words']} there are {without['count']:,}"), err=True
         )
+
+
+def _tell_unknown(found: dict[str, Any]) -> None:
+    for unknown in found["unknown"]:
+        near = f"; the nearest is {unknown['suggestion']}" if unknown["suggestion"] else ""
+        click.echo(output.plain(f"{unknown['word']} fits no entry{near}"), err=True)
 
 
 def _count(total: int, shown: int) -> str:

@@ -113,6 +113,10 @@ class Directory:
         """Return an actor who is not removed, by handle."""
         return self.actor(self._by_handle.get(handle, ""))
 
+    def known_as(self, handle: str) -> Actor | None:
+        """Return who has a handle, or had it last: what they did stays theirs."""
+        return self.actors.get(self._by_handle.get(handle, ""))
+
     def anybody_enrolled(self) -> bool:
         """Whether some person has a passkey or a linked sign-in: then `admin.token` is less."""
         keys = [key.actor for key in list(self.passkeys.values()) if key.removed < 0]

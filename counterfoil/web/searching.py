@@ -1,6 +1,7 @@
 """POST /search/save and /search/remove: saved searches of whoever is signed in.
 
-The forms stand on the search page.  They change nothing but that person's own list, with the
+The forms stand on the two search pages: a search of one project is saved for it, one of every log
+for all of them.  They change nothing but that person's own list, with the
 CSRF token of the session.
 """
 
@@ -17,6 +18,7 @@ from counterfoil.app import saved
 from counterfoil.errors import RequestError
 from counterfoil.web.api.route import Served
 from counterfoil.web.page_door import errors_as_pages
+from counterfoil.web.pages.search_ask import EVERYWHERE, PATH
 from counterfoil.web.signing_in import read_form, require_csrf
 
 _DEFAULT: Final = "default"
@@ -49,10 +51,13 @@ def _answer(served: Served, work: Work) -> Callable[[Request], Coroutine[Any, An
         await run_in_threadpool(served.home.require_project, project)
         if not served.home.access.decide(caller.credential, "read", project).allowed:
             raise RequestError("token_missing", "this session is over; sign in again")
-        await run_in_threadpool(work, caller.credential.handle, project, form)
+        everywhere = form.get("in", "") == "everywhere"
+        within = saved.EVERYWHERE if everywhere else project
+        await run_in_threadpool(work, caller.credential.handle, within, form)
         words = {"q": form.get("q", ""), "project": project if project != _DEFAULT else ""}
         query = urllib.parse.urlencode({name: text for name, text in words.items() if text})
-        return RedirectResponse(f"/search?{query}" if query else "/search", status_code=303)
+        path = EVERYWHERE if everywhere else PATH
+        return RedirectResponse(f"{path}?{query}" if query else path, status_code=303)
 
     async def answer(request: Request) -> Response:
         return await errors_as_pages(request, lambda: do(request))

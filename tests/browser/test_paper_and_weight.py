@@ -20,7 +20,7 @@ FIRST_VIEWS = (
     "/", "/runs", "/run?ref=run:counterfoil/counterfoil/tests-1", "/run?ref=run:captured/pulsar",
     "/releases", "/release?ref=release:counterfoil@0.1.0", "/log", "/entries/1613",
     "/changed?ref=release:counterfoil@0.1.0&since=1605", "/changed?since=1600", "/search",
-    "/search?q=outcome:failed", "/?as_of=300", "/admin", "/admin/accounts", "/admin/roles",
+    "/search?q=outcome:failed", "/search/everywhere", "/?as_of=300", "/admin", "/admin/accounts", "/admin/roles",
     "/admin/policies",
 )  # fmt: skip
 

@@ -327,3 +327,19 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(searching: Watched) -> N
         )
         found[path] = (faults(page), beyond)
     assert found == dict.fromkeys(SHOWN, ([], 0))
+
+
+def test_a_raw_event_is_of_the_log_its_line_names(
+    searching: Watched, day: tuple[Running, SteppedClock]
+) -> None:
+    """Entry 0 stands on the page twice: of one log and of the other."""
+    posted = event(subject="run:other/one/1", type="com.example.other")
+    assert day[0].call("POST", "/v1/events?project=other", posted).status == 201
+    query = urllib.parse.quote("type:com.example.other type:deployment.reported")
+    page = searching.open(f"/search/everywhere?q={query}")
+
+    for log, subject in (("other", "run:other/one/1"), ("default", "deployment:acme/shop/0")):
+        page.locator(f"#line-{log}-0 .raw-open").click()
+        panel = page.locator(f"#line-{log}-0 .raw-panel")
+        panel.locator("pre").wait_for()
+        assert f'"subject": "{subject}"' in panel.inner_text()

@@ -92,3 +92,12 @@ def test_what_a_sender_wrote_cannot_turn_the_terminal(ledger: Path, foil: Foil) 
     assert done.code == 0, done.err
 
     assert "\u202e" not in foil("search", "--dir", ledger).out
+
+
+def test_a_word_that_no_log_knows_is_named_when_every_log_is_searched(
+    filled: Path, foil: Foil
+) -> None:
+    found = foil("search", "--everywhere", "type:com.example.nothing", "--dir", filled)
+
+    assert found.code == 1
+    assert found.err.startswith("no entry matches\ntype:com.example.nothing fits no entry")

@@ -61,6 +61,8 @@ def _full(links: Links, dress: Callable[[Any], Any] = lambda value: value) -> di
         "file": file_page("server.log", "first line\nsecond line\n", links),
         "search": html("search.html", theme="", frame=sample.frame("/search", as_of),
                        view=search_sample.view(links)),
+        "everywhere": html("everywhere.html", theme="", frame=sample.frame("/search", as_of),
+                           view=search_sample.all_logs(links)),
         "search-wrong": html("search.html", theme="", frame=sample.frame("/search", as_of),
                              view=search_sample.wrong(links)),
         "log": html("log.html", theme="", frame=sample.frame("/log", as_of),
@@ -152,6 +154,10 @@ def empty() -> dict[str, str]:
                                 ("tests", sample.TESTS_CHANGED))
         },
         "search": made("search.html", search_sample.view(sample.LINKS, "", search_sample.NOTHING, ())),
+        "everywhere": made("everywhere.html", search_sample.all_logs(
+            sample.LINKS, "actor:anna", search_sample.NOWHERE, ())),
+        "everywhere-wrong": made("everywhere.html", search_sample.all_logs(
+            sample.LINKS, "outcme:failed", None, ())),
         "log": made("log.html", log.build_log((), sample.EMPTY_HEALTH, (), sample.SIGNER.vkey,
                                               before=None, public_url="http://localhost:8000",
                                               links=sample.LINKS, now=sample.NOW)),
@@ -258,6 +264,8 @@ def hostile() -> dict[str, str]:
             sample.SIGNER.vkey, 4712, as_hex=False, links=sample.LINKS, looks=sample.LOOKS)),
         "file": file_page(evil, evil),
         "search": made("search.html", search_sample.hostile(sample.LINKS, evil)),
+        "everywhere": made("everywhere.html",
+                           search_sample.hostile_everywhere(sample.LINKS, evil)),
         "log": made("log.html", log.build_log(lines, sample.HEALTH, sample.SOURCES,
                                               sample.SIGNER.vkey, before=3, public_url=evil,
                                               links=sample.LINKS, now=sample.NOW)),

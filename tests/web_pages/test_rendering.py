@@ -254,13 +254,17 @@ def test_demo_data_says_that_it_is_wherever_it_shows(name: str, part: str) -> No
 
 
 def test_what_is_not_made_for_the_demo_is_not_marked() -> None:
-    """Of the story, one log line and one source are marked, and nothing else."""
+    """Of the story, one log line and one source are marked, and nothing else.
+
+    The search of every log has that line of three logs.
+    """
     marked = {name: page.count("made for the demo") for name, page in gallery.full().items()}
     assert {name: count for name, count in marked.items() if count} == {
         "now": 2,
         "log": 2,
         "changed tests": 1,
         "search": 1,
+        "everywhere": 3,
     }
 
 

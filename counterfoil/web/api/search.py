@@ -7,7 +7,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from counterfoil.app.everywhere import Everywhere, search_everywhere
+from counterfoil.app.everywhere import Everywhere, readable, search_everywhere
 from counterfoil.app.search_answers import Found
 from counterfoil.projections.search import LENGTH_MAX
 from counterfoil.projections.search_csv import to_csv
@@ -32,6 +32,14 @@ QUERY: Final = Param(
     may_be_empty=True,
     example="outcome:failed since:7d",
 )
+# An entry number of one log says nothing in another.
+AT: Final = Param(
+    name="as_of",
+    doc="answer as known at this moment, RFC 3339",
+    pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]{8,18}(?:[Zz]|[+-][0-9]{2}:[0-9]{2})",
+    maximum=40,
+    example="2026-11-20T12:00:00Z",
+)
 _PARAMS: Final = (QUERY, AS_OF, CURSOR, LIMIT)
 _ERRORS: Final = ("query_invalid", "busy")
 
@@ -55,16 +63,13 @@ async def get_search_everywhere(call: Call) -> Everywhere:
     """Answer with what matches in every log the caller may read."""
 
     def read() -> Everywhere:
-        access = call.home.access
-        projects = [
-            log.project
-            for log in call.home.log.projects()
-            if access.decide(call.credential, "read", log.project).allowed
-        ]
+        projects = readable(call.home, call.credential)
         if not projects:
-            access.require(call.credential, "read", call.project)
+            call.home.access.require(call.credential, "read", call.project)
         limit = call.number("limit") or LIMIT_DEFAULT
-        return search_everywhere(call.home.reader, projects, call.text("q"), limit)
+        return search_everywhere(
+            call.home.reader, projects, call.text("q"), limit, at=call.text("as_of")
+        )
 
     return await run_in_threadpool(read)
 
@@ -114,7 +119,7 @@ ROUTES: Final = (
         summary="Find entries in every log you may read",
         doc="The newest first, each with its log: a person over all accounts and projects, the "
         "whole life of a token.",
-        params=(QUERY, LIMIT),
+        params=(QUERY, AT, LIMIT),
         answer=Everywhere,
         errors=_ERRORS,
     ),

@@ -27,6 +27,7 @@ from counterfoil.web.pages.admin_trust import trust_page
 from counterfoil.web.pages.changed import changed_page
 from counterfoil.web.pages.doors import error_page, theme_page
 from counterfoil.web.pages.entry import entry_page
+from counterfoil.web.pages.everywhere import everywhere_page
 from counterfoil.web.pages.files import file_image, file_page
 from counterfoil.web.pages.log import log_page
 from counterfoil.web.pages.now import now_page
@@ -64,6 +65,7 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/releases", releases_page),
     PageRoute("/release", release_page),
     PageRoute("/search", search_page),
+    PageRoute("/search/everywhere", everywhere_page),
     PageRoute("/log", log_page),
     PageRoute("/entries/{index}", entry_page),
     PageRoute("/entries/{index}/raw", raw_part),

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from counterfoil.app.home import Home
 from counterfoil.app.unmapped import Unmapped, unmapped
+from counterfoil.projections.search import quote
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.admin_desk import Desk, admin_render, desk_of, forms_of, head_of
@@ -71,7 +72,7 @@ def _row(desk: Desk, acted: Acted, forms: Forms) -> AccountRow:
     return AccountRow(
         account=one.account or "erased",
         times=words.count(one.acts, "time"),
-        acts_href=project.to("/search", q=f'actor:"{one.account}"'),
+        acts_href=desk.everywhere(f"actor:{quote(one.account or one.ref, always=True)}"),
         when=desk.when(one.last),
         where=words.listing(list(one.projects)),
         mark=mark(acted.entry, project),

@@ -68,6 +68,11 @@ class Desk:
         """Return the proof mark of an entry of `_access`."""
         return mark(entry, self.marks)
 
+    def everywhere(self, query: str) -> str:
+        """Return the search of every log, at the same moment."""
+        past = self.now if self.pages.as_of is not None else None
+        return self.pages.at(None).to("/search/everywhere", q=query, as_of=past)
+
     def person_href(self, ref: str) -> str:
         """Return the page of an actor."""
         return self.pages.to("/admin/person", ref=ref)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.app.last_key import last_key_warning
 from counterfoil.app.sessions import Session, Sessions
 from counterfoil.errors import RequestError
-from counterfoil.policy.directory import Actor
+from counterfoil.policy.directory import Actor, Directory
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.admin_desk import (
@@ -23,6 +24,8 @@ from counterfoil.web.pages.admin_sessions import SessionFact, session_fact
 from counterfoil.web.pages.forms import Form, Forms
 from counterfoil.web.pages.parts import Empty, Mark, Pill
 
+# As many as fit into a search.
+PSEUDONYMS_MAX = 16
 _HOW = {
     "directory": "by a directory file",
     "ceremony": "proven by its holder",
@@ -46,11 +49,12 @@ class Fact:
     mark: Mark
     chip: Chip | None = None
     end: Form | None = None
+    life_href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One kind of things; `add` gives another one."""
+    """One kind of things; `add` gives another one, `warning` is what would be so without them."""
 
     id: str
     title: str
@@ -58,6 +62,7 @@ class Part:
     empty: Empty
     add: Form | None = None
     sessions: tuple[SessionFact, ...] = ()
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +115,22 @@ def build_person(
         chip=desk.chip(actor.ref),
         kind=actor.kind,
         behalf=desk.chip(actor.behalf) if actor.behalf else None,
-        acts_href=desk.pages.at(None).to("/search", q=f"actor:{actor.handle}"),
+        acts_href=desk.everywhere(acts_query(desk.directory, actor)),
         mark=desk.mark(actor.entry if alive else actor.removed),
         parts=tuple(parts),
         forms=tuple(one for one in own if one is not None and alive and actor.handle),
     )
+
+
+def acts_query(directory: Directory, actor: Actor) -> str:
+    """Return the search for what an actor did, over all accounts.
+
+    A handle means all of them.  Of an erased actor there are only pseudonyms left, one an account.
+    """
+    if actor.handle:
+        return f"actor:{actor.handle}"
+    refs = directory.pseudonyms_of(actor.ref)[:PSEUDONYMS_MAX]
+    return " ".join(f"actor:{ref}" for ref in refs)
 
 
 def _accounts(desk: Desk, actor: Actor, forms: Forms) -> Part:
@@ -135,11 +151,13 @@ def _accounts(desk: Desk, actor: Actor, forms: Forms) -> Part:
 
 
 def _passkeys(desk: Desk, actor: Actor, forms: Forms) -> Part:
-    facts = []
+    facts, warning = [], ""
     for key in desk.directory.passkeys.values():
         if key.actor != actor.ref:
             continue
         there = key.removed < 0
+        if there:
+            warning = warning or last_key_warning(desk.directory, key, desk.now)
         vouched = _VOUCHED.get(key.vouched, "by nobody the log names")
         end = forms.form("passkey-remove", "Remove", "Remove this passkey", key=key.id, tone="refuse",
                          hidden={"handle": actor.handle, "passkey": key.id}) if there else None  # fmt: skip
@@ -160,7 +178,7 @@ def _passkeys(desk: Desk, actor: Actor, forms: Forms) -> Part:
         if one.actor == actor.ref and one.used < 0 and one.holds(desk.now)
     ]  # fmt: skip
     empty = Empty("No passkey is enrolled.", "An invitation lets this person enrol the first one.")
-    return Part("passkeys", "Passkeys", (*facts, *open_), empty)
+    return Part("passkeys", "Passkeys", (*facts, *open_), empty, warning=warning)
 
 
 def _sessions(desk: Desk, sessions: list[Session], forms: Forms) -> Part:
@@ -243,6 +261,7 @@ def _tokens(desk: Desk, actor: Actor, forms: Forms, used: dict[str, tuple[str, i
             desk.state(token) if there else Pill("revoked", "none", "waived"),
             desk.doer(token.by) if token.by else None,
             desk.mark(token.entry if there else token.revoked), end=end,
+            life_href=desk.everywhere(f"ref:{token.id}"),
         ))  # fmt: skip
     return Part("tokens", "Tokens", tuple(facts), Empty("No token acts for them.", ""))
 

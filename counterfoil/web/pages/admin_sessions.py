@@ -28,22 +28,24 @@ _BEGAN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class SessionFact:
-    """Where somebody is signed in: nothing the log says, so it has no mark."""
+    """Where somebody is signed in: nothing the log says, so it has no mark.
+
+    `life_href` finds what came under it in every log, and what is said of it.
+    """
 
     what: str
     detail: str
+    life_href: str
     end: Form | None
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """One open session; `acts_href` finds what came under it, `life_href` what the log says of it."""
+    """One open session, by its id in the log."""
 
     who: Chip
     fact: SessionFact
     id: str
-    acts_href: str
-    life_href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,10 @@ def build_sessions(
     more = max(0, len(people) - ROWS_MAX) + max(0, len(jobs) - ROWS_MAX)
     return SessionsView(
         people=tuple(
-            _row(desk, _who(desk, one), session_fact(desk, one, forms), one.id)
+            SessionRow(_who(desk, one), session_fact(desk, one, forms), one.id)
             for one in people[:ROWS_MAX]
         ),
-        jobs=tuple(_row(desk, *_job(desk, one), one.id) for one in jobs[:ROWS_MAX]),
+        jobs=tuple(SessionRow(*_job(desk, one), one.id) for one in jobs[:ROWS_MAX]),
         more=f"{words.number(more)} more are not shown" if more else "",
         empty=Empty("Nobody is signed in.", ""),
         empty_jobs=Empty(
@@ -82,6 +84,7 @@ def session_fact(desk: Desk, one: Session, forms: Forms) -> SessionFact:
         f"{one.device or 'a browser'}, {one.place or 'an unknown place'}",
         f"began {desk.when(one.created)} {_BEGAN.get(one.began, one.began)}, "
         f"last used {desk.when(one.seen)}, ends {words.when(one.expires, desk.at)} at the latest",
+        desk.everywhere(f"ref:{one.id}"),
         forms.form("session-end", "End", "End this session", key=one.id, tone="refuse",
                    hidden={"session": one.id}, leave_out=("handle",)),
     )  # fmt: skip
@@ -97,13 +100,8 @@ def _job(desk: Desk, one: JobSession) -> tuple[Chip, SessionFact]:
     trust = desk.directory.trusts.get(one.rule)
     who = desk.chip(trust.holder) if trust is not None else desk.doer("")
     ends = words.when(one.until, desk.at)
-    return who, SessionFact(one.account, f"by {one.rule}, ends {ends} at the latest", None)
-
-
-def _row(desk: Desk, who: Chip, fact: SessionFact, id: str) -> SessionRow:  # noqa: A002  the log's word
-    now = desk.pages.at(None), desk.marks.at(None)
-    acts, life = (links.to("/search", q=f"ref:{id}") for links in now)
-    return SessionRow(who, fact, id, acts, life)
+    life = desk.everywhere(f"ref:{one.id}")
+    return who, SessionFact(one.account, f"by {one.rule}, ends {ends} at the latest", life, None)
 
 
 def sessions_page(request: Request, context: Context) -> Response:

@@ -24,11 +24,10 @@ ROWS_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """One token: `acts_href` finds what came under it, `life_href` what the log says of it."""
+    """One token: `life_href` finds what came under it in every log, and what is said of it."""
 
     id: str
     name: str
-    acts_href: str
     life_href: str
     holder: Chip
     scope: str
@@ -72,8 +71,7 @@ def _row(desk: Desk, token: Token, forms: Forms, used: dict[str, tuple[str, int]
     return TokenRow(
         id=token.id,
         name=token.name,
-        acts_href=desk.pages.at(None).to("/search", q=f"ref:{token.id}"),
-        life_href=desk.marks.at(None).to("/search", q=f"ref:{token.id}"),
+        life_href=desk.everywhere(f"ref:{token.id}"),
         holder=desk.chip(token.holder),
         scope=f"{', '.join(token.verbs)} in {'every project' if token.projects == ('*',) else ', '.join(token.projects)}",
         sources=token.sources,

@@ -108,10 +108,15 @@ def days_of(
     """Put lines under the days they were recorded on, in the order they come; mark `hits`."""
     days: dict[str, list[Line]] = {}
     for row in lines:
-        at = words.moment(row.recordedtime)
-        name = f"{at.strftime('%A')} {words.day(at)} {at.year}" if at else "unknown day"
-        days.setdefault(name, []).append(replace(line(row, links, now), hits=hits))
+        made = replace(line(row, links, now), hits=hits)
+        days.setdefault(day_of(row), []).append(made)
     return tuple(Day(name, tuple(made)) for name, made in days.items())
+
+
+def day_of(row: LogLine) -> str:
+    """Return the day an entry was recorded on, as its head says it."""
+    at = words.moment(row.recordedtime)
+    return f"{at.strftime('%A')} {words.day(at)} {at.year}" if at else "unknown day"
 
 
 def before_of(request: Request) -> int | None:

@@ -200,7 +200,10 @@ def ref_chip(ref: str, links: Links) -> RefChip:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One entry as one sentence."""
+    """One entry as one sentence.
+
+    Among lines of several logs `log` is which, and `where` what people call it; else both are "".
+    """
 
     index: int
     time: str
@@ -214,6 +217,8 @@ class Line:
     mark: Mark
     hits: re.Pattern[str] | None = None
     full: str = ""
+    log: str = ""
+    where: str = ""
 
 
 def late(time: str, recordedtime: str, now: datetime.datetime) -> str:

@@ -7,7 +7,7 @@ which part of the search excludes most.
 
 import datetime
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,7 @@ from starlette.responses import Response
 from counterfoil.app import saved as saved_searches
 from counterfoil.app.saved import SavedSearch
 from counterfoil.app.search_answers import Facet, Found
-from counterfoil.projections.search import KEYS, LENGTH_MAX, TEXT, Word, joined, read_words
+from counterfoil.projections.search import Word, joined, read_words
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.frame import frame_of, links_of, now_of
@@ -25,25 +25,22 @@ from counterfoil.web.pages.hits import hits_of
 from counterfoil.web.pages.log import Day, days_of
 from counterfoil.web.pages.parts import Empty, Links, received_note
 from counterfoil.web.pages.render import render
+from counterfoil.web.pages.search_ask import (
+    PATH,
+    WORD_IS_OFF,
+    Ask,
+    Places,
+    build_ask,
+    places_of,
+    text_of,
+    word_is_off,
+)
 from counterfoil.web.pages.search_drawing import Drawing, draw
 
 LINES_PER_PAGE: Final = 50
 _TITLES: Final = {
     "outcome": "Outcome", "actor": "Who", "type": "What", "via": "Arrived by", "source": "Source",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """One word: `href` is the search without it; a wrong one says what and what is near."""
-
-    key: str
-    value: str
-    raw: str
-    href: str
-    wrong: str
-    near: str
-    near_href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +63,10 @@ class FacetView:
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
-    """One saved search of whoever looks."""
-
-    name: str
-    query: str
-    href: str
-
-
-@dataclass(frozen=True, slots=True)
 class SearchView:
     """The page."""
 
-    text: str
-    length_max: int
-    chips: tuple[Chip, ...]
-    can_follow: tuple[str, ...]
-    said: str
+    ask: Ask
     drawing: Drawing | None
     facets: tuple[FacetView, ...]
     total: str
@@ -93,9 +77,6 @@ class SearchView:
     first: str
     json_href: str
     csv_href: str
-    saved: tuple[Saved, ...]
-    can_save: bool
-    save_kept: tuple[tuple[str, str], ...]
 
 
 def build_search(
@@ -103,6 +84,7 @@ def build_search(
     read: Sequence[Word],
     found: Found | None,
     saved: Sequence[SavedSearch],
+    places: Places,
     *,
     took_s: float,
     cursor: str,
@@ -116,60 +98,34 @@ def build_search(
         read: its words.
         found: the answer; None when a word is off.
         saved: the searches whoever looks has saved.
+        places: where else the same can be looked for.
         took_s: how long the answer took.
         cursor: from which part on, "" for the newest.
         links: project and moment.
         now: the present moment.
     """
-    unknown = {one.position: one.suggestion for one in found.unknown} if found else {}
-    asked = {word.key for word in read}
     days = days_of(found.items, links, now, hits_of(read)) if found else ()
     return SearchView(
-        text=text[:LENGTH_MAX],
-        length_max=LENGTH_MAX,
-        chips=tuple(_chip(word, read, unknown, links) for word in read),
-        can_follow=(*(f"{key}:" for key in KEYS if key not in asked), '"free text"'),
-        said=_said(found, took_s),
+        ask=build_ask(
+            PATH, text, read, found.unknown if found else (), saved, places,
+            links=links, said=_said(found, took_s), searched=found is not None,
+        ),
         drawing=draw(found.histogram, read, links) if found else None,
         facets=tuple(_facet(one, links) for one in found.facets if one.values) if found else (),
         total=words.count(found.total, "entry", "entries") if found else "Not searched yet",
         days=days,
         received=received_note(each for day in days for each in day.lines),
         empty=_empty(read, found, links),
-        older=links.to("/search", q=text, cursor=found.next) if found and found.next else "",
-        first=links.to("/search", q=text) if cursor else "",
+        older=links.to(PATH, q=text, cursor=found.next) if found and found.next else "",
+        first=links.to(PATH, q=text) if cursor else "",
         json_href=links.to("/v1/search", q=text),
         csv_href=links.to("/v1/search.csv", q=text),
-        saved=tuple(Saved(one.name, one.query, links.to("/search", q=one.query)) for one in saved),
-        can_save=found is not None and bool(read) and links.as_of is None,
-        save_kept=links.pairs(q=text),
-    )
-
-
-def _chip(word: Word, read: Sequence[Word], unknown: dict[int, str], links: Links) -> Chip:
-    wrong, near = "", ""
-    if word.problem is not None:
-        wrong, near = word.problem.message, word.problem.suggestion
-    elif word.start in unknown:
-        wrong, near = "fits no entry", unknown[word.start]
-    return Chip(
-        key="" if word.key == TEXT else word.key,
-        value=word.raw if word.key == TEXT else word.raw.partition(":")[2],
-        raw=word.raw,
-        href=links.to("/search", q=joined(one for one in read if one is not word) or None),
-        wrong=wrong,
-        near=near,
-        near_href=links.to("/search", q=_instead(read, word, near)) if near else "",
-    )
-
-
-def _instead(read: Iterable[Word], word: Word, near: str) -> str:
-    return " ".join(near if one is word else one.raw for one in read)
+    )  # fmt: skip
 
 
 def _said(found: Found | None, took_s: float) -> str:
     if found is None:
-        return "one word is off; it is underlined"
+        return WORD_IS_OFF
     took = f"{max(1, round(took_s * 1000))} ms"
     if found.as_of < 0:
         return f"no entry in {took}"
@@ -185,7 +141,7 @@ def _facet(facet: Facet, links: Links) -> FacetView:
                 label=one.label,
                 count=words.number(one.count),
                 chosen=one.chosen,
-                href=links.to("/search", q=one.query or None),
+                href=links.to(PATH, q=one.query or None),
             )
             for one in facet.values
         ),
@@ -197,11 +153,7 @@ def _facet(facet: Facet, links: Links) -> FacetView:
 
 def _empty(read: Sequence[Word], found: Found | None, links: Links) -> Empty | None:
     if found is None:
-        wrong = next(word.problem for word in read if word.problem is not None)
-        return Empty(
-            "Nothing is searched while a word is off.",
-            f"{wrong.message} (character {wrong.position + 1}).",
-        )
+        return word_is_off(read)
     if found.items:
         return None
     if found.without is not None:
@@ -210,12 +162,12 @@ def _empty(read: Sequence[Word], found: Found | None, links: Links) -> Empty | N
             "No entry matches all of it.",
             "What excludes most:",
             f"without {one.words} there are {words.number(one.count)}",
-            links.to("/search", q=one.query or None),
+            links.to(PATH, q=one.query or None),
         )
     if found.as_of < 0:
         return Empty("No entry is recorded at this moment.", "There is nothing to search yet.")
     return Empty("No entry is older than that.", "", "Back to the newest",
-                 links.to("/search", q=joined(read) or None))  # fmt: skip
+                 links.to(PATH, q=joined(read) or None))  # fmt: skip
 
 
 def search_page(request: Request, context: Context) -> Response:
@@ -225,9 +177,9 @@ def search_page(request: Request, context: Context) -> Response:
         RequestError: `query_invalid`: the cursor is none of ours.
     """
     links, now = links_of(context), now_of(context)
-    text = " ".join(request.query_params.get("q", "").split())
+    text = text_of(request)
     cursor = request.query_params.get("cursor", "")
-    frame = frame_of(request, context, "/search")
+    frame = frame_of(request, context, PATH)
     read = read_words(text, now)
     began = time.perf_counter()
     found = None
@@ -240,6 +192,7 @@ def search_page(request: Request, context: Context) -> Response:
     view = build_search(
         text, read, found,
         saved_searches.saved(context.home.state, context.credential.handle, context.project),
+        places_of(context, PATH, text),
         took_s=took_s, cursor=cursor, links=links, now=now,
     )  # fmt: skip
     return render(request, "search.html", frame=frame, view=view)

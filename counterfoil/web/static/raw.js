@@ -17,11 +17,9 @@ async function open(line) {
   waiting.textContent = "…";
   line.append(waiting);
   try {
-    const address = new URL(`/entries/${line.getAttribute("data-entry")}/raw`, window.location.href);
-    for (const name of ["project", "as_of"]) {
-      const kept = new URLSearchParams(window.location.search).get(name);
-      if (kept) address.searchParams.set(name, kept);
-    }
+    // The mark knows the log of its line, and the moment.
+    const address = new URL(line.querySelector(":scope > .mark").href);
+    address.pathname += "/raw";
     const answer = await fetch(address, { headers: { Accept: "text/html" } });
     if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
     const part = new DOMParser().parseFromString(await answer.text(), "text/html").body.firstElementChild;
