@@ -381,9 +381,9 @@ def test_a_session_leads_to_its_whole_life(web: Running, reader: Reader) -> None
                  if ref == ref_of(web, "sessioned")]  # fmt: skip
     assert signed.get("/").status == 200
 
-    page = html.unescape(reader.page(f"/admin/person?ref={ref_of(web, 'sessioned')}"))
-
-    assert f'<a href="/search/everywhere?q=ref:{session}">its whole life</a>' in page
+    for where in ("/admin/sessions", f"/admin/person?ref={ref_of(web, 'sessioned')}"):
+        page = html.unescape(reader.page(where))
+        assert f'<a href="/search/everywhere?q=ref:{session}">its whole life</a>' in page
     assert {log for log, _ in lines(reader.page(of(f"ref:{session}")))} == {LOG}
 
 
