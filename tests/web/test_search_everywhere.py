@@ -251,13 +251,16 @@ def test_a_call_suggests_no_word_of_a_log_that_is_not_readable(web: Running) -> 
 def test_what_is_no_longer_readable_is_gone_at_once(web: Running) -> None:
     """A decision is remembered; taking a role back must not wait for that."""
     theirs = may_read(web, "leaving", "default", "shop")
-    assert {"shop"} <= {log for log, _ in lines(theirs.page(PAGE))}
+    for project in ("default", "shop"):
+        record(web, project, subject="run:acme/leaving/1")
+    page = of("ref:run:acme/leaving/1")
+    assert {log for log, _ in lines(theirs.page(page))} == {"default", "shop"}
     [grant] = [one.id for one in web.home.access.directory.grants.values()
                if one.holder == ref_of(web, "leaving") and one.project == "shop"]  # fmt: skip
 
     act(web.home, ADMIN, "role-revoke", {"grant": grant}, "api")
 
-    assert {log for log, _ in lines(theirs.page(PAGE))} == {"default"}
+    assert {log for log, _ in lines(theirs.page(page))} == {"default"}
 
 
 def test_nobody_searches_without_a_session(web: Running) -> None:
