@@ -1,6 +1,14 @@
 """GitHub webhooks -> events: the signature first, then one module per noun."""
 
+from counterfoil.sources.github.comments import CODE_LETTERS, LinkComment, find_link, link_line
 from counterfoil.sources.github.events import parse_delivery
 from counterfoil.sources.github.signature import check_signature
 
-__all__ = ["check_signature", "parse_delivery"]
+__all__ = [
+    "CODE_LETTERS",
+    "LinkComment",
+    "check_signature",
+    "find_link",
+    "link_line",
+    "parse_delivery",
+]

@@ -76,6 +76,20 @@ def known(facts: Mapping[str, JSON]) -> dict[str, JSON]:
     return {name: value for name, value in facts.items() if value is not None and value != ""}
 
 
+def host_of(body: JSON) -> str:
+    """Return the host a payload's sender lives on: github.com, or an enterprise server."""
+    for path in (("repository", "html_url"), ("sender", "html_url")):
+        if match := _HTTPS.match(text(body, *path) or ""):
+            return match[1].lower()
+    return "github.com"
+
+
+def account_of(body: JSON, *path: str) -> str | None:
+    """Return the account at `path` as entries name it, `HOST:LOGIN`; None if there is none."""
+    login = text(body, *path, "login", size_bytes=200)
+    return f"{host_of(body)}:{safe_id(login)}" if login else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One signed delivery.
@@ -106,10 +120,7 @@ class Delivery:
     @property
     def host(self) -> str:
         """The host the sender lives on: github.com, or an enterprise server."""
-        for path in (("repository", "html_url"), ("sender", "html_url")):
-            if match := _HTTPS.match(text(self.body, *path) or ""):
-                return match[1].lower()
-        return "github.com"
+        return host_of(self.body)
 
     @property
     def repository(self) -> str | None:
@@ -140,8 +151,8 @@ class Delivery:
 
     def actor(self, *path: str) -> str | None:
         """Return the `actor:` ref of the account at `path`, None if there is none."""
-        login = text(self.body, *path, "login", size_bytes=200)
-        return f"actor:{self.host}:{safe_id(login)}" if login else None
+        account = account_of(self.body, *path)
+        return f"actor:{account}" if account else None
 
     def commit(self, *path: str) -> str | None:
         """Return the `commit:` ref of the object id at `path`; None if absent or all zeros."""
@@ -177,10 +188,9 @@ class Delivery:
         """
         event_id = self.id if not part else f"{self.id}/{part}"
         source = self._source()
-        login = text(self.body, "sender", "login", size_bytes=200)
-        account = f"{self.host}:{safe_id(login)}" if login else self.credential
+        account = account_of(self.body, "sender")
         stated = {"event": self.name[:100], "action": self.action, **facts}
-        if login is None:
+        if account is None:
             stated["actor_claim"] = "none: the payload names no sender"
         when = time or self.received
         data: dict[str, JSON]
@@ -208,8 +218,8 @@ class Delivery:
             source=source,
             id=event_id,
             time=when,
-            authtype=self._authtype(login),
-            authid=account,
+            authtype=self._authtype(account),
+            authid=account or self.credential,
             subject=subject,
             refs=[(ref, role) for ref, role in refs if ref is not None],
             blobs=[self.blob],
@@ -226,7 +236,7 @@ class Delivery:
             return f"https://{self.host}/{organisation}"
         return self.source
 
-    def _authtype(self, login: str | None) -> str:
-        if login is None or text(self.body, "sender", "type") == "Bot":
+    def _authtype(self, account: str | None) -> str:
+        if account is None or text(self.body, "sender", "type") == "Bot":
             return "service_account"
         return "user"
