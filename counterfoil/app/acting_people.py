@@ -5,11 +5,11 @@ from typing import Final
 from counterfoil.app.acting_sign_in import end_sessions_of
 from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.handles import check_account, check_handle, check_kind, check_name
-from counterfoil.app.lookalike import handle_skeleton, skeleton
+from counterfoil.app.lookalike import handle_skeleton
 from counterfoil.app.moments import span_of
+from counterfoil.app.owners import owner_now, reads_like
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError
-from counterfoil.policy.directory import Actor
 
 
 class Describing(Given, frozen=True, kw_only=True):
@@ -124,7 +124,7 @@ def link(acting: Acting) -> Done:
     with home.access.changing():
         home.access.require_actor(given.handle)
         refuse_lookalike(acting, given.handle, given.account)
-        if (owner := owner_now(acting, given.account)) is not None:
+        if (owner := owner_now(home, given.account)) is not None:
             raise RequestError(
                 "account_taken", f"{given.account} is {owner.handle}'s; unlink it there first"
             )
@@ -147,7 +147,7 @@ def unlink(acting: Acting) -> Done:
     home = acting.home
     with home.access.changing():
         home.access.require_actor(given.handle)
-        owner = owner_now(acting, given.account)
+        owner = owner_now(home, given.account)
         if owner is None or owner.handle != given.handle:
             raise RequestError("not_found", f"{given.account[:80]} is not {given.handle}'s")
         entries = acting.enact(
@@ -179,37 +179,18 @@ def _refuse_like(acting: Acting, handle: str) -> None:
             )
 
 
-def owner_now(acting: Acting, account: str) -> Actor | None:
-    """Return whose account it is at this moment."""
-    known = acting.home.keys.known_people([account]).get(account)
-    return None if known is None else owner_of(acting, known.pseudonym)
-
-
-def owner_of(acting: Acting, pseudonym: str) -> Actor | None:
-    """Return whose account a pseudonym is at this moment; nobody's once they are removed."""
-    home = acting.home
-    found = home.access.directory.owner_of(pseudonym, format_time(home.clock.now()))
-    return found if found is not None and found.removed < 0 else None
-
-
 def refuse_lookalike(acting: Acting, handle: str, account: str) -> None:
     """Refuse an account that reads like another actor's.
 
     Raises:
         RequestError: `account_lookalike`.
-
-    Cost: about 3 us for each linked account.
     """
-    directory = acting.home.access.directory
-    looks = skeleton(account)
-    for pseudonym, other in acting.home.keys.accounts_of(directory.links).items():
-        if other != account and skeleton(other) == looks:
-            owner = owner_of(acting, pseudonym)
-            if owner is not None and owner.handle != handle:
-                raise RequestError(
-                    "account_lookalike",
-                    f"{account[:80]!a} reads like {other[:80]!a}, which is {owner.handle}'s",
-                )
+    if (found := reads_like(acting.home, handle, account)) is not None:
+        other, owner = found
+        raise RequestError(
+            "account_lookalike",
+            f"{account[:80]!a} reads like {other[:80]!a}, which is {owner.handle}'s",
+        )
 
 
 def ensure_service(

@@ -4,9 +4,10 @@ from typing import Final
 
 import msgspec
 
-from counterfoil.app.acting_people import ensure_service, owner_now
+from counterfoil.app.acting_people import ensure_service
 from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.admin import public_url
+from counterfoil.app.owners import owner_now
 from counterfoil.app.tokens import check_scope
 from counterfoil.errors import RequestError
 from counterfoil.events.canonical import JSON
@@ -120,7 +121,7 @@ def add(acting: Acting) -> Added:
         entries = acting.enact(
             "trust.added", rule_id, data, ((home.access.account_ref(holder), "holder"),)
         )
-        if owner_now(acting, account) is None:
+        if owner_now(home, account) is None:
             entries += acting.enact(
                 "account.linked",
                 home.access.account_ref(holder),
