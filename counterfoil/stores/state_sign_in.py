@@ -90,11 +90,12 @@ class SignInLink:
 
 @dataclass(frozen=True, slots=True)
 class Ceremony:
-    """A question a browser was sent away with: a passkey's challenge, a provider's `state`.
+    """A question somebody was sent away with: a challenge, a provider's `state`, a code to show.
 
     Args:
         digest: SHA-256 of what comes back.
-        holder: SHA-256 of the secret of the browser that has to bring it back.
+        holder: SHA-256 of the secret of the browser that has to bring it back; b"" where it
+            comes back another way.
         purpose: what the answer may be used for, and for nothing else.
         actor: whose answer it has to be, a pseudonym; "" where the answer says who.
         detail: what the purpose needs to know.
@@ -194,9 +195,24 @@ class SignInState:
                 connection.execute(sa.delete(_CEREMONIES).where(at.digest.in_(oldest)))
             connection.execute(sa.insert(_CEREMONIES).values(dataclasses.asdict(ceremony)))
 
-    def use_ceremony(self, digest: bytes, now: str) -> Ceremony | None:
-        """Take a question out of the file, whoever asks: it is answered once, rightly or not."""
-        taken = sa.delete(_CEREMONIES).where(_CEREMONIES.c.digest == digest)
+    def ceremonies(self, purpose: str, actor: str, now: str) -> list[Ceremony]:
+        """Return the questions of one purpose that wait for an actor's answer, in their order."""
+        at = _CEREMONIES.c
+        query = sa.select(_CEREMONIES).where(
+            at.purpose == purpose, at.actor == actor, at.expires > now
+        )
+        with self._transaction() as connection:
+            rows = connection.execute(query.order_by(at.created, at.digest)).all()
+        return [Ceremony(*row) for row in rows]
+
+    def use_ceremony(self, digest: bytes, now: str, *, purpose: str = "") -> Ceremony | None:
+        """Take a question out of the file, whoever asks: it is answered once, rightly or not.
+
+        With a purpose, those of any other stay where they are.
+        """
+        taken = sa.delete(_CEREMONIES).where(
+            _CEREMONIES.c.digest == digest, _is(_CEREMONIES.c.purpose, purpose)
+        )
         with self._transaction() as connection:
             row = connection.execute(taken.returning(*_CEREMONIES.c)).one_or_none()
         ceremony = None if row is None else Ceremony(*row)

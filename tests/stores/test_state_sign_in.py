@@ -113,6 +113,25 @@ def test_a_ceremony_is_answered_once(state: SignInState) -> None:
     assert state.use_ceremony(b"digest", LATER) is None
 
 
+def test_a_ceremony_of_another_purpose_stays_where_it_is(state: SignInState) -> None:
+    """What strangers write in comments must not use up a sign-in."""
+    state.add_ceremony(ceremony())
+
+    assert state.use_ceremony(b"digest", LATER, purpose="link-by-comment") is None
+    assert state.use_ceremony(b"digest", LATER, purpose="passkey:sign-in") == ceremony()
+
+
+def test_what_waits_for_an_actor_is_theirs_of_one_purpose_and_not_over(state: SignInState) -> None:
+    for digest, actor, purpose, expires in (
+        (b"b", "actor:ana", "link", EVENING), (b"a", "actor:ana", "link", EVENING),
+        (b"c", "actor:bo", "link", EVENING), (b"d", "actor:ana", "other", EVENING),
+        (b"e", "actor:ana", "link", LATER),
+    ):  # fmt: skip
+        state.add_ceremony(ceremony(digest, actor=actor, purpose=purpose, expires=expires))
+
+    assert [one.digest for one in state.ceremonies("link", "actor:ana", LATER)] == [b"a", b"b"]
+
+
 def test_of_many_who_answer_a_ceremony_at_once_one_is_heard(state: SignInState) -> None:
     state.add_ceremony(ceremony())
 
