@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
+from counterfoil.app import linking
 from counterfoil.app.again import delivered, reported
 from counterfoil.app.home import Home
 from counterfoil.app.posted import Answer
@@ -278,7 +279,11 @@ def _github(
             credential=credential.id, blob=blob,
         )  # fmt: skip
 
-    return _record(home, project, read, (blob, body), credential, "webhook")[1]
+    answers = _record(home, project, read, (blob, body), credential, "webhook")[1]
+    # After the entry, so that a link names what it rests on; `linking` says what a crash leaves.
+    if (found := github.find_link(event, body)) is not None:
+        linking.finish(home, found, credential, project, answers[0].index)
+    return answers
 
 
 def _cdevents(

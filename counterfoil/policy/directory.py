@@ -276,12 +276,17 @@ class Directory:
             del self.trusts[trust.ref]
 
     def _account_linked(self, one: Happened) -> None:
+        project, comment = one.text("project"), one.data.get("comment")
+        if not project or type(comment) is not int or comment < 0:
+            project, comment = "", -1
         for account in one.named("account"):
             link = Link(
                 account=account,
                 actor=one.subject,
                 how=one.text("how"),
                 signs_in=one.data.get("signs_in") is True,
+                project=project,
+                comment=comment,
                 **_span(one),
             )
             # Said again from the same moment on, it is said anew: that is how an end is moved.

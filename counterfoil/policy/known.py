@@ -99,14 +99,17 @@ class Link(Span, frozen=True, kw_only=True):
     """An account is an actor's for a time; both are pseudonyms.
 
     Attributes:
-        how: how it was linked: "directory", "ceremony", "administrator".
+        how: how it was linked: "directory", "ceremony", "administrator", "trust".
         signs_in: whether whoever shows this account at its provider is let in as the actor.
+        project, comment: the entry of the comment that proved it; "" and -1 where none did.
     """
 
     account: str
     actor: str
     how: str
     signs_in: bool = False
+    project: str = ""
+    comment: int = -1
 
 
 class Team(msgspec.Struct, frozen=True, kw_only=True):

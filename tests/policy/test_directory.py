@@ -122,6 +122,29 @@ def test_a_link_holds_from_its_first_moment_and_not_at_its_end(
     assert (log.fold().owner_of(GITHUB, at) is not None) is owned
 
 
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        ({"project": "shop", "comment": 0}, ("shop", 0)),
+        ({"project": "shop"}, ("", -1)),
+        ({"comment": 7}, ("", -1)),
+        ({"project": "shop", "comment": -2}, ("", -1)),
+        ({"project": "shop", "comment": True}, ("", -1)),
+        ({"project": "shop", "comment": "7"}, ("", -1)),
+        ({"project": ["shop"], "comment": 7}, ("", -1)),
+    ],
+    ids=["whole", "no entry", "no project", "below 0", "no number", "text", "no text"],
+)
+def test_a_link_knows_the_comment_that_proved_it(
+    log: Log, data: dict[str, Any], shown: tuple[str, int]
+) -> None:
+    log.add("account.linked", ANA, {"how": "ceremony", **data}, [(GITHUB, "account")])
+
+    [link] = log.fold().accounts_of(ANA)
+
+    assert (link.project, link.comment) == shown
+
+
 def test_an_account_changes_hands_and_the_past_stays(log: Log) -> None:
     first = log.add("account.linked", ANA, {}, [(GITHUB, "account")])
     log.add("account.unlinked", ANA, {}, [(GITHUB, "account")])

@@ -61,6 +61,10 @@ def set_at(*path: str, value: object) -> Bend:
 
 ODD: dict[str, tuple[str, Bend]] = {
     "edited": ("edited", set_at("action", value="edited")),
+    "edited before it was delivered": (
+        "edited", set_at("comment", "updated_at", value="2019-05-15T15:20:22Z")),
+    "without its times": (
+        "edited", lambda it: [it["comment"].pop(one) for one in ("created_at", "updated_at")]),
     "deleted": ("not-created", set_at("action", value="deleted")),
     "no action": ("not-created", lambda it: it.pop("action")),
     "an action that is no word": ("not-created", set_at("action", value=["created"])),

@@ -87,6 +87,9 @@ def _odd(payload: JSON, text: str) -> str:
         return "no-issue"
     if action != "created":
         return "edited" if action == "edited" else "not-created"
+    # What is delivered may be what the comment says by then.
+    if not comment.get("created_at") or comment["created_at"] != comment.get("updated_at"):
+        return "edited"
     if _LINE.fullmatch(text.strip(_AROUND)) is None:
         return "more-text"
     if account_of(payload, "sender") != account_of(payload, "comment", "user"):
