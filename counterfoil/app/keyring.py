@@ -17,7 +17,7 @@ from counterfoil.clock import Clock, format_time
 from counterfoil.events.canonical import JSON
 from counterfoil.ids import Randomness
 from counterfoil.policy.access import Credential
-from counterfoil.policy.directory import Actor, Passkey
+from counterfoil.policy.directory import Actor, Link, Passkey
 from counterfoil.stores.erasable import ErasableStore
 from counterfoil.stores.state_sign_in import SignInState
 
@@ -207,16 +207,16 @@ class Keyring:
         found = [key for key in keys if key.actor == actor and self._is_good(key)]
         return sorted(found, key=lambda key: key.entry) if actor else []
 
-    def accounts_of(self, actor: str) -> list[str]:
-        """Return the accounts that sign somebody in at this moment, in the order of linking."""
+    def accounts_of(self, actor: str) -> list[tuple[str, Link]]:
+        """Return somebody's accounts at this moment with their links, in the order of linking."""
         now = format_time(self._clock.now())
         links = self.access.directory.accounts_of(actor) if actor else []
-        people = [
-            self._people.person_by_pseudonym(link.account)
-            for link in links
-            if link.signs_in and link.holds(now)
+        found = [(self._people.person_by_pseudonym(one.account), one) for one in links]
+        return [
+            (person.account, link)
+            for person, link in found
+            if person is not None and link.holds(now)
         ]
-        return [person.account for person in people if person is not None]
 
     def require_free(self, account: str, actor: Actor) -> None:
         """Refuse an account that signs somebody else in.

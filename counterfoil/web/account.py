@@ -3,6 +3,7 @@
 It is everybody's own page, so it needs no right to read anything else.
 """
 
+import urllib.parse
 from collections.abc import Callable
 from typing import Final
 
@@ -12,10 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route as StarletteRoute
 
+from counterfoil.app import linking
 from counterfoil.app.sessions import Session
 from counterfoil.errors import RequestError
 from counterfoil.web import sessions
 from counterfoil.web.api.route import Served
+from counterfoil.web.context import Came
 from counterfoil.web.identity import Caller
 from counterfoil.web.inviting import leave
 from counterfoil.web.pages.account import account_page
@@ -24,6 +27,8 @@ from counterfoil.web.signing_in import read_form, require_csrf
 from counterfoil.web.stepping_up import require_session
 
 PATH: Final = "/account"
+# What the page says beside the form, with what was typed.
+_REFUSED: Final = frozenset({"usage", "account_taken", "account_lookalike", "source_unknown"})
 Change = Callable[[Served, Session, dict[str, str]], None]
 
 
@@ -43,6 +48,8 @@ def mount(served: Served) -> list[StarletteRoute]:
         pages=(
             ("GET", PATH, _get_account),
             ("POST", f"{PATH}/link", _link),
+            ("POST", f"{PATH}/comment", _begin_comment),
+            ("POST", f"{PATH}/comment/cancel", _form(_cancel_comment)),
             ("POST", f"{PATH}/passkey/remove", _form(_remove)),
             ("POST", f"{PATH}/sessions/end", _form(_end)),
         ),
@@ -81,6 +88,30 @@ async def _link(request: Request, served: Served) -> Response:
     flow, name = ensure_flow(request, served), form.get("provider", "")
     address = await run_in_threadpool(served.entrance.begin_linking, name, session, flow)
     return keep_flow(leave(request, served, name, address), request, served, flow)
+
+
+async def _begin_comment(request: Request, served: Served) -> Response:
+    form = await read_form(request, served)
+    require_csrf(request, served, form)
+    caller = await served.door.visitor(request)
+    session, account = _session(caller), form.get("account", "").strip()
+    try:
+        begun = await run_in_threadpool(linking.begin, served.home, session, account)
+    except RequestError as error:
+        if error.code == "step_up_needed":
+            back = f"{PATH}?{urllib.parse.urlencode({'account': account})}"
+            ask = urllib.parse.urlencode({"next": back})
+            return RedirectResponse(f"/step-up?{ask}", status_code=303)
+        if error.code not in _REFUSED:
+            raise
+        refused = (account, error)
+        return await run_in_threadpool(account_page, request, served, caller, session, refused)
+    told = served.told.keep(caller.credential.id, Came("account-comment", {}, begun))
+    return RedirectResponse(f"{PATH}?told={told}", status_code=303)
+
+
+def _cancel_comment(served: Served, session: Session, form: dict[str, str]) -> None:
+    linking.cancel(served.home, session, form.get("account", ""))
 
 
 def _remove(served: Served, session: Session, form: dict[str, str]) -> None:

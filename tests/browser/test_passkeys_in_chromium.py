@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
+from tests.comments import comment, connect, deliver
 from tests.signing_in import describe, invitation
 from tests.web_server import Running, running
 
@@ -141,6 +142,31 @@ def test_another_device_is_enrolled_with_a_passkey_one_has_and_the_first_removed
     cy.open("/sign-in")
     cy.press("Sign in with a passkey", "/")
     assert cy.complaints == []
+
+
+def test_somebody_links_an_account_by_a_comment_and_cancels_another(
+    web: Running, person: Callable[..., Person]
+) -> None:
+    connect(web.home)
+    gil = person()
+    enrol(web, gil, "gil")
+    page = gil.open("/account")
+    page.get_by_label("A GitHub account of mine").fill("github.com:Gil-Dev")
+    page.get_by_role("button", name="Link it by a comment").click()
+    line = page.get_by_label("The line to write, shown once").inner_text()
+    expect(page.get_by_text("waiting for a comment by github.com:Gil-Dev")).to_be_visible()
+
+    deliver(web.home, comment(line, "Gil-Dev"))
+
+    gil.open("/account")
+    expect(page.get_by_text("by a comment of its holder")).to_be_visible()
+    expect(page.get_by_text("waiting for")).to_have_count(0)
+    page.get_by_label("A GitHub account of mine").fill("github.com:gil-2")
+    page.get_by_role("button", name="Link it by a comment").click()
+    page.get_by_role("button", name="Cancel waiting for github.com:gil-2").click()
+    page.wait_for_url(gil.base + "/account")
+    expect(page.get_by_text("waiting for")).to_have_count(0)
+    assert gil.complaints == []
 
 
 def test_a_device_that_does_not_recognise_its_user_signs_nobody_in(

@@ -2,11 +2,14 @@
 
 from counterfoil.app.invitations import Invited
 from counterfoil.app.last_key import WARNING
+from counterfoil.app.linking import Begun, Waiting
 from counterfoil.app.oidc import Provider
 from counterfoil.app.sessions import Session
 from counterfoil.clock import SteppedClock
-from counterfoil.policy.directory import Actor, Passkey
+from counterfoil.errors import RequestError
+from counterfoil.policy.directory import Actor, Link, Passkey
 from counterfoil.web.pages.account import build_account
+from counterfoil.web.pages.linked import build_accounts
 from counterfoil.web.pages.render import html
 
 MOMENT = "2026-11-20T11:58:00.000Z"
@@ -26,8 +29,17 @@ def pages(text: str, theme: str) -> dict[str, str]:
         vouched="invitation", vouched_by="", entry=4_711, since=MOMENT,
     )  # fmt: skip
     account = build_account(
-        handle=text, session=session, keys=[key], used={text: MOMENT}, accounts=[text],
+        handle=text, session=session, keys=[key], used={text: MOMENT},
         sessions=[session], warning=WARNING, now=SteppedClock().now(),
+    )  # fmt: skip
+    link = Link(
+        account="actor:github", actor=actor.ref, how="ceremony", signs_in=True, entry=4_712,
+        since=MOMENT, until="2026-11-21", project=text, comment=4_710,
+    )  # fmt: skip
+    begun = Begun(said="", link=text, account=text, until=MOMENT)
+    accounts = build_accounts(
+        [(text, link)], [Waiting(text, MOMENT)], begun, text, RequestError("usage", text),
+        SteppedClock().now(),
     )  # fmt: skip
     shared = {"theme": theme, "providers": providers, "passkeys": True}
     made = {
@@ -39,7 +51,10 @@ def pages(text: str, theme: str) -> dict[str, str]:
     }  # fmt: skip
     return {
         **made,
-        "account": html("account.html", theme=theme, it=account, csrf=text, providers=providers),
+        "account": html(
+            "account.html", theme=theme, it=account, accounts=accounts, csrf=text,
+            providers=providers,
+        ),
         "step-up": html(
             "step_up.html", theme=theme, usable=True, handle=text, csrf=text, back="/runs",
             answer="/step-up?next=%2Fruns",

@@ -3,19 +3,25 @@
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.app import linking
 from counterfoil.app.last_key import last_key_warning
 from counterfoil.app.sessions import Session, is_fresh
 from counterfoil.clock import format_time, parse_time
+from counterfoil.errors import RequestError
 from counterfoil.policy.directory import Passkey
+from counterfoil.web.api.errors import status_of
 from counterfoil.web.api.route import Served
 from counterfoil.web.identity import Caller
 from counterfoil.web.pages import words
+from counterfoil.web.pages.linked import build_accounts
 from counterfoil.web.pages.render import render
 
+TYPED_MAX: Final = 300
 _BEGAN = {
     "passkey": "with a passkey",
     "oidc": "with a provider",
@@ -49,12 +55,20 @@ class Account:
     warning: str
     may_enrol: bool
     why_not: str
-    accounts: tuple[str, ...]
     sessions: tuple[Row, ...]
 
 
-def account_page(request: Request, served: Served, caller: Caller, session: Session) -> Response:
-    """Read what the page shows, and render it.  Blocks."""
+def account_page(
+    request: Request,
+    served: Served,
+    caller: Caller,
+    session: Session,
+    refused: tuple[str, RequestError] | None = None,
+) -> Response:
+    """Read what the page shows, and render it.  Blocks.
+
+    `refused` is an account somebody typed to link, and why that was refused.
+    """
     entrance, now = served.entrance, served.home.clock.now()
     keys = entrance.keyring.passkeys_of(session.actor)
     warnings = [
@@ -65,13 +79,28 @@ def account_page(request: Request, served: Served, caller: Caller, session: Sess
         session=session,
         keys=keys,
         used=served.home.state.sign_in.passkeys_used(),
-        accounts=entrance.keyring.accounts_of(session.actor),
         sessions=entrance.sessions.listed(session.actor) if session.actor else [session],
         warning=next(filter(None, warnings), ""),
         now=now,
     )
+    typed, error = refused or (request.query_params.get("account", "")[:TYPED_MAX], None)
+    told = served.told.take(caller.credential.id, request.query_params.get("told", ""))
+    accounts = build_accounts(
+        entrance.keyring.accounts_of(session.actor),
+        linking.waiting(served.home, session),
+        told.done if told is not None and isinstance(told.done, linking.Begun) else None,
+        typed,
+        error,
+        now,
+    )
     return render(
-        request, "account.html", it=account, csrf=caller.csrf, providers=entrance.oidc.providers
+        request,
+        "account.html",
+        status=200 if error is None else status_of(error),
+        it=account,
+        accounts=accounts,
+        csrf=caller.csrf,
+        providers=entrance.oidc.providers,
     )
 
 
@@ -81,7 +110,6 @@ def build_account(
     session: Session,
     keys: Sequence[Passkey],
     used: Mapping[str, str],
-    accounts: Sequence[str],
     sessions: Sequence[Session],
     warning: str,
     now: datetime.datetime,
@@ -93,7 +121,6 @@ def build_account(
         session: the one that asks.
         keys: their passkeys at this address.
         used: passkey's id -> when it was last used.
-        accounts: of providers, which sign them in.
         sessions: where they are signed in.
         warning: what is so once a passkey is gone, as `last_key_warning` says it.
         now: the present moment.
@@ -116,7 +143,6 @@ def build_account(
         warning=warning,
         may_enrol=by_link or (fresh and bool(keys)),
         why_not=why_not,
-        accounts=tuple(accounts),
         sessions=tuple(_session(one, session, now) for one in sessions),
     )
 

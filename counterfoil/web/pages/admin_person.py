@@ -22,15 +22,11 @@ from counterfoil.web.pages.admin_desk import (
 )
 from counterfoil.web.pages.admin_sessions import SessionFact, session_fact
 from counterfoil.web.pages.forms import Form, Forms
+from counterfoil.web.pages.linked import comment_mark, how_linked
 from counterfoil.web.pages.parts import Empty, Mark, Pill
 
 # As many as fit into a search.
 PSEUDONYMS_MAX = 16
-_HOW = {
-    "directory": "by a directory file",
-    "ceremony": "proven by its holder",
-    "administrator": "by an administrator's word",
-}
 _VOUCHED = {
     "invitation": "by an invitation of",
     "own-key": "by another passkey of the same person",
@@ -40,7 +36,10 @@ _VOUCHED = {
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing of an actor's: what it is, how it came, whether it holds, who did it."""
+    """One thing of an actor's: what it is, how it came, whether it holds, who did it.
+
+    `comment` marks the entry of a comment that proved it.
+    """
 
     what: str
     detail: str
@@ -49,6 +48,7 @@ class Fact:
     mark: Mark
     chip: Chip | None = None
     end: Form | None = None
+    comment: Mark | None = None
     life_href: str = ""
 
 
@@ -137,14 +137,14 @@ def _accounts(desk: Desk, actor: Actor, forms: Forms) -> Part:
     facts = []
     for link in reversed(desk.directory.accounts_of(actor.ref)):
         account = desk.account(link.account)
-        how = _HOW.get(link.how, "in a way the log does not say")
         signs = "; signs in with it" if link.signs_in else ""
         end = None
         if link.holds(desk.now) and account:
             end = forms.form("account-unlink", "Unlink", "Unlink", key=link.account, tone="refuse",
                              hidden={"handle": actor.handle, "account": account})  # fmt: skip
-        facts.append(Fact(account or "erased", f"linked {how}, {desk.span(link)}{signs}",
-                          desk.state(link), None, desk.mark(link.entry), end=end))  # fmt: skip
+        facts.append(Fact(account or "erased", f"linked {how_linked(link)}, {desk.span(link)}{signs}",
+                          desk.state(link), None, desk.mark(link.entry), end=end,
+                          comment=comment_mark(link)))  # fmt: skip
     add = forms.form("account-link", "Link an account", "Link", hidden={"handle": actor.handle})
     empty = Empty("No account is linked.", "What they do elsewhere counts for nobody yet.")
     return Part("accounts", "Accounts", tuple(facts), empty, add)
