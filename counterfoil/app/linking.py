@@ -225,7 +225,7 @@ def _link(
 
 def _open(home: Home, session: Session) -> list[Ceremony]:
     now = format_time(home.clock.now())
-    return home.state.sign_in.ceremonies(PURPOSE, session.actor, now) if session.actor else []
+    return home.state.sign_in.ceremonies(PURPOSE, session.actor, now)
 
 
 def _account_of(begun: Ceremony) -> str:
