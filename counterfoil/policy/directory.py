@@ -10,7 +10,7 @@ Times are RFC 3339 in UTC or dates, and compare as text: `since` <= now < `until
 
 import datetime
 from collections.abc import Collection, Iterable
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -30,6 +30,8 @@ from counterfoil.policy.known import (
     Team,
     Token,
     Trust,
+    link_of,
+    span_of,
 )
 
 __all__ = [
@@ -276,19 +278,8 @@ class Directory:
             del self.trusts[trust.ref]
 
     def _account_linked(self, one: Happened) -> None:
-        project, comment = one.text("project"), one.data.get("comment")
-        if not project or type(comment) is not int or comment < 0:
-            project, comment = "", -1
         for account in one.named("account"):
-            link = Link(
-                account=account,
-                actor=one.subject,
-                how=one.text("how"),
-                signs_in=one.data.get("signs_in") is True,
-                project=project,
-                comment=comment,
-                **_span(one),
-            )
+            link = link_of(one, account)
             # Said again from the same moment on, it is said anew: that is how an end is moved.
             before = self.links.get(account, [])
             kept = [each for each in before if (each.actor, each.since) != (link.actor, link.since)]
@@ -313,7 +304,7 @@ class Directory:
     def _deputy_named(self, one: Happened) -> None:
         for deputy in one.named("deputy"):
             self.deputies[one.subject, deputy] = Deputy(
-                actor=one.subject, deputy=deputy, **_span(one)
+                actor=one.subject, deputy=deputy, **span_of(one)
             )
             self._deputy_of.setdefault(deputy, {})[one.subject] = None
 
@@ -346,7 +337,7 @@ class Directory:
     def _member_joined(self, one: Happened) -> None:
         for actor in one.named("member"):
             self.members[one.subject, actor] = Membership(
-                team=one.subject, actor=actor, **_span(one)
+                team=one.subject, actor=actor, **span_of(one)
             )
             self._teams_of.setdefault(actor, {})[one.subject] = None
 
@@ -370,7 +361,7 @@ class Directory:
             tier=one.text("tier") or ALL,
             component=one.text("component") or ALL,
             by=one.by,
-            **_span(one),
+            **span_of(one),
         )
         self._granted.setdefault(one.subject, {})[grant] = None
 
@@ -405,7 +396,7 @@ class Directory:
             verbs=one.texts("verbs"),
             sources=one.texts("sources"),
             by=one.by,
-            **_span(one),
+            **span_of(one),
         )
 
     def _token_revoked(self, one: Happened) -> None:
@@ -415,7 +406,7 @@ class Directory:
     def _invitation_made(self, one: Happened) -> None:
         if invitation := one.text("invitation"):
             self.invitations[invitation] = Invitation(
-                id=invitation, actor=one.subject, by=one.by, **_span(one)
+                id=invitation, actor=one.subject, by=one.by, **span_of(one)
             )
 
     def _passkey_enrolled(self, one: Happened) -> None:
@@ -473,14 +464,6 @@ def _ended(one: EndedT, **at: int) -> EndedT:
     """Return a credential that an entry ended; the first end stands."""
     (name,) = at
     return one if getattr(one, name) >= 0 else msgspec.structs.replace(one, **at)
-
-
-def _span(one: Happened) -> dict[str, Any]:
-    return {
-        "entry": one.index,
-        "since": one.text("since") or one.time,
-        "until": one.text("until"),
-    }
 
 
 def _days(moment: str) -> int:

@@ -112,6 +112,31 @@ class Link(Span, frozen=True, kw_only=True):
     comment: int = -1
 
 
+def span_of(one: Happened) -> dict[str, Any]:
+    """Return the members of what holds from an entry on, for the dates it states."""
+    return {
+        "entry": one.index,
+        "since": one.text("since") or one.time,
+        "until": one.text("until"),
+    }
+
+
+def link_of(one: Happened, account: str) -> Link:
+    """Return the link of an account that an entry states."""
+    project, comment = one.text("project"), one.data.get("comment")
+    if not project or type(comment) is not int or comment < 0:
+        project, comment = "", -1
+    return Link(
+        account=account,
+        actor=one.subject,
+        how=one.text("how"),
+        signs_in=one.data.get("signs_in") is True,
+        project=project,
+        comment=comment,
+        **span_of(one),
+    )
+
+
 class Team(msgspec.Struct, frozen=True, kw_only=True):
     """A team and its turns: `turns` in order, each for `turn_days`, the first from `turns_from`."""
 
