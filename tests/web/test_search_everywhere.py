@@ -234,7 +234,10 @@ def test_counts_are_of_what_the_reader_may_read(viewer: Reader) -> None:
 
 
 @pytest.mark.usefixtures("hidden")
-def test_a_call_suggests_no_word_of_a_log_that_is_not_readable(web: Running) -> None:
+def test_a_call_suggests_no_word_of_a_log_that_is_not_readable(
+    web: Running, viewer: Reader
+) -> None:
+    assert viewer.get("/").status == 200, "there is such a person"
     made: Any = act(
         web.home, ADMIN, "token-issue",
         {"name": "one-log", "projects": ["default"], "verbs": ["read"], "holder": "viewing"}, "api",
