@@ -95,6 +95,7 @@ class Directory:
         self._teams_of: dict[str, dict[str, None]] = {}
         self._deputy_of: dict[str, dict[str, None]] = {}
         self._accounts_of: dict[str, dict[str, None]] = {}
+        self._enrolled = False
 
     def apply(self, one: Happened) -> None:
         """Take one more entry in.  Total: what does not fit changes nothing."""
@@ -120,10 +121,12 @@ class Directory:
         return self.actors.get(self._by_handle.get(handle, ""))
 
     def anybody_enrolled(self) -> bool:
-        """Whether some person has a passkey or a linked sign-in: then `admin.token` is less."""
-        keys = [key.actor for key in list(self.passkeys.values()) if key.removed < 0]
-        links = [one.actor for all_ in list(self.links.values()) for one in all_ if one.signs_in]
-        return any(self.actor(ref) is not None for ref in (*keys, *links))
+        """Whether somebody ever had a passkey or an account to sign in by.
+
+        From then on `admin.token` is less, for good: who removes the last person who can sign
+        in does not come by the rights of the first start again.
+        """
+        return self._enrolled
 
     def owner_of(self, account: str, at: str) -> Actor | None:
         """Return whose account (a pseudonym) it was at a moment, removed since or not."""
@@ -285,6 +288,7 @@ class Directory:
             kept = [each for each in before if (each.actor, each.since) != (link.actor, link.since)]
             self.links[account] = [*kept, link]
             self._accounts_of.setdefault(one.subject, {})[account] = None
+            self._enrolled |= link.signs_in
         self._use_invitation(one)
 
     def _account_unlinked(self, one: Happened) -> None:
@@ -426,6 +430,7 @@ class Directory:
             entry=one.index,
             since=one.time,
         )
+        self._enrolled = True
         self._use_invitation(one)
 
     def _use_invitation(self, one: Happened) -> None:

@@ -371,16 +371,22 @@ def test_an_invitation_is_used_once_by_what_was_enrolled(log: Log) -> None:
     assert (directory.passkeys["k"].actor, directory.passkeys["k"].vouched_by) == (ANA, BO)
 
 
-def test_somebody_is_enrolled_while_a_passkey_or_a_sign_in_stands(log: Log) -> None:
+def test_somebody_was_enrolled_from_the_first_passkey_on_for_good(log: Log) -> None:
+    """Else whoever removes the last person has the rights of the first start again."""
     assert not log.fold().anybody_enrolled()
     log.add("passkey.enrolled", ANA, {"passkey": "k"})
     assert log.fold().anybody_enrolled()
     log.add("passkey.removed", ANA, {"passkey": "k"})
+    assert log.fold().anybody_enrolled()
+
+
+def test_somebody_was_enrolled_from_the_first_account_that_signs_in_on(log: Log) -> None:
+    log.add("account.linked", ANA, {"how": "administrator"}, [(GITHUB, "account")])
     assert not log.fold().anybody_enrolled()
     log.add("account.linked", ANA, {"signs_in": True}, [(GITHUB, "account")])
     assert log.fold().anybody_enrolled()
     log.add("actor.removed", ANA)
-    assert not log.fold().anybody_enrolled()
+    assert log.fold().anybody_enrolled()
 
 
 def test_a_trust_rule_stands_until_it_is_removed(log: Log) -> None:
