@@ -109,7 +109,7 @@ class Blobs:
         self, project: str, digest: str, size_bytes: int, incoming: Incoming, key: bytes
     ) -> bool:
         """Keep a blob that has come whole: the end of `Receiving`; say whether it was known."""
-        self.hold([digest])
+        self._pin({digest})
         try:
             with self._keeping:
                 before = self._state.arrival(project, digest)
@@ -191,21 +191,34 @@ class Blobs:
         Raises:
             RequestError: `not_found`, in the same words whether another project holds it.
         """
+        if self._own(project, digest) is None:
+            raise _unknown(digest)
+
+    def _own(self, project: str, digest: str) -> BlobKey | None:
+        """Return the key of a blob of this project, None for one of others and for none."""
         kept = self._keys.blob(digest)
         if kept is None or (
             self._state.arrival(project, digest) is None
             and not self._log.names_blob(project, kept.stored)
         ):
-            raise _unknown(digest)
+            return None
+        return kept
 
-    def hold(self, digests: Iterable[str]) -> Mapping[str, BlobKey]:
-        """Keep blobs from being swept until `release`; return the keys of those kept here."""
+    def hold(self, project: str, digests: Iterable[str]) -> Mapping[str, BlobKey]:
+        """Keep blobs from being swept until `release`; return the keys of those of a project.
+
+        What only another project holds is not there: an entry that named it would make it this
+        project's, and let whoever knows a digest read it.
+        """
         wanted = set(digests)
-        with self._pinning:
-            self._pins.update(wanted)
-            self._touched |= wanted
-        kept = {digest: self._keys.blob(digest) for digest in wanted}
+        self._pin(wanted)
+        kept = {digest: self._own(project, digest) for digest in wanted}
         return {digest: key for digest, key in kept.items() if key is not None}
+
+    def _pin(self, digests: set[str]) -> None:
+        with self._pinning:
+            self._pins.update(digests)
+            self._touched |= digests
 
     def release(self, digests: Iterable[str]) -> None:
         """End a `hold` of the same digests."""

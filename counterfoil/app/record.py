@@ -129,7 +129,7 @@ class Recorder:
     ) -> "Future[list[Answer]]":
         parts = [codec.split(event) for event in events]
         named = {blob.digest for one in parts for blob in one.blobs}
-        held = self._blobs.hold(named)
+        held = self._blobs.hold(project, named)
         try:
             prepared = self._prepare(events, parts, held, credential, via)
             with self._order:

@@ -12,6 +12,7 @@ from counterfoil.app.record import LOCAL
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.events import sealing
+from counterfoil.events.entry import read_entry
 from counterfoil.events.event import make_event
 from counterfoil.events.naming import BlobName
 from counterfoil.ids import SeededRandomness
@@ -331,6 +332,25 @@ def test_a_blob_belongs_to_the_projects_that_sent_or_name_it(home: Home) -> None
     name(home, kept.digest)
     home.state.forget_arrivals(_key(home, kept.digest).stored)
     home.blobs.require(PROJECT, kept.digest)
+
+
+def test_naming_a_digest_that_another_project_sent_opens_nothing(
+    directory: Path, clock: SteppedClock
+) -> None:
+    """Whoever knows a digest and may record would read what is not theirs."""
+    create_home(directory, SeededRandomness("other"), project="other")
+    with open_home(directory, clock, SeededRandomness("open")) as home:
+        kept = home.blobs.put(PROJECT, LOG)
+
+        index = name(home, kept.digest, project="other")
+
+        with pytest.raises(RequestError) as hidden:
+            home.blobs.require("other", kept.digest)
+        assert hidden.value.code == "not_found"
+        [entry] = home.log.kept("other", index, index + 1)
+        assert "blob/0" not in read_entry(entry.entry).commit
+        home.blobs.put("other", LOG)
+        home.blobs.require("other", kept.digest)
 
 
 def _key(home: Home, digest: str) -> BlobKey:
