@@ -20,6 +20,7 @@ _KEY: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*):(?: +(.*)|)$")
 _FLOW_KEY: Final = re.compile(r" *([A-Za-z_][A-Za-z0-9_-]*): +")
 _DOUBLE: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SINGLE: Final = re.compile(r"'(?:[^']|'')*'")
+_SPACES: Final = re.compile(r" *")
 _FLOW_PLAIN: Final = re.compile(r"[^,\[\]{}]*")
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 # What begins something else than a plain value (YAML 1.2.2, rule [126]), and "-?:", which may.
@@ -166,30 +167,31 @@ def _inline(text: str, number: int) -> Node:
     """Read a value that stands on one line, up to its end or a comment."""
     value: str | list[Node] | dict[str, Node]
     if text[0] in "[{":
-        value, rest = _flow(text, number)
+        value, end = _flow(text, number)
     elif text[0] in "\"'":
-        value, rest = _quoted(text, number)
+        value, end = _quoted(text, 0, number)
     else:
         return Node(number, _plain(text.partition(" #")[0].rstrip(" "), number))
-    after = rest.lstrip(" ")
-    if after and (after == rest or not after.startswith("#")):
+    after = text[end:].lstrip(" ")
+    if after and (text[end] != " " or not after.startswith("#")):
         raise YamlError(number, f"{after[:40]!a} after the end of a value")
     return Node(number, value)
 
 
-def _quoted(text: str, number: int) -> tuple[str, str]:
-    match = (_DOUBLE if text[0] == '"' else _SINGLE).match(text)
+def _quoted(text: str, at: int, number: int) -> tuple[str, int]:
+    """Read the quoted text that begins at `at`; return it and where it ends."""
+    match = (_DOUBLE if text[at] == '"' else _SINGLE).match(text, at)
     if match is None:
         raise YamlError(number, "a quotation mark is not closed on its line")
-    if text[0] == "'":
-        return match[0][1:-1].replace("''", "'"), text[match.end() :]
+    if text[at] == "'":
+        return match[0][1:-1].replace("''", "'"), match.end()
     try:
         value = json.loads(match[0])
     except ValueError:
         value = None
     if not isinstance(value, str) or _SURROGATE.search(match[0]):
         raise YamlError(number, "an escape in quotation marks that is none of JSON's")
-    return value, text[match.end() :]
+    return value, match.end()
 
 
 def _plain(text: str, number: int) -> str:
@@ -202,40 +204,48 @@ def _plain(text: str, number: int) -> str:
     return text
 
 
-def _flow(text: str, number: int) -> tuple[list[Node] | dict[str, Node], str]:
-    """Read a list or mapping of texts on one line; return it and what follows it."""
+def _flow(text: str, number: int) -> tuple[list[Node] | dict[str, Node], int]:
+    """Read a list or mapping of texts on one line; return it and where it ends.
+
+    By position: what is left is never copied, so a line costs what it is long.
+    """
     end = "]" if text[0] == "[" else "}"
     items: list[Node] = []
     members: dict[str, Node] = {}
-    rest = text[1:].lstrip(" ")
-    while not rest.startswith(end) or items or members:
+    at = _past_spaces(text, 1)
+    while not text.startswith(end, at) or items or members:
         key = ""
         if end == "}":
-            if (match := _FLOW_KEY.match(rest)) is None:
-                raise YamlError(number, f"expected KEY: VALUE in {{}}, not {rest[:40]!a}")
-            key, rest = match[1], rest[match.end() :]
+            if (match := _FLOW_KEY.match(text, at)) is None:
+                raise YamlError(number, f"expected KEY: VALUE in {{}}, not {text[at : at + 40]!a}")
+            key, at = match[1], match.end()
             if key in members:
                 raise YamlError(number, f"{key} stands here twice")
-        value, rest = _flow_value(rest.lstrip(" "), number)
+        value, at = _flow_value(text, _past_spaces(text, at), number)
         if key:
             members[key] = value
         else:
             items.append(value)
-        rest = rest.lstrip(" ")
-        if rest.startswith(end):
+        at = _past_spaces(text, at)
+        if text.startswith(end, at):
             break
-        if not rest.startswith(","):
+        if not text.startswith(",", at):
             raise YamlError(number, f"a {text[0]} is not closed on its line")
-        rest = rest[1:].lstrip(" ")
-    return (items if end == "]" else members), rest[1:]
+        at = _past_spaces(text, at + 1)
+    return (items if end == "]" else members), at + 1
 
 
-def _flow_value(text: str, number: int) -> tuple[Node, str]:
-    if text[:1] in {'"', "'"}:
-        value, rest = _quoted(text, number)
-        return Node(number, value), rest
-    match = _FLOW_PLAIN.match(text)
+def _past_spaces(text: str, at: int) -> int:
+    match = _SPACES.match(text, at)
+    return match.end() if match is not None else at
+
+
+def _flow_value(text: str, at: int, number: int) -> tuple[Node, int]:
+    if text.startswith(('"', "'"), at):
+        value, end = _quoted(text, at, number)
+        return Node(number, value), end
+    match = _FLOW_PLAIN.match(text, at)
     plain = match[0].rstrip(" ") if match is not None else ""
     if not plain or " #" in plain:
         raise YamlError(number, "between [ ] and { } stand texts, separated by commas")
-    return Node(number, _plain(plain, number)), text[len(plain) :]
+    return Node(number, _plain(plain, number)), at + len(plain)

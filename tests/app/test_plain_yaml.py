@@ -1,7 +1,7 @@
 """The part of YAML that is read: the same texts as another reader sees, or a refusal with its line."""
 
 import importlib
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -119,3 +119,49 @@ def test_nothing_is_read_that_another_reader_takes_for_something_else(text: str)
     except YamlError:
         return
     assert found == (other(text) or {})
+
+
+class Counted(str):
+    """A text that counts the characters that are copied out of it, and out of its copies."""
+
+    __slots__ = ()
+    copied: ClassVar[int] = 0
+
+    def __getitem__(self, key: Any) -> str:
+        """Return a part, counted."""
+        return self._count(super().__getitem__(key))
+
+    def lstrip(self, chars: str | None = None, /) -> str:
+        """Return what is left, counted."""
+        return self._count(super().lstrip(chars))
+
+    def strip(self, chars: str | None = None, /) -> str:
+        """Return what is left, counted."""
+        return self._count(super().strip(chars))
+
+    def replace(self, before: str, after: str, count: Any = -1, /) -> str:
+        """Return a copy, counted."""
+        return self._count(super().replace(before, after, count))
+
+    def split(self, sep: str | None = None, maxsplit: Any = -1) -> list[str]:
+        """Return the parts, counted."""
+        return [self._count(one) for one in super().split(sep, maxsplit)]
+
+    @classmethod
+    def _count(cls, text: str) -> "Counted":
+        cls.copied += len(text)
+        return cls(text)
+
+
+@pytest.mark.parametrize(
+    "line", ["- [" + "'', " * 2_000 + "x]", "- {" + "".join(f"k{n}: '', " for n in range(2_000)) + "k: x}"],
+    ids=["a list", "a mapping"],
+)  # fmt: skip
+def test_a_long_line_is_copied_a_few_times_and_not_for_each_of_its_items(line: str) -> None:
+    """A file of 2 MB would keep the server busy for a minute."""
+    Counted.copied = 0
+
+    [item] = plain(read_yaml(Counted(line)))
+
+    assert len(item) == 2_001
+    assert len(line) <= Counted.copied < 10 * len(line)
