@@ -81,11 +81,25 @@ class Door:
             return NOBODY
         return Caller(credential, sessions.csrf_token(cookie), session)
 
-    def _bearer(self, authorization: str) -> Credential:
+    async def still(self, request: Request) -> Credential | None:
+        """Return what came with a request that is still being answered, as it is now.
+
+        None for a token that lets nobody in any more.  To ask is no use of it.
+        """
+        authorization = request.headers.get("authorization")
+        if authorization is not None:
+            return self._find(authorization)
+        return (await self.visitor(request, watching=True)).credential
+
+    def _find(self, authorization: str) -> Credential | None:
         scheme, _, token = authorization.partition(" ")
         shown = token.strip()
         found = self._home.tokens.find(shown) or self._home.jobs.find(shown)
-        if scheme.lower() != "bearer" or found is None:
+        return found if scheme.lower() == "bearer" else None
+
+    def _bearer(self, authorization: str) -> Credential:
+        found = self._find(authorization)
+        if found is None:
             raise RequestError(
                 "token_invalid", "this token is unknown here, over or revoked; ask for another one"
             )

@@ -4,13 +4,16 @@ import contextlib
 import http.client
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from counterfoil.app.actions import act
+from counterfoil.policy.access import ADMIN, Credential
 from counterfoil.web.api import live
+from tests.signing_in import OWNER, describe
 from tests.web_server import Running, event, running
 
 
@@ -24,9 +27,11 @@ def post(web: Running, count: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def listening(web: Running, last: str = "", query: str = "") -> Iterator[http.client.HTTPResponse]:
+def listening(
+    web: Running, last: str = "", query: str = "", **came_with: str
+) -> Iterator[http.client.HTTPResponse]:
     connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=15)
-    headers = {"Host": web.host, "Authorization": f"Bearer {web.token}"}
+    headers = {"Host": web.host, **(came_with or {"Authorization": f"Bearer {web.token}"})}
     if last:
         headers["Last-Event-ID"] = last
     with contextlib.closing(connection):
@@ -205,3 +210,79 @@ def test_signing_out_ends_the_stream(web: Running, monkeypatch: pytest.MonkeyPat
         rest = answer.read()
 
     assert set(rest.split(b"\n")) <= {b"", b": still here"}
+
+
+def is_told(stream: http.client.HTTPResponse) -> bool:
+    """Whether anything more is told before the stream ends."""
+    return any(line.startswith(b"data: ") for line in iter(stream.readline, b""))
+
+
+def reader(web: Running, handle: str) -> tuple[str, str]:
+    """Return the id and the secret of a token of a viewer."""
+    describe(web, handle)
+    given = {"name": f"of-{handle}", "projects": ["default"], "verbs": ["read"], "holder": handle}
+    issued = web.call("POST", "/v1/actions/token-issue", given)
+    assert issued.status == 200, issued.body
+    return issued.json()["id"], issued.json()["token"]
+
+
+ENDS: dict[str, tuple[str, Callable[[str, str], dict[str, str]]]] = {
+    "its token is revoked": ("token-revoke", lambda token, _: {"token": token}),
+    "its holder is removed": ("actor-remove", lambda _, handle: {"handle": handle}),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("query", ["", "?as=size"], ids=["entries", "sizes"])
+def test_a_stream_ends_before_the_next_entry_once(
+    web: Running, monkeypatch: pytest.MonkeyPatch, how: str, query: str
+) -> None:
+    """Not after a silence: a log that grows has none, and everything would be told for ever."""
+    monkeypatch.setattr(live, "SIZES_EVERY_S", 0.0)
+    action, given = ENDS[how]
+    handle = f"l{abs(hash((how, query))):x}"
+    token, secret = reader(web, handle)
+    with listening(web, query=query, Authorization=f"Bearer {secret}") as stream:
+        if query:
+            sizes(stream, 1)
+        act(web.home, OWNER, action, given(token, handle), "api")
+        post(web, 3)
+        assert not is_told(stream)
+
+
+def test_a_token_that_runs_out_ends_its_stream_though_nothing_is_recorded(
+    web: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "ASKED_EVERY_S", 0.05)
+    _, secret = reader(web, "soon-over")
+    with listening(web, Authorization=f"Bearer {secret}") as stream:
+        # No entry says so and no version counts it: the moment has come, that is all.
+        monkeypatch.setattr(web.home.tokens, "_lives", lambda _scope: False)
+        assert stream.readline() == b""
+
+
+def test_the_stream_of_a_job_ends_with_the_rule_that_let_it_in(
+    web: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe(web, "ci-bot")
+    job = Credential(
+        "job:1", "ci", "ci:job", actor=web.home.access.require_actor("ci-bot").ref,
+        projects=("default",), verbs=("read",),
+    )  # fmt: skip
+    stands = {"a job's session": job}
+    monkeypatch.setattr(web.home.jobs, "find", stands.get)
+    monkeypatch.setattr(live, "ASKED_EVERY_S", 0.05)
+    with listening(web, Authorization="Bearer a job's session") as stream:
+        stands.clear()
+        assert stream.readline() == b""
+
+
+def test_who_came_with_the_same_words_is_not_who_opened_the_stream(
+    web: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked again is what came, and it has to be the same credential still."""
+    monkeypatch.setattr(live, "ASKED_EVERY_S", 0.05)
+    _, secret = reader(web, "one-reader")
+    with listening(web, Authorization=f"Bearer {secret}") as stream:
+        monkeypatch.setattr(web.home.tokens, "find", lambda _token: ADMIN)
+        assert stream.readline() == b""

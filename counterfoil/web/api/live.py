@@ -3,6 +3,10 @@
 The id of an event is its entry number, so a reconnect with `Last-Event-ID` goes on exactly where
 it stopped: a hint that the log grew may be lost or merged, the entries come from the log.
 
+What must hold: nothing is told to who may not read any more.  Whoever opened the stream is asked
+again, from what they came with, before each part once something changed in who may, and every
+`ASKED_EVERY_S` in any case: sessions end, and tokens run out, without a word in the log.
+
 A page asks `as=size`: it is told how far the log has come, twice a second at most, and reads
 itself again.  Ten thousand entries a second are then two messages, and none is missed: the size
 is the whole truth about how many there are.
@@ -11,7 +15,9 @@ Source: HTML living standard, section 9.2 (server-sent events).
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
 import msgspec
@@ -23,6 +29,7 @@ from counterfoil.web.api.route import Call, Param, Raw, Route
 
 HEARTBEAT_S: Final = 15.0
 SIZES_EVERY_S: Final = 0.5
+ASKED_EVERY_S: Final = 5.0
 _EVENTS: Final = "text/event-stream"
 # How many entries are read at once: a listener far behind must not hold the log in memory.
 _PART: Final = 200
@@ -42,26 +49,56 @@ async def get_live(call: Call) -> Response:
         # Nothing would be sent, and the answer would never end.
         return Response(media_type=_EVENTS, headers=headers)
     stream = _sizes if call.text("as") == "size" else _stream
-    return StreamingResponse(stream(call, start, size), media_type=_EVENTS, headers=headers)
+    told = _while_allowed(call, stream(call, start, size))
+    return StreamingResponse(told, media_type=_EVENTS, headers=headers)
 
 
-async def _stream(call: Call, start: int, size: int) -> AsyncIterator[bytes]:
+async def _while_allowed(call: Call, parts: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the parts of a stream as long as who opened it may read; "" only asks.
+
+    A part that was read while they might is held back if they may not when it is to be sent.
+    """
+    version, asked = -1, 0.0
+    async with contextlib.aclosing(parts):
+        async for part in parts:
+            now = time.monotonic()
+            if call.home.access.version != version or now - asked >= ASKED_EVERY_S:
+                version, asked = call.home.access.version, now
+                if not await _still_allowed(call):
+                    return
+            if part:
+                yield part
+
+
+async def _stream(call: Call, start: int, size: int) -> AsyncGenerator[bytes]:
     # Said at once, so that the browser knows it is connected before anything happens.
     yield b": the log has %d entries\n\n" % size
     async for part in _parts(call, start, size):
         yield part
-    async for grown in call.home.live.sizes(call.project, max(start, size), HEARTBEAT_S):
+    async for grown in _grown(call, max(start, size)):
         if grown is None:
-            if not await _still_allowed(call):
-                return
             yield b": still here\n\n"
+        elif not grown:
+            yield b""
+        else:
+            async for part in _parts(call, max(start, size), grown):
+                yield part
+            size = grown
+
+
+async def _grown(call: Call, size: int) -> AsyncIterator[int | None]:
+    """Yield sizes above `size`, None every `HEARTBEAT_S` of silence, 0 more often than that."""
+    spoke = time.monotonic()
+    every_s = min(HEARTBEAT_S, ASKED_EVERY_S)
+    async for grown in call.home.live.sizes(call.project, size, every_s):
+        if grown is None and time.monotonic() - spoke < HEARTBEAT_S:
+            yield 0
             continue
-        async for part in _parts(call, max(start, size), grown):
-            yield part
-        size = grown
+        spoke = time.monotonic()
+        yield grown
 
 
-async def _sizes(call: Call, start: int, size: int) -> AsyncIterator[bytes]:
+async def _sizes(call: Call, start: int, size: int) -> AsyncGenerator[bytes]:
     """Yield how far the log has come: at once, and whenever it has grown.
 
     At once also if the listener knows: a client that was told nothing yet has no id to go on
@@ -70,15 +107,15 @@ async def _sizes(call: Call, start: int, size: int) -> AsyncIterator[bytes]:
     del start
     yield b": the log has %d entries\n\n" % size
     yield _size(size)
-    async for grown in call.home.live.sizes(call.project, size, HEARTBEAT_S):
-        if grown is None and not await _still_allowed(call):
-            return
+    async for grown in _grown(call, size):
         if grown is None:
             # An event, not a comment: the page hears it, and knows a dead line by its silence.
             yield b"event: pulse\ndata: {}\n\n"
-            continue
-        yield _size(grown)
-        await asyncio.sleep(SIZES_EVERY_S)
+        elif not grown:
+            yield b""
+        else:
+            yield _size(grown)
+            await asyncio.sleep(SIZES_EVERY_S)
 
 
 def _size(size: int) -> bytes:
@@ -101,11 +138,13 @@ def _read(call: Call, start: int, end: int) -> bytes:
 
 
 async def _still_allowed(call: Call) -> bool:
-    """Whether a session that opened the stream is still signed in: signing out ends it."""
-    if call.credential.kind != "session":
-        return True
-    caller = await call.served.door.visitor(call.request, watching=True)
-    return call.home.access.decide(caller.credential, "read", call.project).allowed
+    """Whether what opened the stream lets its holder in, and read, at this moment."""
+    credential = await call.served.door.still(call.request)
+    return (
+        credential is not None
+        and credential.id == call.credential.id
+        and call.home.access.decide(credential, "read", call.project).allowed
+    )
 
 
 ROUTES: Final = (
@@ -118,7 +157,7 @@ ROUTES: Final = (
         doc=(
             "Server-sent events named `entry`; the id is the entry number, the data one line of"
             " the log as JSON.  A comment comes every 15 s.  The stream ends when the server"
-            " stops or the session does.  With `as=size`, events named `size` say how far the log"
+            " stops, or whoever opened it may not read any more.  With `as=size`, events named `size` say how far the log"
             " has come, two a second at most: their id is the last entry number."
         ),
         params=(
