@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from counterfoil.app.directory_lines import Timed, refused
-from counterfoil.app.lookalike import skeleton
+from counterfoil.app.lookalike import looks
 from counterfoil.errors import RequestError
 
 _NEVER: Final = "9999"
@@ -34,13 +34,13 @@ def refuse_shared(spans: Sequence[AccountSpan]) -> None:
     by_account: dict[str, list[AccountSpan]] = {}
     alike: dict[str, AccountSpan] = {}
     for one in sorted(spans, key=lambda span: span.line):
-        looks = alike.setdefault(skeleton(one.account), one)
-        if looks.account != one.account and looks.handle != one.handle:
-            raise refused(
-                one.line,
-                f"{one.account[:80]!a} reads like {looks.account[:80]!a}, "
-                f"which is {looks.handle}'s{_said_on(looks.line)}",
-            )
+        for like in (alike.setdefault(look, one) for look in looks(one.account)):
+            if like.account != one.account and like.handle != one.handle:
+                raise refused(
+                    one.line,
+                    f"{one.account[:80]!a} reads like {like.account[:80]!a}, "
+                    f"which is {like.handle}'s{_said_on(like.line)}",
+                )
         for other in by_account.setdefault(one.account, []):
             if one.line and _overlap(one.since, one.until, other.since, other.until):
                 whose = "the same actor's" if one.handle == other.handle else f"{other.handle}'s"

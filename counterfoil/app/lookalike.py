@@ -1,8 +1,9 @@
 """Names that read like other names: letters of two scripts in a word, and letters that look alike.
 
-What must hold: two accounts with the same `skeleton` look the same to a person, so they are never
-two people's.  Source: Unicode Technical Standard 39, sections 4 and 5, cut down to the letters
-that pass for ASCII; pure.
+What must hold: two accounts that share one of their `looks` look the same to a person, so they are
+never two people's.  Source: Unicode Technical Standard 39, sections 4 and 5, cut down to the letters
+that pass for ASCII, and among ASCII to those that one glyph is drawn for: not `rn` for `m`, since
+that would refuse plain names; pure.
 """
 
 import unicodedata
@@ -18,6 +19,8 @@ _PASSES_FOR: Final = str.maketrans(
 )
 # Scripts that are written in one word together (UTS 39, section 5.1).
 _TOGETHER: Final = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL"})
+# What is drawn alike in capitals and digits: told apart from "i" only where it is written "I".
+_DRAWN: Final = str.maketrans("I1|O0", "llloo")
 _HANDLE: Final = str.maketrans("01_.", "ol--")
 
 
@@ -43,15 +46,22 @@ def why_not(text: str) -> str:
     return ""
 
 
-def skeleton(account: str) -> str:
-    r"""Return what an account looks like: equal for two that a person takes for one.
+def looks(account: str) -> tuple[str, ...]:
+    r"""Return what an account looks like: two that a person takes for one share a member.
 
-    >>> skeleton("github.com:\N{CYRILLIC SMALL LETTER ER}op") == skeleton("github.com:Pop")
-    True
+    One is as providers compare logins, without capitals; the other as it is drawn, where "I" is
+    an "l" and "0" an "o".  In one alone, "Ian" would have to be "ian" and "lan" at once, and
+    those are two plain names.
+
+    >>> looks("github.com:aI0"), looks("github.com.:al0")
+    (('github.com:ai0', 'github.com:alo'), ('github.com:al0', 'github.com:alo'))
     """
-    if account.isascii():
-        return account.lower()
-    return unicodedata.normalize("NFKC", account).casefold().translate(_PASSES_FOR)
+    provider, colon, login = account.partition(":")
+    whole = provider.rstrip(".").lower() + colon + login
+    if not whole.isascii():
+        whole = unicodedata.normalize("NFKC", whole).casefold().translate(_PASSES_FOR)
+    same, drawn = whole.lower(), whole.translate(_DRAWN).lower()
+    return (same,) if same == drawn else (same, drawn)
 
 
 def handle_skeleton(handle: str) -> str:

@@ -1,7 +1,7 @@
 """Whose an account is at this moment, and which account of somebody's it reads like."""
 
 from counterfoil.app.home import Home
-from counterfoil.app.lookalike import skeleton
+from counterfoil.app.lookalike import looks
 from counterfoil.clock import format_time
 from counterfoil.policy.directory import Actor
 
@@ -24,9 +24,9 @@ def reads_like(home: Home, handle: str, account: str) -> tuple[str, Actor] | Non
     Cost: about 3 us for each linked account.
     """
     directory = home.access.directory
-    looks = skeleton(account)
+    own = set(looks(account))
     for pseudonym, other in home.keys.accounts_of(directory.links).items():
-        if other != account and skeleton(other) == looks:
+        if other != account and not own.isdisjoint(looks(other)):
             owner = owner_of(home, pseudonym)
             if owner is not None and owner.handle != handle:
                 return other, owner
