@@ -148,3 +148,5 @@ def check_scope(projects: Sequence[str], known: Iterable[str], verbs: Sequence[s
         )  # fmt: skip
     if not verbs:
         raise RequestError("usage", "name the verbs the token is for, such as record,report")
+    if "report" in verbs and not {"record", ALL} & set(verbs):
+        raise RequestError("usage", "what a report says becomes events: name record beside report")

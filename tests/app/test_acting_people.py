@@ -68,6 +68,11 @@ REFUSED: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"handle": "ana-dev", "account": "github.com:\u042c\u043e-dev"}),
     "an account in capitals": (
         "account_lookalike", "account-link", {"handle": "ana-dev", "account": "github.com:BO-dev"}),
+    "an account with a 0 for an o": (
+        "account_lookalike", "account-link", {"handle": "ana-dev", "account": "github.com:b0-dev"}),
+    "an account of a host with a dot": (
+        "account_lookalike", "account-link",
+        {"handle": "ana-dev", "account": "github.com.:bo-dev"}),
     "an account of wide letters": (
         "account_lookalike", "account-link", {"handle": "ana-dev", "account": "github.com:\uff42"}),
     "an account of the ledger itself": (
@@ -90,6 +95,8 @@ REFUSED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "one's own deputy": ("usage", "deputy-name", {"handle": "ana-dev", "deputy": "ana-dev"}),
     "ending what is none": (
         "not_found", "deputy-end", {"handle": "ana-dev", "deputy": "bo-dev"}),
+    "a token to report that may not record": (
+        "usage", "token-issue", {"name": "x", "projects": ["default"], "verbs": ["report"]}),
     "a field nobody knows": ("usage", "actor-describe", {"handle": "x", "email": "a@b"}),
     "showing nobody": ("not_found", "person-show", {"handle": "x"}),
 }  # fmt: skip
