@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from counterfoil.app.access_log import happened
 from counterfoil.app.posted import Answer
-from counterfoil.clock import Clock, format_time, parse_time
+from counterfoil.app.proving import is_fresh
+from counterfoil.clock import Clock, format_time
 from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.events.canonical import JSON
 from counterfoil.events.event import Event, make_event
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 SOURCE: Final = "urn:counterfoil:access"
 REMEMBERED_MAX: Final = 20_000
-# A session that showed its passkey within this time may do sensitive things.
-FRESH_S: Final = 300
 _NEVER: Final = "9999"
 
 Named = Sequence[tuple[str, str]]
@@ -150,17 +149,20 @@ class Access:
             return first
         if refs:
             return self._decide_about(credential, verb, project, refs, claimed)
-        now = format_time(self._clock.now())
-        fresh = self._is_fresh(credential, now)
+        moment = self._clock.now()
+        now = format_time(moment)
+        fresh = is_fresh(credential.verified, moment)
         key = (credential.actor or credential.id, credential.kind, verb, project, fresh)
         if now >= self.good_until:
             self._forget(now)
-        found = self._remembered.get(key)
+        # Kept where it was looked for: if something began or ended while it was asked, all that
+        # is remembered by then is somewhere else, and this answer is for now alone.
+        remembered = self._remembered
+        found = remembered.get(key)
         if found is None:
-            version = self.version
             found = self.ask(credential, verb, place_of(project))
-            if version == self.version and len(self._remembered) < REMEMBERED_MAX:
-                self._remembered[key] = found
+            if len(remembered) < REMEMBERED_MAX:
+                remembered[key] = found
         return found
 
     def _decide_about(
@@ -245,7 +247,8 @@ class Access:
         self, credential: Credential, verb: str, place: Place, around: Circumstances = _PLAIN
     ) -> Request:
         """Return the question as the policy engine takes it."""
-        now = format_time(self._clock.now())
+        moment = self._clock.now()
+        now = format_time(moment)
         actor = self.directory.actor(credential.actor) if credential.actor else None
         roles: tuple[str, ...] = ()
         teams: tuple[str, ...] = ()
@@ -278,7 +281,7 @@ class Access:
             ),
             context=Context(
                 credential=credential.kind,
-                verified=self._is_fresh(credential, now),
+                verified=is_fresh(credential.verified, moment),
                 first=not credential.actor and not self.directory.anybody_enrolled(),
                 gate_changers=around.gate_changers,
                 authors=around.authors,
@@ -436,6 +439,7 @@ class Access:
                 self.directory.apply(one)
         self.directory.size = size
         self.version += 1
+        # After what changed, not before: what was asked in between is forgotten with the rest.
         self._remembered = {}
         self.good_until = ""
         for tell in self.changed:
@@ -451,13 +455,12 @@ class Access:
             for tell in self.changed:
                 tell()
 
-    def _is_fresh(self, credential: Credential, now: str) -> bool:
-        if not credential.verified:
-            return False
-        return _age_s(credential.verified, now) <= FRESH_S
-
     def _keep(self, request: Request) -> None:
-        """Keep a question for replays under another policy set; the last ones of each kind."""
+        """Keep a question for replays under another policy set, the last `ASKED_MAX` that came up.
+
+        The same question is kept once, at its first time; one that is answered from memory does
+        not come by here.
+        """
         digest = request.digest
         if digest in self.asked:
             return
@@ -473,7 +476,3 @@ ASKED_MAX: Final = 2_000
 def token_digest(token: str) -> bytes:
     """Return what is stored of a token: 256 bits of randomness need no slow hash."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
-
-
-def _age_s(since: str, now: str) -> float:
-    return (parse_time(now) - parse_time(since)).total_seconds()

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from counterfoil.app.acting_sign_in import end_sessions_of
+from counterfoil.app.acting_sign_in import end_sessions_by, forget_removed
 from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.directory_change import Change, Standing
 from counterfoil.app.directory_diff import difference, digest_of
@@ -21,6 +21,7 @@ from counterfoil.errors import RequestError
 from counterfoil.events.canonical import JSON
 from counterfoil.events.event import Event
 from counterfoil.policy.access import LOG
+from counterfoil.policy.directory import Actor
 
 GRANT_BYTES: Final = 6
 GONE: Final = "its holder was removed"
@@ -108,9 +109,16 @@ def take_over(acting: Acting) -> Imported:
                 f"this is not the difference {given.digest[:40]!a} any more; {LOOK_AGAIN}",
             )
         events = [_event(acting, one) for one in changes]
-        gone = [_ref(acting, one.who) for one in changes if one.event == "actor.removed"]
+        gone = [_actor(acting, one.who) for one in changes if one.event == "actor.removed"]
+        unlinked = [
+            (_actor(acting, one.who).ref, ref.removeprefix("actor:"))
+            for one in changes
+            if one.event == "account.unlinked"
+            for ref, _ in one.named
+        ]
         made = access.enact(events, acting.credential, acting.via) if events else []
-    ended = [one for ref in gone for one in end_sessions_of(acting, ref, GONE)]
+    ended = [one for actor in gone for one in forget_removed(acting, actor, GONE)]
+    ended += [one for ref, account in unlinked for one in end_sessions_by(acting, ref, account)]
     counts = dict(Counter(one.does for one in changes))
     return Imported(
         said=f"{_said(counts)} done" if changes else "nothing changed",
@@ -146,8 +154,8 @@ def _changes(acting: Acting, file: DirectoryFile, *, remove_missing: bool) -> li
     return changes
 
 
-def _ref(acting: Acting, handle: str) -> str:
-    return acting.home.access.require_actor(handle).ref
+def _actor(acting: Acting, handle: str) -> Actor:
+    return acting.home.access.require_actor(handle)
 
 
 def _event(acting: Acting, one: Change) -> Event:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from counterfoil.app.acting_sign_in import end_sessions_of
+from counterfoil.app.acting_sign_in import end_sessions_by, forget_removed
 from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.handles import check_account, check_handle, check_kind, check_name
 from counterfoil.app.lookalike import handle_skeleton
@@ -105,7 +105,7 @@ def remove(acting: Acting) -> Done:
             "actor.removed", access.account_ref(given.handle), {"reason": given.reason or None}
         )
     # Nobody gets in by them any more; ended, they do not come back with whoever is described anew.
-    entries += end_sessions_of(acting, actor.ref, "its holder was removed")
+    entries += forget_removed(acting, actor, "its holder was removed")
     return Done(said=f"{given.handle} is removed; what they did stays", entries=entries)
 
 
@@ -156,6 +156,7 @@ def unlink(acting: Acting) -> Done:
             {"reason": given.reason or None},
             ((f"actor:{given.account}", "account"),),
         )
+    entries += end_sessions_by(acting, owner.ref, given.account)
     return Done(said=f"{given.account} is {given.handle}'s no more", entries=entries)
 
 

@@ -9,8 +9,10 @@ from counterfoil.app.home import serving_address
 from counterfoil.app.invitations import invite
 from counterfoil.app.last_key import last_key_warning
 from counterfoil.app.sessions import Sessions
+from counterfoil.app.signin import SIGN_IN
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError
+from counterfoil.policy.directory import Actor
 from counterfoil.stores.state_sign_in import Session
 
 
@@ -227,9 +229,33 @@ def list_sessions(acting: Acting) -> Sessioned:
     return Sessioned(said=f"{len(sessions)} sessions are open", sessions=sessions)
 
 
-def end_sessions_of(acting: Acting, actor: str, how: str) -> tuple[int, ...]:
-    """End what an actor, a pseudonym, is signed in by; return the entries that say so."""
-    return _record(acting, _sessions(acting).end_where(actor=actor), how)
+def forget_removed(acting: Acting, actor: Actor, how: str) -> tuple[int, ...]:
+    """End what somebody who was removed is signed in by, and drop what waits for them.
+
+    Whoever is described anew by their handle has the same pseudonym, and begins with nothing:
+    neither their unused links nor their saved searches are there.
+
+    Returns:
+        The entries that say which sessions ended.
+    """
+    state = acting.home.state
+    state.sign_in.remove_links(SIGN_IN, actor.ref)
+    state.forget_searches(actor.handle)
+    return _record(acting, _sessions(acting).end_where(actor=actor.ref), how)
+
+
+def end_sessions_by(acting: Acting, actor: str, account: str) -> tuple[int, ...]:
+    """End what an actor, a pseudonym, is signed in by at the provider of an account of theirs.
+
+    Returns:
+        The entries that say which sessions ended; none where no provider gives such accounts.
+    """
+    kind, _, rest = account.partition(":")
+    provider = rest.partition(":")[0]
+    if kind != "oidc" or not provider:
+        return ()
+    ended = _sessions(acting).end_where(actor=actor, using=provider)
+    return _record(acting, ended, "its account was unlinked")
 
 
 def _sessions(acting: Acting) -> Sessions:

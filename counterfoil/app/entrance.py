@@ -134,7 +134,7 @@ class Entrance:
             answer, holder=cookie, purpose=STEP_UP, find=self.keyring.find_key, actor=session.actor
         )
         actor = self.keyring.person(session.actor)
-        opened = self.sessions.step_up(cookie)
+        opened = self.sessions.step_up(cookie, shown.key.id)
         if opened is None:
             refuse("session", "this session ended meanwhile; sign in again")
         self.keyring.enact(

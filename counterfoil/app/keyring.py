@@ -145,6 +145,9 @@ class Keyring:
             },
             named=[(self.access.account_ref(by.handle), "vouched-by")] if by is not None else [],
         )
+        # Links were for whoever could not get in otherwise.  If we crash before this, one of them
+        # still signs in, and enrols nothing.
+        self._state.remove_links(signin.SIGN_IN, actor.ref)
 
     def require_unknown(self, made: "Enrolled") -> None:
         """Refuse a passkey that was ever enrolled: whose it is, is said once."""
@@ -206,6 +209,13 @@ class Keyring:
         keys = list(self.access.directory.passkeys.values())
         found = [key for key in keys if key.actor == actor and self._is_good(key)]
         return sorted(found, key=lambda key: key.entry) if actor else []
+
+    def has_way_in(self, actor: str) -> bool:
+        """Whether somebody has a passkey, for this address or another, or signs in by an account."""
+        keys = list(self.access.directory.passkeys.values())
+        return any(key.actor == actor and key.removed < 0 for key in keys) or any(
+            link.signs_in for _, link in self.accounts_of(actor)
+        )
 
     def accounts_of(self, actor: str) -> list[tuple[str, Link]]:
         """Return somebody's accounts at this moment with their links, in the order of linking."""

@@ -21,9 +21,9 @@ from counterfoil.app.actions import Done
 from counterfoil.app.handles import check_account
 from counterfoil.app.home import Home
 from counterfoil.app.owners import owner_now, reads_like
-from counterfoil.app.proving import digest, refuse
+from counterfoil.app.proving import digest, is_fresh, refuse
 from counterfoil.app.refusals import Attempt
-from counterfoil.app.sessions import Session, Sessions, is_fresh
+from counterfoil.app.sessions import Session, Sessions
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError
 from counterfoil.ids import short_id
@@ -90,7 +90,7 @@ def begin(home: Home, session: Session, account: str) -> Begun:
     """
     _check(home, account)
     now = home.clock.now()
-    if not is_fresh(session, now):
+    if not is_fresh(session.verified, now):
         raise RequestError("step_up_needed", "show your passkey first, then link an account")
     with home.access.changing() as directory:
         actor = directory.actor(session.actor)

@@ -3,12 +3,14 @@
 Light on purpose: whoever only makes a link, or looks a session up, loads no cryptography of passkeys.
 """
 
+import datetime
 import hashlib
 import ipaddress
 import urllib.parse
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Final, NoReturn
 
+from counterfoil.clock import parse_time
 from counterfoil.errors import RequestError
 
 
@@ -18,6 +20,18 @@ class RelyingParty:
 
     id: str
     origin: str
+
+
+FRESH: Final = datetime.timedelta(minutes=5)
+"""How long a shown passkey counts for what is sensitive: long enough to read what is signed."""
+
+
+def is_fresh(verified: str, now: datetime.datetime) -> bool:
+    """Whether a passkey that was shown at `verified`, RFC 3339 or "", was shown just now.
+
+    A moment in the future is none of the last five minutes: clocks are set back.
+    """
+    return bool(verified) and datetime.timedelta(0) <= now - parse_time(verified) < FRESH
 
 
 def digest(secret: str) -> bytes:

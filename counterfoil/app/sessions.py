@@ -13,18 +13,16 @@ import dataclasses
 import ipaddress
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, Literal
 
-from counterfoil.app.proving import digest
+from counterfoil.app.proving import digest, is_fresh
 from counterfoil.clock import Clock, format_time, parse_time
 from counterfoil.ids import Randomness
 from counterfoil.stores.state_sign_in import Session, SignInState
 
 LIFE: Final = timedelta(hours=24)
 IDLE: Final = timedelta(hours=8)
-FRESH: Final = timedelta(minutes=5)
-"""How long a shown passkey counts for what is sensitive: long enough to read what is signed."""
 SEEN_EVERY: Final = timedelta(minutes=5)
 """How exactly "last used" is kept: a write for every request would cost each of them a sync."""
 COOKIE_BYTES: Final = 32
@@ -102,6 +100,7 @@ class Sessions:
             seen=format_time(now),
             verified=format_time(now) if began == "passkey" else "",
             expires=format_time(now + LIFE),
+            verified_with=using if began == "passkey" else "",
         )
         self._state.add_session(session, format_time(now - IDLE))
         return Opened(cookie, session)
@@ -120,23 +119,36 @@ class Sessions:
             self._state.saw_session(found.digest, format_time(now))
         return found
 
-    def step_up(self, cookie: str) -> Opened | None:
+    def step_up(self, cookie: str, passkey: str) -> Opened | None:
         """Give a session a fresh cookie, its holder having shown a passkey just now.
 
         The value before is worth nothing from here on; when the session ends does not move.
+
+        Args:
+            cookie: as the browser sent it.
+            passkey: the id of the one that was shown: with it goes what it proved.
         """
         session = self.find(cookie)
         if session is None:
             return None
+        verified = format_time(self._clock.now())
+        return self._renewed(dataclasses.replace(session, verified=verified, verified_with=passkey))
+
+    def renew(self, cookie: str) -> Opened | None:
+        """Give a session a fresh cookie and nothing else; None if it ended."""
+        session = self.find(cookie)
+        return None if session is None else self._renewed(session)
+
+    def _renewed(self, session: Session) -> Opened | None:
         fresh, now = self._secret(), format_time(self._clock.now())
-        if not self._state.renew_session(session.digest, digest(fresh), now):
-            return None
-        renewed = dataclasses.replace(session, digest=digest(fresh), verified=now, seen=now)
-        return Opened(fresh, renewed)
+        renewed = dataclasses.replace(session, digest=digest(fresh), seen=now)
+        return (
+            Opened(fresh, renewed) if self._state.renew_session(session.digest, renewed) else None
+        )
 
     def is_fresh(self, session: Session) -> bool:
         """Whether its holder showed a passkey within the last five minutes."""
-        return is_fresh(session, self._clock.now())
+        return is_fresh(session.verified, self._clock.now())
 
     def listed(self, actor: str | None = None) -> list[Session]:
         """Return the open sessions, of one actor or of everybody, the youngest first."""
@@ -148,7 +160,13 @@ class Sessions:
         return self._state.end_session(digest(cookie))
 
     def end_where(self, *, session_id: str = "", actor: str = "", using: str = "") -> list[Session]:
-        """End the sessions that match everything named; return them, each to be an event."""
+        """End the sessions that match everything named; return them, each to be an event.
+
+        Args:
+            session_id: the one of this id.
+            actor: whose.
+            using: begun with this passkey or provider, or verified with this passkey.
+        """
         return self._state.end_sessions(session_id=session_id, actor=actor, using=using)
 
     def _secret(self) -> str:
@@ -156,18 +174,8 @@ class Sessions:
 
 
 __all__ = [
-    "Began", "Opened", "Session", "Sessions", "Visitor", "device_of", "is_fresh", "place_of",
+    "Began", "Opened", "Session", "Sessions", "Visitor", "device_of", "place_of",
 ]  # fmt: skip
-
-
-def is_fresh(session: Session, now: datetime) -> bool:
-    """Whether a session's holder showed a passkey within the last five minutes.
-
-    A moment in the future is none of the last five minutes: clocks are set back.
-    """
-    if not session.verified:
-        return False
-    return timedelta(0) <= now - parse_time(session.verified) < FRESH
 
 
 # The first that is found names the browser: each of them names those below it too.

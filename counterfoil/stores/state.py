@@ -276,6 +276,11 @@ class State:
                 )
             )
 
+    def forget_searches(self, handle: str) -> None:
+        """Remove everything a handle saved, in every project."""
+        with self._transaction() as connection:
+            connection.execute(sa.delete(_SEARCHES).where(_SEARCHES.c.handle == handle))
+
     def put_cosigned(self, project: str, notes: Mapping[int, bytes]) -> None:
         """Keep these cosigned checkpoints of a log, by size, in the place of all before."""
         with self._transaction() as connection:

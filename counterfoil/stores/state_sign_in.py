@@ -52,6 +52,7 @@ _SESSIONS: Final = sa.Table(
         _text,
         ("handle", "began", "using", "device", "place", "created", "seen", "verified", "expires"),
     ),
+    _text("verified_with"),
     sqlite_with_rowid=False,
 )
 
@@ -129,6 +130,7 @@ class Session:
         seen: when it was last used, to some minutes.
         verified: when its holder last showed a passkey, "" for never.
         expires: when it ends at the latest.
+        verified_with: the passkey that was shown then, "" for none.
     """
 
     digest: bytes
@@ -143,6 +145,7 @@ class Session:
     seen: str
     verified: str
     expires: str
+    verified_with: str
 
 
 class SignInState:
@@ -181,6 +184,12 @@ class SignInState:
             row = connection.execute(taken).one_or_none()
         link = None if row is None else SignInLink(*row)
         return link if link is not None and link.expires > now else None
+
+    def remove_links(self, purpose: str, actor: str) -> None:
+        """Forget the unused links of one purpose that would let an actor in."""
+        at = _LINKS.c
+        with self._transaction() as connection:
+            connection.execute(sa.delete(_LINKS).where(at.purpose == purpose, at.actor == actor))
 
     # Ceremonies.
 
@@ -255,17 +264,15 @@ class SignInState:
                 sa.update(_SESSIONS).where(_SESSIONS.c.digest == digest).values(seen=now)
             )
 
-    def renew_session(self, digest: bytes, fresh: bytes, now: str) -> bool:
-        """Give a session another cookie, because its holder showed a passkey just now.
+    def renew_session(self, digest: bytes, renewed: Session) -> bool:
+        """Put a session, with the digest of another cookie, in the place of the one of `digest`.
 
         Returns:
             Whether it was still there: of two who renew, one does.
         """
         changed = sa.update(_SESSIONS).where(_SESSIONS.c.digest == digest)
         with self._transaction() as connection:
-            return bool(
-                connection.execute(changed.values(digest=fresh, verified=now, seen=now)).rowcount
-            )
+            return bool(connection.execute(changed.values(dataclasses.asdict(renewed))).rowcount)
 
     def end_session(self, digest: bytes) -> list[Session]:
         """Sign out; return what ended, nothing if it was not there."""
@@ -274,11 +281,15 @@ class SignInState:
     def end_sessions(
         self, *, session_id: str = "", actor: str = "", using: str = ""
     ) -> list[Session]:
-        """End the sessions that match everything named, at least one thing; return them."""
+        """End the sessions that match everything named, at least one thing; return them.
+
+        A passkey that is named as `using` matches what was begun with it, or verified with it.
+        """
         if not (session_id or actor or using):
             return []
         at = _SESSIONS.c
-        whose = (_is(at.id, session_id), _is(at.actor, actor), _is(at.using, using))
+        how = sa.or_(_is(at.using, using), at.verified_with == sa.literal(using))
+        whose = (_is(at.id, session_id), _is(at.actor, actor), how)
         return self._end(sa.and_(*whose))
 
     def _end(self, which: sa.ColumnElement[bool]) -> list[Session]:

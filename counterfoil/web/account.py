@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route as StarletteRoute
 
 from counterfoil.app import linking
@@ -22,7 +22,15 @@ from counterfoil.web.context import Came
 from counterfoil.web.identity import Caller
 from counterfoil.web.inviting import leave
 from counterfoil.web.pages.account import account_page
-from counterfoil.web.proving import Work, ensure_flow, json_text, keep_flow, mounted, read_json
+from counterfoil.web.proving import (
+    Work,
+    ensure_flow,
+    json_text,
+    keep_flow,
+    let_in,
+    mounted,
+    read_json,
+)
 from counterfoil.web.signing_in import read_form, require_csrf
 from counterfoil.web.stepping_up import require_session
 
@@ -75,10 +83,10 @@ async def _add(request: Request, served: Served) -> Response:
     answer = await read_json(request, served, _Answer)
     session = await require_session(request, served)
     cookie = sessions.cookie_of(request, served.site)
-    await run_in_threadpool(
+    opened = await run_in_threadpool(
         served.entrance.own.add_key, bytes(answer.credential), answer.name, session, cookie
     )
-    return JSONResponse({"next": PATH})
+    return let_in(request, served, opened, PATH, as_page=False)
 
 
 async def _link(request: Request, served: Served) -> Response:

@@ -78,7 +78,7 @@ def test_signing_out_ends_the_session_at_once(place: Place) -> None:
 
     assert [one.id for one in place.sessions.end(opened.cookie)] == [opened.session.id]
     assert place.sessions.find(opened.cookie) is None
-    assert place.sessions.step_up(opened.cookie) is None
+    assert place.sessions.step_up(opened.cookie, "key-1") is None
 
 
 def test_the_cookie_stands_nowhere(place: Place, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_stepping_up_gives_another_cookie_and_ends_the_one_before(place: Place) 
     opened = place.open()
     place.clock.step(HOUR_S)
 
-    stepped = place.sessions.step_up(opened.cookie)
+    stepped = place.sessions.step_up(opened.cookie, "key-1")
 
     assert stepped is not None
     assert stepped.cookie != opened.cookie
@@ -115,7 +115,7 @@ def test_stepping_up_gives_another_cookie_and_ends_the_one_before(place: Place) 
 def test_stepping_up_does_not_make_a_session_longer(place: Place) -> None:
     opened = place.open()
     place.pass_hours(23, opened)
-    stepped = place.sessions.step_up(opened.cookie)
+    stepped = place.sessions.step_up(opened.cookie, "key-1")
     assert stepped is not None
 
     place.clock.step(HOUR_S)
@@ -146,7 +146,7 @@ def test_what_began_without_a_passkey_has_shown_none(place: Place, began: str) -
     )
 
     assert not place.sessions.is_fresh(opened.session)
-    stepped = place.sessions.step_up(opened.cookie)
+    stepped = place.sessions.step_up(opened.cookie, "key-1")
     assert stepped is not None
     assert place.sessions.is_fresh(stepped.session)
 

@@ -42,6 +42,7 @@ def session(digest: bytes, **members: str) -> Session:
         "id": f"session:{digest.decode()}", "actor": "actor:ana", "handle": "ana",
         "began": "passkey", "using": "key-1", "device": "Firefox on Linux", "place": "the internet",
         "created": NOON, "seen": NOON, "verified": NOON, "expires": EVENING,
+        "verified_with": "key-1",
     }  # fmt: skip
     return Session(digest, **{**plain, **members})
 
@@ -186,9 +187,10 @@ def test_a_session_in_use_does_not_become_idle(state: SignInState) -> None:
 
 def test_a_renewed_session_has_another_cookie_and_the_same_end(state: SignInState) -> None:
     state.add_session(session(b"one", verified=""), MORNING)
+    fresh = session(b"fresh", id="session:one", verified=LATER)
 
-    assert state.renew_session(b"one", b"fresh", LATER)
-    assert not state.renew_session(b"one", b"again", LATER)
+    assert state.renew_session(b"one", fresh)
+    assert not state.renew_session(b"one", fresh)
 
     renewed = state.session(b"fresh", LATER, MORNING)
     assert state.session(b"one", LATER, MORNING) is None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from counterfoil.app import signin
+from counterfoil.app import saved, signin
 from counterfoil.app.access_log import what_of
 from counterfoil.app.acting_sign_in import Invitation, Sessioned
 from counterfoil.app.actions import act
@@ -264,20 +264,126 @@ def test_once_somebody_is_enrolled_a_link_names_whom_it_lets_in(web: Running, an
     assert browser.is_in()
 
 
-def test_a_link_enrols_a_passkey_on_the_word_of_whoever_holds_the_files(
-    web: Running, ana: Browser
-) -> None:
-    token = link(web, handle_of(ana))
+def by_link(web: Running, handle: str, role: str = "viewer") -> Browser:
+    """Return the browser of somebody without a passkey, signed in by a link."""
+    describe(web, handle, role)
     browser = Browser(web)
-    browser.authenticator.credential_id = f"rescue of {handle_of(ana)}".encode()
-    browser.form("/sign-in", {"token": token})
+    browser.authenticator.credential_id = f"the passkey of {handle}".encode()
+    assert browser.form("/sign-in", {"token": link(web, handle)}).status == 303
+    return browser
 
-    asked = browser.post("/account/passkey/ask", {}).body.decode()
-    made = json.loads(browser.authenticator.create(asked))
-    assert browser.post("/account/passkey", {"credential": made}).status == 200
+
+def enrol(browser: Browser) -> Reply:
+    """Enrol the browser's passkey on the page of the account."""
+    asked = browser.post("/account/passkey/ask", {})
+    if asked.status != 200:
+        return asked
+    made = json.loads(browser.authenticator.create(asked.body.decode()))
+    return browser.post("/account/passkey", {"credential": made})
+
+
+def test_a_link_enrols_a_first_passkey_on_the_word_of_whoever_holds_the_files(
+    web: Running, request: pytest.FixtureRequest
+) -> None:
+    browser = by_link(web, _handle(request))
+
+    assert enrol(browser).status == 200
 
     key = web.home.access.directory.passkeys[browser.authenticator.id]
     assert key.vouched == "files"
+
+
+def test_the_cookie_of_a_link_enrols_nothing_once_its_owner_has_a_passkey(
+    web: Running, request: pytest.FixtureRequest
+) -> None:
+    """Whoever copied the cookie would have a passkey of their own for good."""
+    browser = by_link(web, _handle(request))
+    thief = Browser(web, dict(browser.cookies))
+    thief.authenticator.credential_id = f"the thief of {_handle(request)}".encode()
+    asked = thief.post("/account/passkey/ask", {}).body.decode()
+    assert enrol(browser).status == 200
+
+    made = json.loads(thief.authenticator.create(asked))
+    late = thief.post("/account/passkey", {"credential": made})
+    assert (late.status, late.code) == (401, "token_missing")
+    assert not thief.is_in()
+
+    # And with the cookie the session has from then on: a passkey is to be shown.
+    thief.cookies = dict(browser.cookies)
+    refused = enrol(thief)
+    assert (refused.status, refused.code) == (403, "step_up_needed")
+    gone = thief.form("/account/passkey/remove", {"passkey": browser.authenticator.id})
+    assert gone.headers["location"] == "/step-up?next=/account"
+    assert web.home.access.directory.passkeys[browser.authenticator.id].removed < 0
+
+
+def test_a_first_passkey_ends_the_links_that_waited_for_its_owner(
+    web: Running, request: pytest.FixtureRequest
+) -> None:
+    browser = by_link(web, _handle(request))
+    waiting = link(web, _handle(request))
+    assert enrol(browser).status == 200
+
+    late = Browser(web)
+    assert late.form("/sign-in", {"token": waiting}).status != 303
+    assert not late.is_in()
+
+
+def test_a_link_made_for_somebody_with_a_passkey_enrols_none(web: Running, ana: Browser) -> None:
+    browser = Browser(web)
+    browser.authenticator.credential_id = f"second of {handle_of(ana)}".encode()
+    browser.form("/sign-in", {"token": link(web, handle_of(ana))})
+
+    refused = enrol(browser)
+
+    assert (refused.status, refused.code) == (403, "step_up_needed")
+    assert b"show one you have first" in browser.get("/account").body
+
+
+def test_after_a_lost_passkey_was_removed_a_link_enrols_another(web: Running, ana: Browser) -> None:
+    act(
+        web.home, OWNER, "passkey-remove",
+        {"handle": handle_of(ana), "passkey": ana.authenticator.id}, "api",
+    )  # fmt: skip
+    browser = Browser(web)
+    browser.authenticator.credential_id = f"rescue of {handle_of(ana)}".encode()
+    browser.form("/sign-in", {"token": link(web, handle_of(ana))})
+
+    assert enrol(browser).status == 200
+
+
+def test_a_removed_passkey_ends_what_was_verified_with_it(web: Running, ana: Browser) -> None:
+    """However it began: who showed the key may be who stole it."""
+    browser = Browser(web)
+    browser.authenticator = ana.authenticator
+    browser.form("/sign-in", {"token": link(web, handle_of(ana))})
+    assert browser.step_up().status == 200
+
+    act(
+        web.home, OWNER, "passkey-remove",
+        {"handle": handle_of(ana), "passkey": ana.authenticator.id}, "api",
+    )  # fmt: skip
+
+    assert not browser.is_in()
+
+
+def test_a_link_ends_with_the_removal_of_whom_it_lets_in(web: Running, ana: Browser) -> None:
+    """Who is described by the handle afterwards has the same pseudonym."""
+    waiting = link(web, handle_of(ana))
+    act(web.home, OWNER, "actor-remove", {"handle": handle_of(ana)}, "api")
+    describe(web, handle_of(ana))
+
+    browser = Browser(web)
+    assert browser.form("/sign-in", {"token": waiting}).status != 303
+    assert not browser.is_in()
+
+
+def test_saved_searches_go_with_who_saved_them(web: Running, ana: Browser) -> None:
+    saved.save(web.home.state, web.home.clock, handle_of(ana), "default", "mine", "type:x")
+    act(web.home, OWNER, "actor-remove", {"handle": handle_of(ana)}, "api")
+    describe(web, handle_of(ana))
+
+    assert saved.saved(web.home.state, handle_of(ana), "default") == []
 
 
 def test_a_link_session_has_not_shown_a_passkey(web: Running, ana: Browser) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from counterfoil.app.access_log import what_of
+from counterfoil.app.acting_directory import Compared
+from counterfoil.app.actions import act
 from counterfoil.clock import SteppedClock
 from counterfoil.events.entry import read_entry
 from counterfoil.policy.access import LOG
 from tests.lying_provider import Provider, lying_provider
-from tests.signing_in import Browser, describe, enrolled, invitation
+from tests.signing_in import OWNER, Browser, describe, enrolled, invitation
 from tests.web_server import Reply, Running, running
 
 
@@ -208,6 +210,8 @@ def test_an_account_is_linked_by_who_is_signed_in_and_showed_a_passkey(
     assert b"passkey" in stale.body
 
     browser.step_up()
+    # What was refused in the minutes before is counted now, not in between.
+    web.home.recorder.record_refusals()
     start = size(web)
     page = browser.form("/account/link", {"provider": "acme"})
     done = come_back(browser, provider, leads_to(page))
@@ -310,3 +314,48 @@ def test_the_sign_in_page_names_the_providers(web: Running, provider: Provider) 
     assert 'href="/sign-in/oidc/acme/begin?next=%2Fruns"' in page
     assert "Acme &amp; sons" in page
     assert page.index("Sign in with a passkey") < page.index("Acme &amp; sons")
+
+
+@pytest.mark.parametrize("how", ["unlinked", "left out of a directory file"])
+def test_an_account_that_is_somebodys_no_more_ends_what_began_with_it(
+    web: Running, provider: Provider, clock: SteppedClock, how: str
+) -> None:
+    """And nothing else: who else came by the provider, and by a passkey, stays."""
+    handle = f"u{abs(hash(how)):x}"
+    account = f"oidc:acme:number-of-{handle}"
+    with_key = enrolled(web, handle)
+    if how != "unlinked":
+        import_accounts(web, handle, f"[{account!r}]")
+        clock.step(1)
+    browsers = {}
+    for who in (handle, f"{handle}-2"):
+        provider.claims = {"sub": f"number-of-{who}"}
+        if who != handle:
+            describe(web, who)
+        browsers[who] = Browser(web)
+        assert accept(browsers[who], provider, invitation(web, who)).status == 303
+        assert browsers[who].is_in()
+    web.home.recorder.record_refusals()
+    start = size(web)
+
+    if how == "unlinked":
+        act(web.home, OWNER, "account-unlink", {"handle": handle, "account": account}, "api")
+    else:
+        import_accounts(web, handle, "[]")
+
+    assert not browsers[handle].is_in()
+    assert browsers[f"{handle}-2"].is_in()
+    assert with_key.is_in()
+    assert events(web, start)[-2:] == ["account.unlinked", "session.ended"]
+
+
+def import_accounts(web: Running, handle: str, accounts: str) -> None:
+    """Take over a directory file that says which accounts somebody has."""
+    content = (
+        "apiVersion: counterfoil.directory/1\nactors:\n"
+        f"  - handle: {handle}\n    accounts: {accounts}\n"
+    )
+    given = {"content": content}
+    shown = act(web.home, OWNER, "directory-diff", given, "api")
+    assert isinstance(shown, Compared)
+    act(web.home, OWNER, "directory-import", {**given, "digest": shown.digest}, "api")

@@ -22,7 +22,7 @@ def pages(text: str, theme: str) -> dict[str, str]:
     actor = Actor(ref="actor:bo", handle=text, kind="person", name=text, behalf="", entry=3)
     session = Session(
         b"digest", "session:9b0d5c6e1f2a3b4c", actor.ref, text, "passkey", "key", text, text,
-        MOMENT, MOMENT, MOMENT, "2026-11-21T11:58:00.000Z",
+        MOMENT, MOMENT, MOMENT, "2026-11-21T11:58:00.000Z", "key",
     )  # fmt: skip
     key = Passkey(
         id=text, actor=actor.ref, name=text, public_key="", counter=0, rp="localhost",
@@ -30,7 +30,7 @@ def pages(text: str, theme: str) -> dict[str, str]:
     )  # fmt: skip
     account = build_account(
         handle=text, session=session, keys=[key], used={text: MOMENT},
-        sessions=[session], warning=WARNING, now=SteppedClock().now(),
+        sessions=[session], warning=WARNING, is_first=False, now=SteppedClock().now(),
     )  # fmt: skip
     link = Link(
         account="actor:github", actor=actor.ref, how="ceremony", signs_in=True, entry=4_712,

@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from counterfoil.app import linking
 from counterfoil.app.last_key import last_key_warning
-from counterfoil.app.sessions import Session, is_fresh
+from counterfoil.app.proving import is_fresh
+from counterfoil.app.sessions import Session
 from counterfoil.clock import format_time, parse_time
 from counterfoil.errors import RequestError
 from counterfoil.policy.directory import Passkey
@@ -81,6 +82,7 @@ def account_page(
         used=served.home.state.sign_in.passkeys_used(),
         sessions=entrance.sessions.listed(session.actor) if session.actor else [session],
         warning=next(filter(None, warnings), ""),
+        is_first=entrance.own.is_first(session),
         now=now,
     )
     typed, error = refused or (request.query_params.get("account", "")[:TYPED_MAX], None)
@@ -112,6 +114,7 @@ def build_account(
     used: Mapping[str, str],
     sessions: Sequence[Session],
     warning: str,
+    is_first: bool,
     now: datetime.datetime,
 ) -> Account:
     """Build what the page shows.
@@ -123,17 +126,17 @@ def build_account(
         used: passkey's id -> when it was last used.
         sessions: where they are signed in.
         warning: what is so once a passkey is gone, as `last_key_warning` says it.
+        is_first: whether the word of whoever made the link enrols a first passkey.
         now: the present moment.
     """
-    fresh = is_fresh(session, now)
-    by_link = session.began == "link"
+    fresh = is_fresh(session.verified, now)
     proven = (
         f"your passkey was shown {words.ago(session.verified, now)}"
         if session.verified
         else "no passkey was shown in this session"
     )
     why_not = "To enrol another passkey, show one you have first."
-    if not keys and not by_link:
+    if not keys and not is_first:
         why_not = "A first passkey needs somebody who vouches for you: ask for an invitation."
     return Account(
         handle=handle,
@@ -141,7 +144,7 @@ def build_account(
         says=f"Signed in {_BEGAN[session.began]}; {proven}. It ends {words.long_day(parse_time(session.expires))} at the latest.",
         keys=tuple(_key(key, used.get(key.id, ""), now) for key in keys),
         warning=warning,
-        may_enrol=by_link or (fresh and bool(keys)),
+        may_enrol=is_first or (fresh and bool(keys)),
         why_not=why_not,
         sessions=tuple(_session(one, session, now) for one in sessions),
     )
