@@ -3,9 +3,13 @@
 A refusal is evidence too, but a flood of them must not flood the log, so they are counted in
 memory and recorded when their minute is over (and at shutdown).  If we crash, the counts of the
 running minute are lost; nothing else is.
+
+What must hold: what is kept of a minute is bounded, whatever comes: so many counts, and of each so
+many addresses.
 """
 
 import dataclasses
+import itertools
 import threading
 from collections.abc import Callable
 
@@ -22,6 +26,9 @@ TYPE = "dev.cdeventsx.counterfoil-refusal.counted.0.1.0"
 DISTINCT_MAX = 1_000
 OTHERS = "(others)"
 WHY_MAX = 300
+# So many addresses of one count are told apart, and so many are written down.
+ADDRESSES_MAX = 100
+ADDRESSES_TOLD = 10
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,6 +57,15 @@ class _Count:
     last: str
     attempt: Attempt
     credential: Credential
+    # In the order they came.
+    addresses: dict[str, None] = dataclasses.field(default_factory=dict)
+
+    def note(self, now: str, address: str) -> None:
+        """Count one more."""
+        self.number += 1
+        self.last = now
+        if address and len(self.addresses) < ADDRESSES_MAX:
+            self.addresses[address] = None
 
 
 class Refusals:
@@ -61,7 +77,10 @@ class Refusals:
         self._counts: dict[tuple[str, str, str, str, str], _Count] = {}
 
     def count(self, project: str, attempt: Attempt, credential: Credential) -> None:
-        """Count one refusal; the first of its source, reason and credential in a minute is kept."""
+        """Count one refusal; the first of its source, reason and credential in a minute is kept.
+
+        Of the others their addresses are kept, up to `ADDRESSES_MAX` different ones.
+        """
         now = format_time(self._clock.now())
         minute = now[:16]
         with self._lock:
@@ -69,12 +88,8 @@ class Refusals:
             if key not in self._counts and len(self._counts) >= DISTINCT_MAX:
                 key = (minute, project, OTHERS, attempt.reason, ANONYMOUS.id)
                 credential = ANONYMOUS
-            found = self._counts.get(key)
-            if found is None:
-                self._counts[key] = _Count(1, now, now, attempt, credential)
-            else:
-                found.number += 1
-                found.last = now
+            found = self._counts.setdefault(key, _Count(0, now, now, attempt, credential))
+            found.note(now, attempt.address)
 
     def due(
         self, account_of: Callable[[str], str | None], *, everything: bool = False
@@ -107,9 +122,12 @@ def _event(
         "last": count.last,
         "credential": credential,
     }
-    told = {"why": attempt.why[:WHY_MAX], "tried": attempt.tried, "from": attempt.address}
+    told = {"why": attempt.why[:WHY_MAX], "tried": attempt.tried}
     if source != OTHERS:
         data |= {name: text for name, text in told.items() if text}
+    if count.addresses:
+        data["addresses"] = len(count.addresses)
+        data["from"] = list[JSON](itertools.islice(count.addresses, ADDRESSES_TOLD))
     account = account_of(count.credential.actor) if count.credential.actor else None
     refs: list[JSON] = []
     if credential.startswith(("token:", "session:")) and credential != ADMIN.id:

@@ -20,7 +20,8 @@ TYPES = (
             "first": "2026-11-20T12:00:02.000Z",
             "last": "2026-11-20T12:00:41.000Z",
             "credential": "token:4f1d6a0c92be",
-            "from": "192.0.2.7",
+            "addresses": 2,
+            "from": ["192.0.2.7", "198.51.100.20"],
         },
         named=[("token:4f1d6a0c92be", "about"), ("actor:counterfoil:shop-ci", "refused")],
         members={
@@ -31,7 +32,8 @@ TYPES = (
             "count": "how many",
             "first, last": "when the first and the last of them came, RFC 3339",
             "credential": "the credential they came under",
-            "from": "the address the first of them came from; personal",
+            "addresses": "from how many different addresses they came; 100 is that many or more",
+            "from": "the first ten of these addresses, in the order they came; personal",
         },
         refs={
             "about": "the `token:` they came with",

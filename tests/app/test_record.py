@@ -14,7 +14,7 @@ from counterfoil.events import codec
 from counterfoil.events.entry import Entry, read_entry
 from counterfoil.events.event import Event, make_event
 from counterfoil.ids import SeededRandomness
-from counterfoil.policy.access import Credential
+from counterfoil.policy.access import ANONYMOUS, Credential
 from counterfoil.tlog.keys import parse_vkey
 from counterfoil.tlog.policy import Policy
 from counterfoil.tlog.receipt import parse_receipt
@@ -242,6 +242,43 @@ def test_refusals_of_many_made_up_sources_are_counted_together(
     home.recorder.record_refusals()
 
     assert home.log.head("default").size == 1_001
+
+
+@pytest.mark.parametrize(
+    ("different", "counted", "first_told"),
+    [
+        pytest.param(3, 3, 3, id="few are told all"),
+        pytest.param(60, 60, 10, id="of many, the first ten"),
+        pytest.param(5_000, 100, 10, id="of thousands no more are kept than a hundred"),
+    ],
+)
+def test_a_refusal_says_from_how_many_addresses_and_the_first_of_them(
+    home: Home, clock: SteppedClock, different: int, counted: int, first_told: int
+) -> None:
+    """A thousand machines that try one route are not one machine that tries a thousand times."""
+    addresses = [f"2001:db8::{number:x}" for number in range(different)]
+    for address in [*addresses, *addresses[:2]]:
+        attempt = Attempt("GET /v1/runs", "token_missing", address=address)
+        home.recorder.refuse("default", attempt, ANONYMOUS)
+    clock.step(60)
+    home.recorder.record_refusals()
+
+    data: Any = home.reader.entry("default", 0).event["data"]
+
+    assert data["count"] == different + 2
+    assert data["addresses"] == counted
+    assert data["from"] == addresses[:first_told]
+
+
+def test_the_addresses_of_a_refusal_are_personal(home: Home) -> None:
+    attempt = Attempt("GET /v1/runs", "token_missing", address="192.0.2.7")
+    home.recorder.refuse("default", attempt, ANONYMOUS)
+    home.recorder.record_refusals(everything=True)
+
+    [written] = home.log.entries("default", 0, 1)
+
+    assert b"192.0.2.7" not in written
+    assert "/data/from" in read_entry(written).commit
 
 
 def test_closing_records_the_running_minute(home: Home, directory: Path) -> None:
