@@ -22,7 +22,15 @@ from counterfoil.events.kinds import OWN
 from counterfoil.garbage import not_collected
 from counterfoil.ids import Randomness
 from counterfoil.ledger.store import KeyStore, LogReads
-from counterfoil.policy.access import LOG, RELAYING, Credential, Decision, ceiling
+from counterfoil.policy.access import (
+    ADMIN,
+    LOG,
+    RELAYING,
+    RUNNING,
+    Credential,
+    Decision,
+    ceiling,
+)
 from counterfoil.policy.directory import PROVIDER, Actor, Directory
 from counterfoil.policy.places import Place, place_of, places_of
 from counterfoil.policy.request import Context, Object, Principal, Request, restore
@@ -213,6 +221,9 @@ class Access:
         from counterfoil.policy import engine  # noqa: PLC0415  heavy, and late
 
         request = self.request(credential, verb, place, around)
+        if credential.id == ADMIN.id and not request.context.first and verb not in RUNNING:
+            why = f"since a person is enrolled, admin.token is not for {verb}: sign in instead"
+            return Decision(False, (why,))
         self._keep(request)
         try:
             policies = self.policies()

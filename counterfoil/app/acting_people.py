@@ -194,6 +194,22 @@ def refuse_lookalike(acting: Acting, handle: str, account: str) -> None:
         )
 
 
+def require_holder(acting: Acting, handle: str) -> None:
+    """Refuse who is no holder of a credential that `acting` makes.
+
+    What comes under it is proven to be the holder's: so nobody makes one for another person.
+
+    Raises:
+        RequestError: `actor_unknown`, `not_allowed`.
+    """
+    found = acting.home.access.require_actor(handle)
+    if found.kind == "person" and found.ref != acting.credential.actor:
+        raise RequestError(
+            "not_allowed",
+            f"only {handle} can let something act as {handle}; name a service or an agent",
+        )
+
+
 def ensure_service(
     acting: Acting, name: str, projects: tuple[str, ...]
 ) -> tuple[str, tuple[int, ...]]:

@@ -288,7 +288,7 @@ def _may_change(acting: Acting, candidate: "PolicySet", ref: str) -> bool:
 
 ACTIONS: Final = (
     Action(
-        name="policy-show", verb="read", takes=Showing, gives=Shown, run=show,
+        name="policy-show", verb="read", also="policies", takes=Showing, gives=Shown, run=show,
         doc="Read the policy set in force, or one that was, and the history.",
     ),
     Action(
@@ -304,7 +304,7 @@ ACTIONS: Final = (
         doc="Put the policy set before the one in force back.",
     ),
     Action(
-        name="access-explain", verb="read", takes=Explaining, gives=ExplainedAnswer, run=answer,
+        name="access-explain", verb="read", also="admin", takes=Explaining, gives=ExplainedAnswer, run=answer,
         doc="Say whether an actor may do something, why, and what would change the answer.",
     ),
 )  # fmt: skip

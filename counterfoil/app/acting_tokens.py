@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
-from counterfoil.app.acting_people import ensure_service
+from counterfoil.app.acting_people import ensure_service, require_holder
 from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.tokens import check_scope
 from counterfoil.clock import format_time
@@ -18,7 +18,8 @@ class Issuing(Given, frozen=True, kw_only=True):
 
     Attributes:
         name: what people call it.
-        holder: the handle of the actor it acts for; a service of the token's name where left out.
+        holder: the handle of the actor it acts for: a service, an agent, or whoever makes it; a
+            service of the token's name where left out.
         projects: where it is good; `*` for everywhere.
         verbs: what it is good for.
         sources: prefixes of the event source it may speak as; none for all.
@@ -54,7 +55,7 @@ def issue(acting: Acting) -> Issued:
     If we crash between the event and the digest, the token lets nobody in: make another one.
 
     Raises:
-        RequestError: `usage`, `actor_unknown`.
+        RequestError: `usage`, `actor_unknown`, `not_allowed`: for another person.
     """
     given: Issuing = acting.given
     home = acting.home
@@ -66,7 +67,7 @@ def issue(acting: Acting) -> Issued:
         holder, made = (given.holder, ()) if given.holder else ensure_service(
             acting, given.name, given.projects
         )  # fmt: skip
-        home.access.require_actor(holder)
+        require_holder(acting, holder)
         token, secret = home.tokens.fresh()
         entries = acting.enact(
             "token.issued",
@@ -103,7 +104,6 @@ def revoke(acting: Acting) -> Done:
         holder = directory.actors[found.holder]
         named = ((home.access.account_ref(holder.handle), "holder"),) if holder.handle else ()
         entries = acting.enact("token.revoked", found.id, {"reason": given.reason or None}, named)
-        home.tokens.forget(found.id)
     return Done(said=f"{found.id} ({found.name}) lets nobody in any more", entries=entries)
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from counterfoil.app.acting_people import ensure_service
+from counterfoil.app.acting_people import ensure_service, require_holder
 from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.admin import public_url
 from counterfoil.app.owners import owner_now
@@ -115,7 +115,7 @@ def add(acting: Acting) -> Added:
         made: tuple[int, ...] = ()
         if not given.holder:
             holder, made = ensure_service(acting, holder, rule.projects)
-        home.access.require_actor(holder)
+        require_holder(acting, holder)
         rule_id = f"trust:{home.randomness.token(6).hex()}"
         data: dict[str, JSON] = msgspec.to_builtins(rule)
         entries = acting.enact(

@@ -2,12 +2,12 @@
 
 What must hold: nobody who reads state.db can use what stands there; a token that is over,
 revoked, or whose holder is gone lets nobody in from the next request on; looking one up takes
-the same work however wrong it is.
+the same work however wrong it is.  Digests of ended tokens are kept, so that who tries one is
+counted under its id; a ledger without them refuses the same, and counts a stranger.
 """
 
 import threading
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from typing import Final
 
 from counterfoil.app.access import Access, token_digest
@@ -15,13 +15,14 @@ from counterfoil.app.wire import Pass, Passes
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError
 from counterfoil.ids import Randomness
-from counterfoil.policy.access import ADMIN, ALL, Credential
+from counterfoil.policy.access import ADMIN, ALL, TOKEN_VERBS, Credential
 from counterfoil.policy.directory import Token
 from counterfoil.stores.state_tokens import TokenRows
 
 TOKEN_BYTES: Final = 32
-LIFE_MAX: Final = timedelta(days=366)
 PREFIX: Final = "cft_"
+ENDED_MAX: Final = 10_000
+"""Of so many ended tokens the digests are kept; those that were made first go first."""
 
 
 class Tokens:
@@ -56,20 +57,18 @@ class Tokens:
         found = self._ids.get(digest)
         return self.credential(found) if found is not None else None
 
+    def ended(self, token: str) -> Credential | None:
+        """Return what a token that lets nobody in any more was, None for any other.
+
+        For counting refusals under its id; it opens nothing.
+        """
+        scope = self._access.directory.tokens.get(self._ids.get(token_digest(token), ""))
+        return None if scope is None or self._lives(scope) else _credential(scope)
+
     def credential(self, token: str) -> Credential | None:
         """Return what the token of an id lets in, None if it lets nobody in."""
         scope = self._access.directory.tokens.get(token)
-        if scope is None or not self._lives(scope):
-            return None
-        return Credential(
-            id=scope.id,
-            kind="token",
-            handle=scope.name,
-            sources=scope.sources or ("",),
-            actor=scope.holder,
-            projects=scope.projects,
-            verbs=scope.verbs,
-        )
+        return _credential(scope) if scope is not None and self._lives(scope) else None
 
     def note_used(self, token: str) -> None:
         """Count one use; written down by `flush`."""
@@ -94,13 +93,11 @@ class Tokens:
         digest = token_digest(secret)
         self._rows.add(digest, token)
         with self._lock:
-            self._ids = {**self._ids, digest: token}
-
-    def forget(self, token: str) -> None:
-        """Forget a token's digest; the log has said that it is revoked."""
-        self._rows.remove(token)
-        with self._lock:
-            self._ids = {digest: one for digest, one in self._ids.items() if one != token}
+            over = self._too_many()
+            if over:
+                self._rows.remove(over)
+            kept = {known: one for known, one in self._ids.items() if one not in over}
+            self._ids = {**kept, digest: token}
 
     def fresh(self) -> tuple[str, str]:
         """Return the id and the text of a token that nobody has yet."""
@@ -125,6 +122,13 @@ class Tokens:
             made[digest] = Pass(credential, may, until)
         return Passes(version, made)
 
+    def _too_many(self) -> set[str]:
+        """Return the ended tokens that are no longer told apart from wrong ones."""
+        known = self._access.directory.tokens
+        ended = [one for one in self._ids.values() if one in known and not self._lives(known[one])]
+        ended.sort(key=lambda one: known[one].entry)
+        return set(ended[: max(0, len(ended) - ENDED_MAX)])
+
     def _lives(self, scope: Token) -> bool:
         now = format_time(self._clock.now())
         return (
@@ -132,6 +136,18 @@ class Tokens:
             and scope.holds(now)
             and self._access.directory.actor(scope.holder) is not None
         )
+
+
+def _credential(scope: Token) -> Credential:
+    return Credential(
+        id=scope.id,
+        kind="token",
+        handle=scope.name,
+        sources=scope.sources or ("",),
+        actor=scope.holder,
+        projects=scope.projects,
+        verbs=scope.verbs,
+    )
 
 
 def check_scope(projects: Sequence[str], known: Iterable[str], verbs: Sequence[str]) -> None:
@@ -146,7 +162,12 @@ def check_scope(projects: Sequence[str], known: Iterable[str], verbs: Sequence[s
             "usage", f"a token is for projects that are there: {sorted(missing)!r} is not"
             if missing else "name the projects the token is for"
         )  # fmt: skip
-    if not verbs:
-        raise RequestError("usage", "name the verbs the token is for, such as record,report")
+    foreign = [verb for verb in verbs if verb not in {*TOKEN_VERBS, ALL}]
+    if foreign or not verbs:
+        raise RequestError(
+            "usage",
+            f"{foreign[0][:40]!a} is nothing a token can be for; that is {', '.join(TOKEN_VERBS)}"
+            if foreign else "name the verbs the token is for, such as record,report"
+        )  # fmt: skip
     if "report" in verbs and not {"record", ALL} & set(verbs):
         raise RequestError("usage", "what a report says becomes events: name record beside report")

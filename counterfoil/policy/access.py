@@ -32,7 +32,7 @@ _TABLE: Final[Mapping[str, frozenset[str]]] = {
     # A person in a browser.
     "session": _EVERY - {"webhook"},
     # A job of a CI, for some minutes.
-    "ci": _RECORDING | {"read", "request", "audit", "export"},
+    "ci": _RECORDING | {"read", "request", "audit"},
     # A vendor whose signature was checked: its delivery is recorded, it reads nothing back.
     "webhook": frozenset({"webhook", "record"}),
     # Somebody on this machine who may open the ledger's files: more than any token gives.
@@ -43,7 +43,11 @@ _TABLE: Final[Mapping[str, frozenset[str]]] = {
 }
 KINDS: Final = tuple(_TABLE)
 VERBS: Final = tuple(sorted(_EVERY))
+TOKEN_VERBS: Final = tuple(sorted(_TABLE["token"]))
+"""What a token may be for."""
 
+RUNNING: Final = _RUNNING
+"""What the first administrator's token is good for once a person is enrolled."""
 RELAYING: Final = frozenset({"webhook", "local", "server"})
 """Kinds that tell what others did, or hold the files: no policy is asked about them."""
 

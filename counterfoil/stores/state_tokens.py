@@ -1,10 +1,11 @@
 """`state.db`, tokens: digest to id, and when each was last used.
 
 What a token may do, how long and whether it was revoked stands in the log `_access`; here is only
-what tells one from another.  Without a row here a token lets nobody in.
+what tells one from another.  Without a row here a token lets nobody in; with one, the token of an
+ended id is known for what it was when somebody tries it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
@@ -53,10 +54,11 @@ class TokenRows:
             rows = connection.execute(sa.select(_TOKENS).order_by(_TOKENS.c.id)).all()
         return [KeptToken(*row) for row in rows]
 
-    def remove(self, token: str) -> None:
-        """Forget a digest; removing what is not there is no error."""
+    def remove(self, tokens: Iterable[str]) -> None:
+        """Forget digests, by id; removing what is not there is no error."""
         with self._transaction() as connection:
-            connection.execute(sa.delete(_TOKENS).where(_TOKENS.c.id == token))
+            for token in tokens:
+                connection.execute(sa.delete(_TOKENS).where(_TOKENS.c.id == token))
 
     def note_used(self, used: Mapping[str, tuple[str, int]]) -> None:
         """Add to how often tokens were used: id -> (the last time, RFC 3339, and how often)."""

@@ -16,6 +16,7 @@ from counterfoil.events.entry import read_entry
 from counterfoil.events.event import make_event
 from counterfoil.policy.access import LOG, Credential
 from tests.app.directories import HEAD, take_over
+from tests.own_token import own_token
 
 _numbers = itertools.count()
 
@@ -127,7 +128,7 @@ def test_a_person_is_shown_with_all_that_is_theirs(home: Home) -> None:
     do(home, "role-grant", to="team:checkout", role="developer")
     do(home, "role-grant", to="ana-dev", role="approver", tier="production")
     do(home, "deputy-name", handle="ana-dev", deputy="bo-dev")
-    do(home, "token-issue", name="laptop", projects=["default"], holder="bo-dev")
+    own_token(home, "bo-dev", name="laptop", projects=["default"])
 
     found = do(home, "person-show", handle="bo-dev")
 
@@ -141,7 +142,7 @@ def test_a_person_is_shown_with_all_that_is_theirs(home: Home) -> None:
 
 
 def test_a_removed_persons_token_is_listed_as_such(home: Home) -> None:
-    do(home, "token-issue", name="laptop", projects=["default"], holder="bo-dev")
+    own_token(home, "bo-dev", name="laptop", projects=["default"])
     do(home, "actor-remove", handle="bo-dev")
 
     tokens, people = do(home, "tokens-list"), do(home, "people-list", removed=True)

@@ -14,6 +14,7 @@ from counterfoil.clock import SteppedClock
 from counterfoil.events.event import make_event
 from counterfoil.policy.access import ADMIN, Credential
 from tests.app.desk import desk
+from tests.own_token import own_token
 
 GITHUB = "github.com:ana-dev"
 
@@ -49,7 +50,7 @@ def seen(home: Home, index: int) -> ActorView:
 
 
 def token_of(home: Home, handle: str) -> Credential:
-    made: Any = do(home, "token-issue", name="t", holder=handle, projects=["*"], verbs=["record"])
+    made = own_token(home, handle, name="t", projects=["*"], verbs=["record"])
     found = home.tokens.find(made.token)
     assert found is not None
     return found

@@ -8,7 +8,7 @@ EVERY = frozenset(VERBS)
 GOOD_FOR = {
     "token": EVERY - {"approve"},
     "session": EVERY - {"webhook"},
-    "ci": {"record", "report", "read", "request", "audit", "export"},
+    "ci": {"record", "report", "read", "request", "audit"},
     "webhook": {"webhook", "record"},
     "local": EVERY - {"webhook"},
     "server": {"record"},

@@ -15,6 +15,7 @@ from counterfoil.events.canonical import JSON
 from counterfoil.policy.access import ADMIN
 from counterfoil.stores.state_jobs import JobSession
 from tests.admin_reader import Reader, described, ref_of, section, sign_in, size
+from tests.own_token import own_token
 from tests.web_server import Running, event, running
 
 PATHS = ("/admin", "/admin/people", "/admin/teams", "/admin/accounts", "/admin/roles",
@@ -71,8 +72,7 @@ def test_a_person_is_shown_with_all_that_is_theirs(web: Running, reader: Reader)
     home = web.home
     act(home, ADMIN, "account-link", {"handle": "whole", "account": "forge.example:whole"}, "api")
     act(home, ADMIN, "role-grant", {"to": "whole", "role": "developer", "project": "other"}, "api")
-    act(home, ADMIN, "token-issue",
-        {"name": "wholes-token", "holder": "whole", "projects": ["other"]}, "api")  # fmt: skip
+    own_token(home, "whole", name="wholes-token", projects=["other"])
 
     page = reader.page(f"/admin/person?ref={ref_of(web, 'whole')}")
 
