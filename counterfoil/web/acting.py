@@ -15,17 +15,18 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route as StarletteRoute
 
 from counterfoil.app.actions import act
-from counterfoil.errors import RequestError
+from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.policy.access import ANONYMOUS, LOG
 from counterfoil.web import pages
 from counterfoil.web.api.route import Served
 from counterfoil.web.context import Came, Typed
-from counterfoil.web.page_door import errors_as_pages, shown
+from counterfoil.web.page_door import error_page, errors_as_pages, refused, shown
 from counterfoil.web.pages.forms import BACK, FORM
 from counterfoil.web.sessions import CSRF_FIELD
 from counterfoil.web.signing_in import read_form, require_csrf
 
 HOME: Final = "/admin"
+_PATH: Final = "/act/{name}"
 # Of the form itself; everything else is a field of the action.
 _OWN: Final = frozenset({CSRF_FIELD, BACK, FORM})
 # Actions whose page goes on from what they were given.
@@ -57,18 +58,29 @@ def mount(served: Served) -> list[StarletteRoute]:
                 act, served.home, caller.credential, name, given, "web", words=True
             )
         except RequestError as error:
+            await note(request, error)
             typed = Typed(form.get(FORM, ""), given, error)
-            return await shown(_page_of(request, path, query), backs[path], served, caller, typed)
+            page = _page_of(request, path, query)
+            try:
+                return await shown(page, backs[path], served, caller, typed)
+            except RequestError:
+                # Whoever may not see the page is told what came of the form.
+                return error_page(request, error)
         told = served.told.keep(
             caller.credential.id, Came(name, given if name in _GOES_ON else {}, done)
         )
         address = urllib.parse.urlencode([*query, ("told", told)])
         return RedirectResponse(f"{path}?{address}", status_code=303)
 
-    async def answer(request: Request) -> Response:
-        return await errors_as_pages(request, lambda: do(request))
+    async def note(request: Request, error: CounterfoilError) -> None:
+        await refused(request, _PATH, served, error, LOG)
 
-    return [StarletteRoute("/act/{name}", answer, methods=["POST"])]
+    async def answer(request: Request) -> Response:
+        return await errors_as_pages(
+            request, lambda: do(request), lambda error: note(request, error)
+        )
+
+    return [StarletteRoute(_PATH, answer, methods=["POST"])]
 
 
 def _back(stated: str, known: frozenset[str]) -> tuple[str, list[tuple[str, str]]]:

@@ -81,6 +81,11 @@ class Door:
             return NOBODY
         return Caller(credential, sessions.csrf_token(cookie), session)
 
+    def ended(self, request: Request) -> Credential | None:
+        """Return whose token a request shows that lets nobody in any more, None for any other."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        return self._home.tokens.ended(token.strip()) if scheme.lower() == "bearer" else None
+
     async def still(self, request: Request) -> Credential | None:
         """Return what came with a request that is still being answered, as it is now.
 

@@ -21,6 +21,7 @@ from counterfoil.web import pages
 from counterfoil.web.api.errors import internal, status_of
 from counterfoil.web.api.route import Served
 from counterfoil.web.context import Context, Typed
+from counterfoil.web.counting import DEFAULT_PROJECT, count
 from counterfoil.web.identity import Caller
 
 _LOG: Final = logging.getLogger("counterfoil.web")
@@ -30,22 +31,41 @@ def mount(page: pages.PageRoute, served: Served) -> StarletteRoute:
     """Return a page as Starlette knows it."""
 
     async def answer(request: Request) -> Response:
-        return await errors_as_pages(request, lambda: _answer(request, page, served))
+        return await errors_as_pages(
+            request,
+            lambda: _answer(request, page, served),
+            lambda error: refused(request, page.path, served, error, _project_of(request, page)),
+        )
 
     return StarletteRoute(page.path, answer, methods=["GET"])
 
 
 async def errors_as_pages(
-    request: Request, work: Callable[[], Coroutine[Any, Any, Response]]
+    request: Request,
+    work: Callable[[], Coroutine[Any, Any, Response]],
+    note: Callable[[CounterfoilError], Coroutine[Any, Any, None]],
 ) -> Response:
-    """Answer with what `work` returns, or with a page about its error."""
+    """Answer with what `work` returns, or with a page about its error, once it is noted."""
     try:
-        return await work()
-    except CounterfoilError as error:
-        return error_page(request, error)
+        try:
+            return await work()
+        except CounterfoilError as error:
+            await note(error)
+            return error_page(request, error)
     except Exception:  # noqa: BLE001  the last line: nothing of ours reaches a reader raw
         _LOG.exception("%s %s failed", request.method, request.url.path)
         return error_page(request, internal())
+
+
+async def refused(
+    request: Request, path: str, served: Served, error: CounterfoilError, project: str
+) -> None:
+    """Count a page or form that was refused to whoever the request's session is."""
+    caller = await served.door.visitor(request)
+    count(
+        served, request, error, caller.credential,
+        method=request.method, path=path, project=project,
+    )  # fmt: skip
 
 
 def error_page(request: Request, error: CounterfoilError) -> Response:
@@ -74,8 +94,12 @@ async def shown(
     return await run_in_threadpool(page.handler, request, context)
 
 
+def _project_of(request: Request, page: pages.PageRoute) -> str:
+    return page.log or request.query_params.get("project") or DEFAULT_PROJECT
+
+
 def _context(request: Request, page: pages.PageRoute, served: Served, caller: Caller) -> Context:
-    around = request.query_params.get("project") or "default"
+    around = request.query_params.get("project") or DEFAULT_PROJECT
     served.home.require_project(around)
     project = page.log or around
     served.home.access.require(caller.credential, "read", project)

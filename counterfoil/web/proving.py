@@ -29,7 +29,9 @@ JSON_TYPE: Final = "application/json"
 # character that a browser drops or turns into one.
 _LOCAL: Final = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@%?-][A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?")
 _LOCAL_MAX: Final = 2_000
-_COUNTED: Final = frozenset({"sign_in_refused", "step_up_needed", "csrf"})
+_COUNTED: Final = frozenset(
+    {"sign_in_refused", "step_up_needed", "csrf", "token_missing", "not_allowed"}
+)
 
 Shape = TypeVar("Shape")
 Work = Callable[[Request, Served], Awaitable[Response]]

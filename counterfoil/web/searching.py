@@ -16,8 +16,9 @@ from starlette.routing import Route as StarletteRoute
 
 from counterfoil.app import saved
 from counterfoil.errors import RequestError
+from counterfoil.policy.access import ANONYMOUS
 from counterfoil.web.api.route import Served
-from counterfoil.web.page_door import errors_as_pages
+from counterfoil.web.page_door import errors_as_pages, refused
 from counterfoil.web.pages.search_ask import EVERYWHERE, PATH
 from counterfoil.web.signing_in import read_form, require_csrf
 
@@ -49,8 +50,9 @@ def _answer(served: Served, work: Work) -> Callable[[Request], Coroutine[Any, An
         caller = await served.door.visitor(request)
         project = form.get("project", _DEFAULT)
         await run_in_threadpool(served.home.require_project, project)
-        if not served.home.access.decide(caller.credential, "read", project).allowed:
+        if caller.credential == ANONYMOUS:
             raise RequestError("token_missing", "this session is over; sign in again")
+        served.home.access.require(caller.credential, "read", project)
         everywhere = form.get("in", "") == "everywhere"
         within = saved.EVERYWHERE if everywhere else project
         await run_in_threadpool(work, caller.credential.handle, within, form)
@@ -60,6 +62,10 @@ def _answer(served: Served, work: Work) -> Callable[[Request], Coroutine[Any, An
         return RedirectResponse(f"{path}?{query}" if query else path, status_code=303)
 
     async def answer(request: Request) -> Response:
-        return await errors_as_pages(request, lambda: do(request))
+        return await errors_as_pages(
+            request,
+            lambda: do(request),
+            lambda error: refused(request, request.url.path, served, error, _DEFAULT),
+        )
 
     return answer

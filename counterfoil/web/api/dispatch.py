@@ -16,21 +16,15 @@ from starlette.routing import Route as StarletteRoute
 
 from counterfoil.app.home import check_project
 from counterfoil.app.prepare import May
-from counterfoil.app.refusals import Attempt
 from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.policy.access import ANONYMOUS, Credential
 from counterfoil.verifier.aggregate import AGGREGATE
-from counterfoil.web.api.errors import internal, problem, status_of
+from counterfoil.web.api.errors import internal, problem
 from counterfoil.web.api.route import Call, Param, Route, Served
+from counterfoil.web.counting import DEFAULT_PROJECT, count
 from counterfoil.web.identity import NOBODY
 
 _LOG: Final = logging.getLogger("counterfoil.web")
-_DEFAULT_PROJECT: Final = "default"
-_REFUSED_READS: Final = frozenset({"token_invalid", "not_allowed"})
-# A slow line is no attempt at anything.
-_NOT_COUNTED: Final = frozenset({"request_timeout"})
-# Whose words are ours and name what they are about.
-_TOLD: Final = frozenset({"not_allowed", "job_token_replayed"})
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -56,7 +50,10 @@ def endpoint(route: Route, served: Served) -> Endpoint:
             values = read_params(request, route)
             result = await route.handler(Call(served, request, caller.credential, project, values))
         except CounterfoilError as error:
-            _count(served, request, route, project, error, caller.credential)
+            count(
+                served, request, error, caller.credential,
+                method=route.method, path=route.public_path, project=project,
+            )  # fmt: skip
             return problem(error)
         except ClientDisconnect:
             # Nobody listens any more; the body was incomplete, so nothing was recorded.
@@ -94,14 +91,14 @@ def project_of(request: Request, route: Route, served: Served) -> str:
         RequestError: `project_invalid`, `project_unknown`.
     """
     named = request.path_params.get("project") or request.query_params.get("project")
-    project = named if named is not None else _DEFAULT_PROJECT
+    project = named if named is not None else DEFAULT_PROJECT
     # The aggregate log belongs to no project: it has addresses under /log/, and nothing else.
     if project in served.projects or (project == AGGREGATE and "project" in request.path_params):
         return project
     if route.takes_project or "project" in request.path_params:
         check_project(project)
         raise RequestError("project_unknown", f"this ledger has no log for project {project!r}")
-    return _DEFAULT_PROJECT
+    return DEFAULT_PROJECT
 
 
 def read_params(request: Request, route: Route) -> dict[str, str | int]:
@@ -140,28 +137,3 @@ def _text_of(request: Request, param: Param) -> str | None:
     if param.where == "header":
         return request.headers.get(param.name)
     return request.query_params.get(param.name)
-
-
-def _count(
-    served: Served,
-    request: Request,
-    route: Route,
-    project: str,
-    error: CounterfoilError,
-    credential: Credential,
-) -> None:
-    """Count what somebody tried and may not, or tried to record and could not."""
-    counted = error.code in _REFUSED_READS or (
-        route.method != "GET" and status_of(error) < 500 and error.code not in _NOT_COUNTED
-    )
-    if counted:
-        where = project if project in served.projects else _DEFAULT_PROJECT
-        # The route, not what the request claims: strangers must not choose what the log says.
-        attempt = Attempt(
-            source=route.name,
-            reason=error.code,
-            why=error.message if error.code in _TOLD else "",
-            tried=f"{route.method} {route.path}",
-            address=served.site.address_of(request),
-        )
-        served.home.recorder.refuse(where, attempt, credential)
