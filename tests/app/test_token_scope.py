@@ -77,12 +77,12 @@ def test_nobody_lets_something_act_as_another_person(home: Home, by: str, name: 
     credential = {"files": LOCAL, "admin.token": ADMIN, "an administrator": root(home)}[by]
     rule = {key: RULE[key] for key in ("kind", "issuer", "audience", "projects")}
     claims = [f"{key}={text}" for key, text in dict(RULE["claims"]).items()]  # type: ignore[arg-type]
-    given: dict[str, Any] = {
+    asked: dict[str, dict[str, Any]] = {
         "token-issue": {"name": "t", "projects": ["*"], "verbs": ["*"]},
         "trust-add": {**rule, "claims": claims},
-    }[name]
+    }
 
-    error = refusal(home, credential, name, {**given, "holder": "ana"})
+    error = refusal(home, credential, name, {**asked[name], "holder": "ana"})
 
     assert error.code == "not_allowed"
     assert "only ana can" in error.message
