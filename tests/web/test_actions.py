@@ -262,6 +262,7 @@ def test_one_search_leaves_out_what_the_caller_may_not_read(web: Running) -> Non
     act(web, "actor-describe", handle="narrow", kind="service")
     act(web, "role-grant", to="narrow", role="viewer", project="default")
     mine = issue(web, "narrowly", holder="narrow", verbs=["read"])
+    web.call("POST", "/v1/events", event(id="narrow-1"))
 
     found = web.call("GET", "/v1/search/everywhere", token=mine["token"]).json()
 

@@ -16,6 +16,7 @@ from counterfoil.policy.access import ADMIN, LOG
 from counterfoil.web.pages.admin_person import acts_query
 from counterfoil.web.pages.everywhere import LINES_MAX
 from tests.admin_reader import Reader, described, ref_of, section, sign_in
+from tests.own_token import own_token
 from tests.policy.access_entries import GITHUB, Log
 from tests.web_server import Running, event, running
 
@@ -238,10 +239,7 @@ def test_a_call_suggests_no_word_of_a_log_that_is_not_readable(
     web: Running, viewer: Reader
 ) -> None:
     assert viewer.get("/").status == 200, "there is such a person"
-    made: Any = act(
-        web.home, ADMIN, "token-issue",
-        {"name": "one-log", "projects": ["default"], "verbs": ["read"], "holder": "viewing"}, "api",
-    )  # fmt: skip
+    made = own_token(web.home, "viewing", name="one-log", projects=["default"], verbs=["read"])
     asked = "/v1/search/everywhere?q=type:com.example.hiden"
 
     mine = web.call("GET", asked, token=made.token).json()
