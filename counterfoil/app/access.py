@@ -31,7 +31,7 @@ from counterfoil.policy.access import (
     Decision,
     ceiling,
 )
-from counterfoil.policy.directory import PROVIDER, Actor, Directory
+from counterfoil.policy.directory import PROVIDER, PUBLIC, Actor, Directory
 from counterfoil.policy.places import Place, place_of, places_of
 from counterfoil.policy.request import Context, Object, Principal, Request, restore
 from counterfoil.policy.verbs import kind_of
@@ -405,6 +405,9 @@ class Access:
     ) -> list[Answer]:
         """Record changes and put them in force; in force when this returns.
 
+        What changes nobody's rights, such as a session, is known from here on as well, and leaves
+        everything that is remembered as it is.
+
         Whoever calls has asked whether `credential` may.  The errors of `Recorder.record`.
         """
         assert self._recorder is not None, "opened first"
@@ -444,11 +447,15 @@ class Access:
         start = self.directory.size
         if size == start and self.version:
             return
+        rights = not self.version
         # Nothing here is in a cycle: collecting among many thousands of events finds nothing.
         with not_collected():
             for one in happened(self._log, self._keys, start, size):
                 self.directory.apply(one)
+                rights = rights or one.what not in PUBLIC
         self.directory.size = size
+        if not rights:
+            return
         self.version += 1
         # After what changed, not before: what was asked in between is forgotten with the rest.
         self._remembered = {}

@@ -21,7 +21,7 @@ from counterfoil.app.access import token_digest
 from counterfoil.app.jobs import PREFIX
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError, UnavailableError
-from counterfoil.policy.access import LOG, Credential
+from counterfoil.policy.access import Credential
 from counterfoil.policy.jws import check_signature, parse_token
 from counterfoil.policy.possession import WINDOW_S, Proof, check_proof
 from counterfoil.policy.trust import LEEWAY_S, issuers_of
@@ -189,5 +189,4 @@ def _record(home: "Home", found: Accepted, session: JobSession, credential: Cred
             *identity.refs,
         ),
     )
-    # Not `enact`: it changes nobody's rights, so nothing that is remembered has to go.
-    home.recorder.record_own(LOG, [event], credential, "api")
+    access.enact([event], credential)

@@ -67,7 +67,10 @@ FOLDED: Final = frozenset(
 )
 """What changes the directory; everything else in the log is passed over."""
 PUBLIC: Final = frozenset({"session.opened"})
-"""Of those, what is read off the entry alone: there are many, and nobody opens them."""
+"""Of those, what is read off the entry alone: there are many, and nobody opens them.
+
+They say who came, and change nobody's rights.
+"""
 
 
 EndedT = TypeVar("EndedT", bound=msgspec.Struct)

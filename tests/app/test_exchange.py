@@ -131,12 +131,37 @@ def test_the_log_says_which_job_was_let_in_by_which_rule(kind: str, home: Home) 
 
 
 def test_what_a_job_records_is_proven_to_be_its_sessions(ci: Ci) -> None:
+    """From its first entry on: not only once somebody changes who may."""
     opened = ci.bring(ci.token())
     credential = ci.credential(opened)
     assert credential is not None
-    [answer] = ci.home.recorder.record("default", [EVENT], credential, "api")
+    event = make_event(
+        type=EVENT.type,
+        source=EVENT.source,
+        id="its own",
+        time=EVENT.time,
+        authtype="service_account",
+        authid=credential.handle,
+    )
+    [answer] = ci.home.recorder.record("default", [event], credential, "api")
 
-    assert ci.home.reader.entry("default", answer.index).entry.recordedby == opened.id
+    view = ci.home.reader.entry("default", answer.index)
+    assert view.entry.recordedby == opened.id
+    holder = ci.home.access.directory.actors[credential.actor].handle
+    assert (view.actor.how, view.actor.prover, view.actor.matched) == ("proven", holder, holder)
+
+
+def test_a_session_of_a_job_leaves_what_is_remembered_of_who_may(ci: Ci) -> None:
+    """Every job has one; if each forgot all decisions, a busy CI would have all of them asked anew."""
+    access = ci.home.access
+    spread: list[int] = []
+    access.changed.append(lambda: spread.append(access.version))
+    version = access.version
+
+    opened = ci.bring(ci.token())
+
+    assert (access.version, spread) == (version, [])
+    assert access.directory.holder_of(opened.id) is not None
 
 
 # One token, one key.

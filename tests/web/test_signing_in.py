@@ -64,6 +64,21 @@ def size(web: Running) -> int:
 # Invited, enrolled, out and in
 
 
+def test_signing_in_and_out_leaves_what_is_remembered_of_who_may(
+    web: Running, ana: Browser
+) -> None:
+    """It changes nobody's rights; that it happened is known at once all the same."""
+    access = web.home.access
+    version, known, start = access.version, len(access.directory.sessions), size(web)
+
+    ana.sign_out()
+    ana.sign_in()
+    ana.step_up()
+
+    assert events(web, start) == ["session.ended", "session.opened", "session.verified"]
+    assert (access.version, len(access.directory.sessions)) == (version, known + 1)
+
+
 def test_somebody_is_invited_enrols_a_passkey_and_is_in(web: Running) -> None:
     describe(web, "bo")
     start = size(web)
