@@ -176,6 +176,8 @@ class EntryView:
         leaf_hash: its 32-byte leaf hash.
         event: the event as posted, as far as it can be opened.
         erased: names of the committed parts whose key is gone ("body", "authid", pointers).
+        closed: names of the personal values of the data that are there and not shown to whoever
+            asks (pointers); accounts are never among them.
         receipt: a C2SP tlog-proof of this entry under the checkpoint that most witnesses cosigned.
         actor: who did it.
         sentence: what was done to what.
@@ -198,6 +200,7 @@ class EntryView:
     blobs: tuple[BlobView, ...]
     demo: bool
     time_claimed: bool = True
+    closed: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

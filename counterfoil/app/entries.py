@@ -1,6 +1,7 @@
 """Single entries as people see them: opened as far as their keys are there, in one sentence."""
 
-from typing import Protocol
+import re
+from typing import Final, Protocol
 
 import msgspec
 
@@ -18,6 +19,9 @@ from counterfoil.ledger.store import Kept, KeyStore, LogReads
 from counterfoil.projections.base import Recorded, event_outcome, is_demo
 from counterfoil.tlog.keys import VerifierKey
 from counterfoil.tlog.tree import leaf_hash
+
+# Accounts, as `authid` and an actor as the subject are: who did it and with whom stays readable.
+_ACCOUNTS: Final = re.compile(r"/data/refs/[0-9]+/ref")
 
 
 class ReadLedger(Protocol):
@@ -59,8 +63,10 @@ class Entries:
         keys = self._keys.event_keys(project, indices.start, indices.stop) if kept else {}
         return [self._line(one, keys.get(one.index)) for one in kept]
 
-    def view(self, project: str, index: int, receipt: bytes) -> EntryView:
+    def view(self, project: str, index: int, receipt: bytes, *, personal: bool) -> EntryView:
         """Return one entry with everything that can be opened of it.
+
+        Without `personal` the personal values of its data stay closed, and are named.
 
         Raises:
             EvidenceError: a part is not what the entry commits to.
@@ -68,7 +74,9 @@ class Entries:
         [kept] = self._log.kept(project, index, index + 1)
         entry = read_entry(kept.entry)
         opened = open_all(entry, kept, self._keys, project)
-        event = join(entry, opened.body, opened.personal)
+        closed = () if personal else tuple(name for name in opened.personal if _is_closed(name))
+        shown = {name: one for name, one in opened.personal.items() if name not in closed}
+        event = join(entry, opened.body, shown)
         recorded = recorded_of(kept, entry, opened.body)
         return EntryView(
             index=index,
@@ -77,6 +85,7 @@ class Entries:
             leaf_hash=leaf_hash(kept.entry),
             event=event,
             erased=opened.erased,
+            closed=closed,
             receipt=receipt,
             actor=self._actors.of_entry(recorded.actor, entry, opened.body),
             sentence=_sentence(recorded),
@@ -106,6 +115,11 @@ class Entries:
             id=entry.id,
             time_claimed=_time_claimed(body),
         )
+
+
+def _is_closed(name: str) -> bool:
+    """Say whether a part is a personal value of the data, and not an account."""
+    return name.startswith("/") and not _ACCOUNTS.fullmatch(name)
 
 
 def _time_claimed(body: bytes | None) -> bool:

@@ -323,8 +323,10 @@ class Reader:
 
     # --- entries
 
-    def entry(self, project: str, index: int) -> EntryView:
+    def entry(self, project: str, index: int, *, personal: bool = False) -> EntryView:
         """Return one entry with everything that can be opened of it.
+
+        Personal values of its data are opened with `personal` alone: for whoever may `personal`.
 
         Raises:
             RequestError: `not_found`.
@@ -333,7 +335,8 @@ class Reader:
         size = self._size(project)
         if not 0 <= index < size:
             raise RequestError("not_found", f"the log has entries 0 to {size - 1}, not {index}")
-        return self._entries.view(project, index, self._receipt_of(project, index))
+        receipt = self._receipt_of(project, index)
+        return self._entries.view(project, index, receipt, personal=personal)
 
     def log_lines(
         self, project: str, *, as_of: int | None = None, before: int | None = None,

@@ -59,7 +59,11 @@ class Verb:
 _ADMINISTERED: Final = ("ledger", "project")
 
 VERBS: Final[Mapping[str, Verb]] = {
-    "read": Verb("see events, rows and pages; personal values stay closed", KINDS),
+    "read": Verb(
+        "see events, rows and pages, and by which account each was done; "
+        "personal values in the data stay closed",
+        KINDS,
+    ),
     "record": Verb("record events", ("project",)),
     "report": Verb("send test reports and evidence files", ("project",)),
     "webhook": Verb("deliver a vendor's webhook with a token", ("project",)),
@@ -74,7 +78,10 @@ VERBS: Final[Mapping[str, Verb]] = {
     ),
     "review": Verb("write down that something was looked at, and what was found", KINDS),
     "export": Verb("take many events out at once, as files", KINDS),
-    "personal": Verb("open personal values: names, mails, accounts", KINDS),
+    "personal": Verb(
+        "open personal values in the data of an entry: names, mails; list people and their accounts",
+        KINDS,
+    ),
     "erase": Verb("erase personal values for good", _ADMINISTERED, sensitive=True),
     "hold": Verb(
         "keep evidence beyond its time, or end that", (*_ADMINISTERED, "release"), sensitive=True

@@ -65,6 +65,11 @@ class Context:
     told: Came | None = field(default=None)
     typed: Typed | None = field(default=None)
 
+    @property
+    def opens_personal(self) -> bool:
+        """Whether whoever asks may open personal values here."""
+        return self.home.access.decide(self.credential, "personal", self.project).allowed
+
     def note_read(self, what: str) -> None:
         """Count that personal data is shown to whoever asks; `what` as in `Readings.note`."""
         self.home.recorder.readings.note(self.project, self.credential, what)

@@ -35,6 +35,10 @@ class OneEntry(msgspec.Struct):
         dict[str, Any], msgspec.Meta(description="as posted, as far as it can be opened")
     ]
     erased: Annotated[list[str], msgspec.Meta(description="parts whose key was destroyed")]
+    closed: Annotated[
+        list[str],
+        msgspec.Meta(description="personal values of the data that only `personal` opens"),
+    ]
     actor: ActorView
     sentence: str
     outcome: str | None
@@ -53,7 +57,8 @@ async def get_entry(call: Call) -> OneEntry:
     """Answer with one entry."""
 
     def read() -> OneEntry:
-        view = call.home.reader.entry(call.project, _index(call))
+        may = call.home.access.decide(call.credential, "personal", call.project)
+        view = call.home.reader.entry(call.project, _index(call), personal=may.allowed)
         call.home.recorder.readings.note(call.project, call.credential, "entry")
         return OneEntry(
             index=view.index,
@@ -62,6 +67,7 @@ async def get_entry(call: Call) -> OneEntry:
             leaf_hash=view.leaf_hash.hex(),
             event=dict(view.event),
             erased=list(view.erased),
+            closed=list(view.closed),
             actor=view.actor,
             sentence=view.sentence,
             outcome=view.outcome,

@@ -262,12 +262,21 @@ def event_text(opened: Opened) -> tuple[str, str]:
     return whole, "as posted, as far as it can be opened"
 
 
+def closed_words(opened: Opened) -> str:
+    """Return what is there and not shown to this reader, as a sentence after others; "" for nothing."""
+    if not opened.closed:
+        return ""
+    names = words.listing([words.plain_visible(name, 60) for name in opened.closed])
+    return f" Closed to you: {names}; the verb personal opens it."
+
+
 def _erased_words(opened: Opened) -> str:
     named, erased = len(opened.entry.commit), len(opened.erased)
     return (
         f"Personal fields and the body stand in the entry as commitments. "
         f"{words.number(named - erased)} of {words.number(named)} can still be opened; "
         + (f"{words.number(erased)} erased." if erased else "none was erased.")
+        + closed_words(opened)
     )
 
 
@@ -337,7 +346,7 @@ def entry_page(request: Request, context: Context) -> Response:
         raise RequestError("not_found", f"entry {index} is not in the log: it holds {size} entries")
     if context.as_of is not None and index > context.as_of:
         return unknown_page(request, context, f"entry {words.number(index)}", "/log")
-    opened = reader.entry(context.project, index)
+    opened = reader.entry(context.project, index, personal=context.opens_personal)
     context.note_read("entry")
     view = build_entry(
         opened,

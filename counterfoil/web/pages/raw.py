@@ -16,7 +16,7 @@ from counterfoil.errors import RequestError
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.attachments import Attachment, attachments
-from counterfoil.web.pages.entry import event_text, index_of, looks_of
+from counterfoil.web.pages.entry import closed_words, event_text, index_of, looks_of
 from counterfoil.web.pages.frame import links_of
 from counterfoil.web.pages.parts import Links, RefChip, ref_chip
 from counterfoil.web.pages.render import render
@@ -54,7 +54,7 @@ def build_raw(opened: Opened, looks: Mapping[str, Look], links: Links) -> RawVie
         index=opened.index,
         number=words.number(opened.index),
         text=text,
-        words=f"{said[0].upper()}{said[1:]}.",
+        words=f"{said[0].upper()}{said[1:]}.{closed_words(opened)}",
         href=links.entry(opened.index),
         json_href=links.at(None).to(f"/v1/entries/{opened.index}"),
         receipt_href=links.at(None).to(f"/v1/entries/{opened.index}/receipt"),
@@ -74,6 +74,6 @@ def raw_part(request: Request, context: Context) -> Response:
     context.note_read("entry")
     if context.as_of is not None and index > context.as_of:
         raise RequestError("not_found", f"entry {index} was not recorded yet at that moment")
-    opened = reader.entry(context.project, index)
+    opened = reader.entry(context.project, index, personal=context.opens_personal)
     view = build_raw(opened, looks_of(context, opened), links_of(context))
     return render(request, "raw.html", view=view)
