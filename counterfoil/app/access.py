@@ -260,7 +260,7 @@ class Access:
         """Return the question as the policy engine takes it."""
         moment = self._clock.now()
         now = format_time(moment)
-        actor = self.directory.actor(credential.actor) if credential.actor else None
+        actor = self.directory.let_in(credential.actor) if credential.actor else None
         roles: tuple[str, ...] = ()
         teams: tuple[str, ...] = ()
         if actor is not None:

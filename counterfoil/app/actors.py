@@ -110,7 +110,7 @@ class Actors:
             matched="" if owner is None else owner.handle,
             credential=recordedby,
             prover=prover,
-            behalf=self._behalf(owner),
+            behalf=self._behalf(owner, at),
         )
 
     def of_entry(self, ref: str | None, entry: Entry, body: bytes | None) -> ActorView:
@@ -125,10 +125,10 @@ class Actors:
         authtype, recordedby, at = self._last_act(ref)
         return self.view(ref, authtype, recordedby, at)
 
-    def _behalf(self, owner: Actor | None) -> str:
-        if owner is None or not owner.behalf:
+    def _behalf(self, owner: Actor | None, at: str) -> str:
+        if owner is None:
             return ""
-        answers = self._directory.actors.get(owner.behalf)
+        answers = self._directory.actors.get(self._directory.behalf_of(owner.ref, at))
         return "" if answers is None else answers.handle
 
     def _last_act(self, ref: str) -> tuple[str | None, str, str]:

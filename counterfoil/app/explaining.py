@@ -68,6 +68,8 @@ def explain(
     if verb not in VERBS:
         raise RequestError("usage", f"{verb[:40]!a} is no verb; they are {', '.join(VERBS)}")
     actor = access.require_actor(handle)
+    if access.directory.let_in(actor.ref) is None:
+        return _not_let_in(access, handle, f"may {handle} {verb} {ref or project}?")
     now = format_time(clock.now())
     kind = "session" if actor.kind == "person" else "token"
     credential = Credential("session:explain", kind, handle, actor=actor.ref, verified=now)
@@ -94,6 +96,24 @@ def explain(
         teams=found.teams,
         deciding=tuple(Ground(one.id, one.reason, one.line, one.source) for one in found.deciding),
         would_pass=found.would_pass,
+        policy=access.directory.policy,
+    )
+
+
+def _not_let_in(access: Access, handle: str, question: str) -> Explained:
+    """Explain that an agent is let in nowhere: no policy is asked about it."""
+    why = f"{handle} is an agent, and the person on whose behalf it acted is removed: it is let in nowhere"
+    describe = f"counterfoil admin people add {handle} --kind agent --behalf HANDLE"
+    return Explained(
+        allowed=False,
+        question=question,
+        reasons=(why,),
+        roles=(),
+        grants=(),
+        elsewhere=(),
+        teams=(),
+        deciding=(),
+        would_pass=(f"say who answers for it now: {describe}",),
         policy=access.directory.policy,
     )
 

@@ -101,7 +101,7 @@ class Jobs:
         """Return what a session lets in at this moment, None if nothing."""
         rule = self.rules().get(session.rule)
         trust = self._access.directory.trusts.get(session.rule)
-        if rule is None or trust is None or self._access.directory.actor(trust.holder) is None:
+        if rule is None or trust is None or self._access.directory.let_in(trust.holder) is None:
             return None
         return Credential(
             id=session.id,

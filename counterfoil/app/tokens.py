@@ -1,8 +1,8 @@
 """Tokens of programs: made, shown once, found again by digest, revoked.
 
 What must hold: nobody who reads state.db can use what stands there; a token that is over,
-revoked, or whose holder is gone lets nobody in from the next request on; looking one up takes
-the same work however wrong it is.  Digests of ended tokens are kept, so that who tries one is
+revoked, or whose holder is gone (of an agent: the person it acts for) lets nobody in from the next
+request on; looking one up takes the same work however wrong it is.  Digests of ended tokens are kept, so that who tries one is
 counted under its id; a ledger without them refuses the same, and counts a stranger.
 """
 
@@ -134,7 +134,7 @@ class Tokens:
         return (
             scope.revoked < 0
             and scope.holds(now)
-            and self._access.directory.actor(scope.holder) is not None
+            and self._access.directory.let_in(scope.holder) is not None
         )
 
 

@@ -94,6 +94,7 @@ class Directory:
         self.policies: list[PolicyVersion] = []
         self.sessions: dict[str, str] = {}
         self._by_handle: dict[str, str] = {}
+        self._behalves: dict[str, list[tuple[str, str]]] = {}
         self._granted: dict[str, dict[str, None]] = {}
         self._teams_of: dict[str, dict[str, None]] = {}
         self._deputy_of: dict[str, dict[str, None]] = {}
@@ -114,6 +115,18 @@ class Directory:
         """Return an actor who is not removed, by pseudonym."""
         found = self.actors.get(ref)
         return found if found is not None and found.removed < 0 else None
+
+    def let_in(self, ref: str) -> Actor | None:
+        """Return an actor who may be let in: not removed, nor the person an agent acts for."""
+        found = self.actor(ref)
+        if found is not None and found.kind == "agent" and self.actor(found.behalf) is None:
+            return None
+        return found
+
+    def behalf_of(self, actor: str, at: str) -> str:
+        """Return who answered for a service or an agent at a moment, a pseudonym or ""."""
+        told = reversed(self._behalves.get(actor, ()))
+        return next((person for since, person in told if since <= at), "")
 
     def by_handle(self, handle: str) -> Actor | None:
         """Return an actor who is not removed, by handle."""
@@ -196,7 +209,7 @@ class Directory:
 
         What they have only because they stand in for one of `not_for` is left out.
         """
-        if self.actor(actor) is None:
+        if self.let_in(actor) is None:
             return []
         stands_in = [one for one in self.stands_in_for(actor, now) if one not in not_for]
         holders: dict[str, None] = {}
@@ -247,15 +260,16 @@ class Directory:
         account = one.accounts.get(one.subject, "")
         handle = account.removeprefix(f"{PROVIDER}:") if account else ""
         kind = one.text("kind")
-        behalf = one.named("on-behalf-of")
+        behalf = next(iter(one.named("on-behalf-of")), "")
         self.actors[one.subject] = Actor(
             ref=one.subject,
             handle=handle,
             kind=kind if kind in {"person", "service", "agent"} else "service",
             name=one.name,
-            behalf=behalf[0] if behalf else "",
+            behalf=behalf,
             entry=one.index,
         )
+        self._behalves.setdefault(one.subject, []).append((one.time, behalf))
         if handle:
             self._by_handle[handle] = one.subject
 
@@ -265,7 +279,13 @@ class Directory:
             self._end_all(found.ref, one)
 
     def _end_all(self, actor: str, one: Happened) -> None:
-        """End what a removed actor had: whoever is described anew later begins with nothing."""
+        """End what a removed actor had: whoever is described anew later begins with nothing.
+
+        Whatever acted on their behalf acts on nobody's until it is described anew.
+        """
+        for other in [other for other in self.actors.values() if other.behalf == actor]:
+            self.actors[other.ref] = msgspec.structs.replace(other, behalf="")
+            self._behalves[other.ref].append((one.time, ""))
         for grant in list(self._granted.get(actor, {})):
             self._end_grant(grant)
         for team in list(self._teams_of.get(actor, {})):

@@ -77,7 +77,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
         handle: unique among those who are not removed; "" once erased.
         kind: "person", "service" or "agent".
         name: what people call them, "" where nobody said.
-        behalf: who answers for a service or an agent, a pseudonym or "".
+        behalf: who answers for a service or an agent, a pseudonym; "" for nobody, and once that
+            person is removed.
         entry: what described it last; `removed` is the entry that removed it, or -1.
     """
 

@@ -8,6 +8,7 @@ import pytest
 
 from counterfoil.app.actions import Done, act
 from counterfoil.app.answers import ActorView
+from counterfoil.app.explaining import explain
 from counterfoil.app.home import Home
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SteppedClock
@@ -139,6 +140,48 @@ def test_an_agent_names_the_person_on_whose_behalf_it_acts(home: Home) -> None:
     actor = seen(home, acts(home, "agents:7"))
 
     assert (actor.kind, actor.matched, actor.behalf) == ("agent", "helper", "ana")
+
+
+def test_an_agent_acted_on_behalf_of_whoever_answered_for_it_then(
+    home: Home, clock: SteppedClock
+) -> None:
+    """Who answers for it may change hands; what was done stays in the hands it was in."""
+    do(home, "actor-describe", handle="ana")
+    do(home, "actor-describe", handle="bo")
+    do(home, "actor-describe", handle="fixer", kind="agent", behalf="ana")
+    do(home, "account-link", handle="fixer", account="agents:7")
+    first = acts(home, "agents:7")
+    clock.step(60)
+    do(home, "actor-describe", handle="fixer", kind="agent", behalf="bo")
+    second = acts(home, "agents:7")
+    clock.step(60)
+    do(home, "actor-remove", handle="bo")
+
+    assert (seen(home, first).behalf, seen(home, second).behalf) == ("ana", "bo")
+
+
+def test_an_agent_is_let_in_nowhere_once_its_person_is_removed(home: Home) -> None:
+    do(home, "actor-describe", handle="ana")
+    do(home, "actor-describe", handle="bo")
+    do(home, "actor-describe", handle="fixer", kind="agent", behalf="ana")
+    do(home, "role-grant", to="fixer", role="producer")
+    made: Any = do(home, "token-issue", name="t", holder="fixer", projects=["*"], verbs=["record"])
+    before = home.tokens.find(made.token)
+    assert before is not None
+    assert home.access.decide(before, "record", "default").allowed
+
+    do(home, "actor-remove", handle="ana")
+
+    assert home.tokens.find(made.token) is None
+    assert not home.access.decide(before, "record", "default").allowed
+    told = explain(home.access, home.clock, "fixer", "record", "default", "")
+    assert not told.allowed
+    assert "the person on whose behalf it acted is removed" in told.reasons[0]
+
+    do(home, "actor-describe", handle="fixer", kind="agent", behalf="bo")
+
+    assert home.tokens.find(made.token) is not None
+    assert explain(home.access, home.clock, "fixer", "record", "default", "").allowed
 
 
 def test_an_actor_acts_under_the_handle_too(home: Home) -> None:

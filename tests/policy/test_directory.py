@@ -41,6 +41,42 @@ def test_an_agent_names_who_answers_for_it(log: Log) -> None:
     assert log.fold().actors[BOT].behalf == ANA
 
 
+def test_who_answered_for_an_agent_is_known_at_every_moment(log: Log) -> None:
+    first = log.add("actor.described", BOT, {"kind": "agent"}, [(ANA, "on-behalf-of")])
+    second = log.add("actor.described", BOT, {"kind": "agent"}, [(BO, "on-behalf-of")])
+    gone = log.add("actor.removed", BO)
+
+    directory = log.fold()
+
+    moments = ("2026-11-01T00:00:00.000Z", first, second, gone, LATER)
+    assert [directory.behalf_of(BOT, at) for at in moments] == ["", ANA, BO, "", ""]
+
+
+def test_an_agent_whose_person_is_removed_is_let_in_nowhere(log: Log) -> None:
+    """Nor does it come back with whoever is described anew under the handle."""
+    log.add("actor.described", BOT, {"kind": "agent"}, [(ANA, "on-behalf-of")])
+    log.add("role.granted", BOT, {"grant": "g", "role": "producer"})
+    before = log.fold()
+    log.add("actor.removed", ANA)
+    log.person(ANA)
+    after = log.fold()
+    log.add("actor.described", BOT, {"kind": "agent"}, [(BO, "on-behalf-of")])
+    again = log.fold()
+
+    for directory, let_in in ((before, True), (after, False), (again, True)):
+        assert (directory.let_in(BOT) is not None) is let_in
+        assert bool(directory.grants_of(BOT, LATER)) is let_in
+        assert directory.actor(BOT) is not None
+    assert after.actors[BOT].behalf == ""
+
+
+def test_a_service_is_let_in_without_a_person(log: Log) -> None:
+    log.add("actor.described", BOT, {"kind": "service"}, [(ANA, "on-behalf-of")])
+    log.add("actor.removed", ANA)
+
+    assert log.fold().let_in(BOT) is not None
+
+
 def test_an_unknown_kind_is_never_taken_for_a_person(log: Log) -> None:
     log.add("actor.described", CY, {"kind": "wizard"})
 
