@@ -7,8 +7,8 @@ with the directory.
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -52,9 +52,21 @@ def authtype_of(body: bytes | None) -> str | None:
 class Acted(Protocol):
     """What is asked of the rows."""
 
-    def acted(self, project: str, actor: str) -> int | None:
-        """Return the last entry this pseudonym is the actor of, or None."""
+    def acted(self, projects: Sequence[str], actor: str) -> Mapping[str, int]:
+        """Return the last entry this pseudonym is the actor of, in each project where it is."""
         ...
+
+
+class _Act(NamedTuple):
+    """What an entry says about who did it, and when it was recorded."""
+
+    authtype: str | None
+    recordedby: str
+    at: str
+
+
+# Who is only named is matched as things stand: nothing says when that was.
+_NAMED: Final = _Act(None, "", LATEST)
 
 
 class Actors:
@@ -75,7 +87,7 @@ class Actors:
         self._rows = rows
         self._directory = directory
         self._handle_of = handle_of
-        self._remembered: dict[str, tuple[str | None, str, str]] = {}
+        self._remembered: dict[str, tuple[Mapping[str, int], _Act]] = {}
 
     def view(self, ref: str | None, authtype: str | None, recordedby: str, at: str) -> ActorView:
         """Return the actor of one entry.
@@ -120,10 +132,10 @@ class Actors:
     def resolve(self, ref: str) -> ActorView:
         """Return an actor by pseudonym alone: kind and how as of the last thing they did.
 
+        That is the entry recorded last over all projects, as far as the rows have followed.
         Somebody who is only named (an author, a reviewer) is a person by somebody's claim.
         """
-        authtype, recordedby, at = self._last_act(ref)
-        return self.view(ref, authtype, recordedby, at)
+        return self.view(ref, *self._last_act(ref))
 
     def _behalf(self, owner: Actor | None, at: str) -> str:
         if owner is None:
@@ -131,24 +143,23 @@ class Actors:
         answers = self._directory.actors.get(self._directory.behalf_of(owner.ref, at))
         return "" if answers is None else answers.handle
 
-    def _last_act(self, ref: str) -> tuple[str | None, str, str]:
-        if ref in self._remembered:
-            return self._remembered[ref]
-        # Who is only named is matched as things stand: nothing says when that was.
-        found: tuple[str | None, str, str] = (None, "", LATEST)
-        for info in self._log.projects():
-            index = self._rows.acted(info.project, ref)
-            if index is None:
-                continue
-            [kept] = self._log.kept(info.project, index, index + 1)
-            entry = read_entry(kept.entry)
-            body = open_body(entry, kept, self._keys.event_key(info.project, index))
-            found = authtype_of(body), entry.recordedby, entry.recordedtime
-            break
+    def _last_act(self, ref: str) -> _Act:
+        lasts = self._rows.acted([info.project for info in self._log.projects()], ref)
+        known = self._remembered.get(ref)
+        if known is not None and known[0] == lasts:
+            return known[1]
+        acts = [self._act(project, index) for project, index in lasts.items()]
+        found = max(acts, key=lambda act: act.at, default=_NAMED)
         if len(self._remembered) >= REMEMBERED_MAX:
             self._remembered.clear()
-        self._remembered[ref] = found
+        self._remembered[ref] = lasts, found
         return found
+
+    def _act(self, project: str, index: int) -> _Act:
+        [kept] = self._log.kept(project, index, index + 1)
+        entry = read_entry(kept.entry)
+        body = open_body(entry, kept, self._keys.event_key(project, index))
+        return _Act(authtype_of(body), entry.recordedby, entry.recordedtime)
 
 
 def _kind(authtype: str | None, account: str) -> str:

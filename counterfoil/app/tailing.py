@@ -5,7 +5,7 @@ does not notice and a server that stops does not end.  Only committed entries ar
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,10 +26,10 @@ PART: Final = 200
 class _NoRows:
     """Who acted last is asked of the rows only to resolve a bare pseudonym; lines hold entries."""
 
-    def acted(self, project: str, actor: str) -> int | None:
+    def acted(self, projects: Sequence[str], actor: str) -> dict[str, int]:
         """Return that nothing is known."""
-        del project, actor
-        return None
+        del projects, actor
+        return {}
 
 
 class Tail:

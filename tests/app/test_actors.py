@@ -9,10 +9,11 @@ import pytest
 from counterfoil.app.actions import Done, act
 from counterfoil.app.answers import ActorView
 from counterfoil.app.explaining import explain
-from counterfoil.app.home import Home
+from counterfoil.app.home import Home, create_home, open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SteppedClock
 from counterfoil.events.event import make_event
+from counterfoil.ids import SeededRandomness
 from counterfoil.policy.access import ADMIN, Credential
 from tests.app.desk import desk
 from tests.own_token import own_token
@@ -35,14 +36,17 @@ def do(home: Home, action: str, /, **given: Any) -> Done:
     return act(home, LOCAL, action, given, "cli")
 
 
-def acts(home: Home, authid: str, credential: Credential = ADMIN, authtype: str = "user") -> int:
+def acts(
+    home: Home, authid: str, credential: Credential = ADMIN, authtype: str = "user",
+    project: str = "default",
+) -> int:  # fmt: skip
     """Record something `authid` is said to have done; return its entry number."""
     event = make_event(
         type="com.example.x", source="urn:x", id=home.randomness.token(8).hex(),
         time="2026-11-20T12:00:00Z", authtype=authtype, authid=authid,
     )  # fmt: skip
-    [answer] = home.recorder.record("default", [event], credential, "api")
-    home.follower.catch_up("default")
+    [answer] = home.recorder.record(project, [event], credential, "api")
+    home.follower.catch_up(project)
     return answer.index
 
 
@@ -191,6 +195,28 @@ def test_an_actor_acts_under_the_handle_too(home: Home) -> None:
     actor = seen(home, acts(home, "counterfoil:ana", token_of(home, "ana")))
 
     assert (actor.how, actor.shown) == ("proven", "ana")
+
+
+def test_an_account_is_resolved_as_of_the_last_thing_it_did_anywhere(
+    tmp_path: Path, clock: SteppedClock
+) -> None:
+    """What was shown once must not stand for ever, nor one project for all."""
+    create_home(tmp_path / "two", SeededRandomness("made"))
+    create_home(tmp_path / "two", SeededRandomness("more"), project="other")
+    kinds = []
+    with open_home(tmp_path / "two", clock, SeededRandomness("open")) as home:
+        for project, authtype in (
+            ("default", "user"),
+            ("default", "service_account"),
+            ("other", "unauthenticated"),
+            ("default", "user"),
+        ):
+            index = acts(home, "ci.example:7", authtype=authtype, project=project)
+            ref = home.reader.entry(project, index).actor.ref
+            kinds.append(home.reader.resolve(ref).kind)
+            clock.step(60)
+
+    assert kinds == ["person", "service", "nobody", "person"]
 
 
 def test_a_search_for_a_person_finds_what_they_did_over_all_accounts(home: Home) -> None:
