@@ -90,4 +90,5 @@ def _opened(kept: Kept, entry: Entry, what: str, keys: _Remembering) -> Happened
         by=next((one.ref for one in reversed(entry.refs) if one.role == "actor"), ""),
         accounts=accounts,
         name=name if isinstance(name, str) else "",
+        credential=entry.recordedby,
     )

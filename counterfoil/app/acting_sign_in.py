@@ -5,8 +5,8 @@ from typing import Final
 import msgspec
 
 from counterfoil.app.actions import Acting, Action, Done, Given
-from counterfoil.app.home import serving_address
-from counterfoil.app.invitations import invite
+from counterfoil.app.admin import public_url
+from counterfoil.app.invitations import invite, withdraw
 from counterfoil.app.last_key import last_key_warning
 from counterfoil.app.sessions import Sessions
 from counterfoil.app.signin import SIGN_IN
@@ -32,6 +32,13 @@ class Invitation(Done, frozen=True, kw_only=True):
 
     link: str
     until: str
+
+
+class Withdrawing(Given, frozen=True, kw_only=True):
+    """Whose invitation ends, and why."""
+
+    handle: str
+    reason: str = ""
 
 
 class RemovingPasskey(Given, frozen=True, kw_only=True):
@@ -112,21 +119,29 @@ def make_invitation(acting: Acting) -> Invitation:
         RequestError: `actor_unknown`, `usage`.
     """
     home, handle = acting.home, acting.given.handle
-    port = home.config.server.port
-    address = (
-        serving_address(home.directory, "public_url")
-        or home.config.server.public_url.rstrip("/")
-        or f"http://localhost:{port}"
-    )
     made = invite(
         home.access, home.state.sign_in, home.clock, home.randomness, acting.credential, handle,
-        address, acting.via,
+        public_url(home.directory, home.config.server), acting.via,
     )  # fmt: skip
     return Invitation(
         said=f"{handle} is invited until {made.until}; send them the link, it works once",
         link=made.address,
         until=made.until,
     )
+
+
+def end_invitation(acting: Acting) -> Done:
+    """End an invitation that was not used.
+
+    Raises:
+        RequestError: `actor_unknown`, `not_found`.
+    """
+    given: Withdrawing = acting.given
+    home = acting.home
+    entries = withdraw(
+        home.access, home.clock, acting.credential, given.handle, given.reason, acting.via
+    )
+    return Done(said=f"the invitation of {given.handle} lets nobody in any more", entries=entries)
 
 
 def remove_passkey(acting: Acting) -> Removed:
@@ -276,7 +291,11 @@ def _record(acting: Acting, ended: list[Session], how: str) -> tuple[int, ...]:
 ACTIONS: Final = (
     Action(
         name="invite", verb="people", takes=Inviting, gives=Invitation, run=make_invitation,
-        doc="Invite a person to make their first passkey; the link is shown once.",
+        doc="Invite a person to make their first passkey; the link is shown once, an earlier one ends.",
+    ),
+    Action(
+        name="invitation-end", verb="people", takes=Withdrawing, gives=Done, run=end_invitation,
+        doc="End an invitation of somebody that was not used yet.",
     ),
     Action(
         name="passkey-remove", verb="people", takes=RemovingPasskey, gives=Removed,

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from counterfoil.app.config import read_config
+from counterfoil.app.config import ServerConfig, read_config
 from counterfoil.app.home import (
     check_ledger,
     check_project,
@@ -143,9 +143,9 @@ def _check_log(directory: Path, project: str) -> None:
         log.close()
 
 
-def public_url(directory: Path) -> str:
+def public_url(directory: Path, server: ServerConfig | None = None) -> str:
     """Return what people reach the server under: as it serves, or as the settings say."""
-    server = read_config(directory).server
+    server = server or read_config(directory).server
     stated = serving_address(directory, "public_url") or server.public_url
     return (stated or f"http://localhost:{server.port}").rstrip("/")
 

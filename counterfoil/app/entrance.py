@@ -172,13 +172,14 @@ class Entrance:
             answer, holder=flow, purpose=_invitation(token), actor=invited.actor.ref
         )
         self.keyring.require_unknown(made)
-        self._use(token)
-        opened = self.keyring.begin(invited.actor, "passkey", made.id, visitor)
-        credential = signin.credential_of(opened.session, invited.actor.handle)
-        self.keyring.enrol(
-            invited.actor, made, name, credential,
-            {"vouched": INVITATION, "invitation": invited.id}, vouched_by=invited.by,
-        )  # fmt: skip
+        with self._access.changing():
+            # It may have been withdrawn while the passkey was made.
+            invited = self._invited(token)
+            self._use(token)
+            opened = self.keyring.begin(invited.actor, "passkey", made.id, visitor)
+            credential = signin.credential_of(opened.session, invited.actor.handle)
+            vouched = {"vouched": invited.vouched, "invitation": invited.id}
+            self.keyring.enrol(invited.actor, made, name, credential, vouched, invited.by)
         self.keyring.record_opened(opened, invited.actor)
         return Signed(opened, "/")
 
@@ -272,7 +273,7 @@ class Entrance:
         actor = self.keyring.person(session.actor)
         credential = signin.credential_of(session, actor.handle)
         self.keyring.require_free(proven.account, actor)
-        self.keyring.link_account(actor, proven.account, credential, [])
+        self.keyring.link_account(actor, proven.account, credential)
         return Linked(proven.account)
 
     def _accept_account(self, proven: Proven, visitor: Visitor) -> Signed:
@@ -281,14 +282,15 @@ class Entrance:
         link = self._state.sign_in.use_link(
             bytes.fromhex(proven.detail), invitations.PURPOSE, format_time(self._clock.now())
         )
-        found = self._access.directory.invitations.get(link.detail) if link is not None else None
-        if link is None or found is None or link.actor != actor.ref:
-            refuse("invitation", "this invitation was used or is over")
-        opened = self.keyring.begin(actor, "oidc", proven.provider.name, visitor)
-        credential = signin.credential_of(opened.session, actor.handle)
-        by = self._access.directory.actor(found.by)
-        named = [(self._access.account_ref(by.handle), "vouched-by")] if by is not None else []
-        self.keyring.link_account(actor, proven.account, credential, named, found.id)
+        with self._access.changing() as directory:
+            found = directory.invitations.get(link.detail) if link is not None else None
+            if link is None or found is None or link.actor != actor.ref:
+                refuse("invitation", "this invitation was used or is over")
+            opened = self.keyring.begin(actor, "oidc", proven.provider.name, visitor)
+            credential = signin.credential_of(opened.session, actor.handle)
+            word, by = invitations.vouched_by_of(directory, found)
+            vouched = {"vouched": word, "invitation": found.id}
+            self.keyring.link_account(actor, proven.account, credential, vouched, by)
         self.keyring.record_opened(opened, actor)
         return Signed(opened, "/")
 

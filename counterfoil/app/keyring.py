@@ -122,13 +122,12 @@ class Keyring:
             name: what its holder calls it.
             credential: who does it.
             vouched: on whose word, as the event says it.
-            vouched_by: who invited, a pseudonym; "" where nobody did.
+            vouched_by: who invited, a pseudonym, removed since or not; "" where nobody did.
 
         Raises:
             RequestError: `sign_in_refused`: it is enrolled already.
         """
         self.require_unknown(made)
-        by = self.access.directory.actor(vouched_by) if vouched_by else None
         self.enact(
             "passkey.enrolled",
             credential,
@@ -143,11 +142,18 @@ class Keyring:
                 "rp": self.passkeys.party.id,
                 **vouched,
             },
-            named=[(self.access.account_ref(by.handle), "vouched-by")] if by is not None else [],
+            named=self._vouching(vouched_by),
         )
         # Links were for whoever could not get in otherwise.  If we crash before this, one of them
         # still signs in, and enrols nothing.
         self._state.remove_links(signin.SIGN_IN, actor.ref)
+
+    def _vouching(self, actor: str) -> Named:
+        """Return how an event names who vouched; nobody whose name was erased."""
+        found = self.access.directory.actors.get(actor)
+        if found is None or not found.handle:
+            return []
+        return [(self.access.account_ref(found.handle), "vouched-by")]
 
     def require_unknown(self, made: "Enrolled") -> None:
         """Refuse a passkey that was ever enrolled: whose it is, is said once."""
@@ -254,14 +260,14 @@ class Keyring:
         actor: Actor,
         account: str,
         credential: Credential,
-        named: list[tuple[str, str]],
-        invitation: str = "",
+        vouched: Mapping[str, JSON] | None = None,
+        vouched_by: str = "",
     ) -> None:
-        """Record that an account signs somebody in from here on."""
+        """Record that an account signs somebody in from here on; `vouched` as for `enrol`."""
         self.enact(
             "account.linked",
             credential,
             subject=self.access.account_ref(actor.handle),
-            data={"how": "ceremony", "signs_in": True, "invitation": invitation or None},
-            named=[(f"actor:{account}", "account"), *named],
+            data={"how": "ceremony", "signs_in": True, **(vouched or {})},
+            named=[(f"actor:{account}", "account"), *self._vouching(vouched_by)],
         )

@@ -2,8 +2,9 @@
 
 What must hold: nobody who reads state.db can use what stands there; a token that is over,
 revoked, or whose holder is gone (of an agent: the person it acts for) lets nobody in from the next
-request on; looking one up takes the same work however wrong it is.  Digests of ended tokens are kept, so that who tries one is
-counted under its id; a ledger without them refuses the same, and counts a stranger.
+request on; looking one up takes the same work however wrong it is.  Digests of ended tokens are
+kept, so that who tries one is counted under its id; a ledger without them refuses the same, and
+counts a stranger.
 """
 
 import threading

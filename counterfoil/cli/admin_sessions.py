@@ -7,13 +7,24 @@ import click
 
 from counterfoil.cli import output
 from counterfoil.cli.acting import do, ledger_options, show, tell
+from counterfoil.errors import RequestError
 
 
 @click.command()
 @click.argument("handle")
+@click.option("--withdraw", is_flag=True, help="End an invitation that was not used yet.")
+@click.option("--reason", default="", help="Why it is withdrawn.")
 @ledger_options
-def invite(*, handle: str, directory: Path | None, url: str | None, as_json: bool) -> int:
-    """Invite a person who is known; print the link, this once."""
+def invite(
+    *, handle: str, withdraw: bool, reason: str, directory: Path | None, url: str | None,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Invite a person who is known; print the link, this once.  An earlier invitation ends."""
+    if withdraw:
+        given = {"handle": handle, "reason": reason}
+        return tell(do("invitation-end", given, directory=directory, url=url), as_json=as_json)
+    if reason:
+        raise RequestError("usage", "--reason says why an invitation is withdrawn; add --withdraw")
     done = do("invite", {"handle": handle}, directory=directory, url=url)
     if as_json:
         output.show_json(done)

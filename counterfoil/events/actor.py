@@ -57,6 +57,7 @@ TYPES = (
             "invitation": "which invitation was used, where one was",
             "comment": "where a comment of the account proved it: the index of its entry",
             "project": "of that entry",
+            "vouched": "on whose word that was, as in `passkey.enrolled`",
             **_DATES,
         },
         refs={

@@ -63,6 +63,17 @@ TYPES = (
         actor=_ADMIN,
     ),
     own_type(
+        "invitation.ended",
+        noun="credential",
+        meaning="An invitation that was not used lets nobody in any more.",
+        title="ended an invitation of {thing}[: {data.reason}]",
+        row=DIRECTORY,
+        subject=_WHO,
+        data={"invitation": "a1c27be09d54", "reason": "sent to the wrong address"},
+        members={"invitation": "which one", "reason": "why, free text"},
+        actor=_ADMIN,
+    ),
+    own_type(
         "passkey.enrolled",
         noun="credential",
         meaning="A passkey is an actor's from here on; who vouched for that is named.",
@@ -88,10 +99,11 @@ TYPES = (
             "backed_up": "whether it is kept in more than one place, where it says so",
             "rp": "the host it is bound to",
             "vouched": "`invitation` (a second person), `own-key` (another passkey of the same "
-            "person) or `files` (whoever holds the ledger's files)",
+            "person), `files` (whoever holds the ledger's files) or `admin-token` (whoever holds "
+            "the administrator's token)",
             "invitation": "which invitation was used",
         },
-        refs={"vouched-by": "the `actor:` who invited"},
+        refs={"vouched-by": "the `actor:` who invited, where it is a second person's word"},
         actor=("user", "counterfoil:bo-dev"),
     ),
     own_type(

@@ -8,12 +8,11 @@ depends on names: a handle is what the pseudonym's account opens to, and is "" o
 Times are RFC 3339 in UTC or dates, and compare as text: `since` <= now < `until`.
 """
 
-import datetime
 from collections.abc import Collection, Iterable
-from typing import Final, TypeVar
 
 import msgspec
 
+from counterfoil.policy.folding import FOLDED, PUBLIC, day_of, ended, is_date
 from counterfoil.policy.known import (
     ALL,
     PROVIDER,
@@ -55,25 +54,6 @@ __all__ = [
     "Trust",
     "fold",
 ]
-
-FOLDED: Final = frozenset(
-    {
-        *("actor.described", "actor.removed", "account.linked", "account.unlinked"),
-        *("deputy.named", "deputy.ended", "team.described", "team.removed"),
-        *("member.joined", "member.left", "role.granted", "role.revoked", "policy.activated"),
-        *("token.issued", "token.revoked", "invitation.made", "passkey.enrolled"),
-        *("passkey.removed", "trust.added", "trust.removed", "session.opened"),
-    }
-)
-"""What changes the directory; everything else in the log is passed over."""
-PUBLIC: Final = frozenset({"session.opened"})
-"""Of those, what is read off the entry alone: there are many, and nobody opens them.
-
-They say who came, and change nobody's rights.
-"""
-
-
-EndedT = TypeVar("EndedT", bound=msgspec.Struct)
 
 
 class Directory:
@@ -167,6 +147,11 @@ class Directory:
         ]
         return sorted(made, key=lambda link: link.entry)
 
+    def open_invitations(self, actor: str, now: str) -> list[Invitation]:
+        """Return the invitations of an actor that can be used at `now`."""
+        every = list(self.invitations.values())
+        return [one for one in every if one.actor == actor and one.used < 0 and one.holds(now)]
+
     def pseudonyms_of(self, actor: str) -> tuple[str, ...]:
         """Return every pseudonym one actor has acted under: its own first."""
         return (actor, *self._accounts_of.get(actor, {}))
@@ -199,7 +184,7 @@ class Directory:
         found = self.teams.get(team)
         if found is None or not found.turns or found.turn_days < 1 or now < found.turns_from:
             return ""
-        days = _days(now) - _days(found.turns_from)
+        days = day_of(now) - day_of(found.turns_from)
         return found.turns[days // found.turn_days % len(found.turns)]
 
     def grants_of(
@@ -295,9 +280,9 @@ class Directory:
         for account in self._accounts_of.get(actor, {}):
             self._unlink(account, actor, one.time)
         for token in [one for one in self.tokens.values() if one.holder == actor]:
-            self.tokens[token.id] = _ended(token, revoked=one.index)
+            self.tokens[token.id] = ended(token, revoked=one.index)
         for passkey in [one for one in self.passkeys.values() if one.actor == actor]:
-            self.passkeys[passkey.id] = _ended(passkey, removed=one.index)
+            self.passkeys[passkey.id] = ended(passkey, removed=one.index)
         for invitation in [one for one in self.invitations.values() if one.actor == actor]:
             del self.invitations[invitation.id]
         for trust in [one for one in self.trusts.values() if one.holder == actor]:
@@ -351,7 +336,7 @@ class Directory:
             entry=one.index,
             turns=one.named("turn"),
             turns_from=one.text("turns_from"),
-            turn_days=days if isinstance(days, int) and _is_date(one.text("turns_from")) else 0,
+            turn_days=days if isinstance(days, int) and is_date(one.text("turns_from")) else 0,
         )
 
     def _team_removed(self, one: Happened) -> None:
@@ -433,8 +418,17 @@ class Directory:
     def _invitation_made(self, one: Happened) -> None:
         if invitation := one.text("invitation"):
             self.invitations[invitation] = Invitation(
-                id=invitation, actor=one.subject, by=one.by, **span_of(one)
+                id=invitation,
+                actor=one.subject,
+                by=one.by,
+                through=one.credential,
+                **span_of(one),
             )
+
+    def _invitation_ended(self, one: Happened) -> None:
+        found = self.invitations.get(one.text("invitation"))
+        if found is not None and found.used < 0:
+            del self.invitations[found.id]
 
     def _passkey_enrolled(self, one: Happened) -> None:
         passkey, counter = one.text("passkey"), one.data.get("counter")
@@ -486,22 +480,3 @@ def fold(entries: Iterable[Happened]) -> Directory:
     for one in entries:
         made.apply(one)
     return made
-
-
-def _ended(one: EndedT, **at: int) -> EndedT:
-    """Return a credential that an entry ended; the first end stands."""
-    (name,) = at
-    return one if getattr(one, name) >= 0 else msgspec.structs.replace(one, **at)
-
-
-def _days(moment: str) -> int:
-    """Return the day of a moment, counted from the first one there is."""
-    return datetime.date.fromisoformat(moment[:10]).toordinal()
-
-
-def _is_date(text: str) -> bool:
-    try:
-        _days(text)
-    except ValueError:
-        return False
-    return True

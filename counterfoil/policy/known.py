@@ -29,6 +29,7 @@ class Happened(msgspec.Struct, frozen=True):
         by: the actor who did it, a pseudonym; "" if unknown.
         accounts: pseudonym -> account, of an actor that is described and not erased.
         name: the subject's name, "" where there is none.
+        credential: id of what the entry came under.
     """
 
     index: int
@@ -40,6 +41,7 @@ class Happened(msgspec.Struct, frozen=True):
     by: str = ""
     accounts: Mapping[str, str] = {}
     name: str = ""
+    credential: str = ""
 
     def named(self, role: str) -> tuple[str, ...]:
         """Return the refs in a role, in order."""
@@ -213,11 +215,18 @@ class Passkey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Invitation(Span, frozen=True, kw_only=True):
-    """Somebody may enrol; `used` is the entry of what was enrolled by it, or -1."""
+    """Somebody may enrol.
+
+    Attributes:
+        by: who invited, a pseudonym that is no actor's where nobody stood behind the credential.
+        through: id of the credential that invited.
+        used: the entry of what was enrolled by it, or -1.
+    """
 
     id: str
     actor: str
     by: str
+    through: str = ""
     used: int = -1
 
 

@@ -28,6 +28,10 @@ from counterfoil.web.proving import (
 from counterfoil.web.signing_in import read_form
 
 _NAME: Final = "passkey"
+_BY: Final = {
+    "files": "whoever holds the ledger's files",
+    "admin-token": "whoever holds the administrator's token",
+}
 
 
 class _Ask(msgspec.Struct):
@@ -52,14 +56,15 @@ def mount(served: Served) -> list[StarletteRoute]:
 async def _get_invitation(request: Request, served: Served) -> Response:
     token = request.query_params.get("token", "")
     invited = await run_in_threadpool(served.entrance.invitation, token)
-    by = served.home.access.directory.actor(invited.by) if invited is not None else None
+    by = served.home.access.directory.actors.get(invited.by) if invited is not None else None
+    word = _BY.get(invited.vouched, _BY["files"]) if invited is not None else ""
     return render(
         request,
         "invitation.html",
         status=200 if invited is not None else 403,
         token=token,
         invited=invited,
-        by=by.handle if by is not None else "whoever set this ledger up",
+        by=by.handle if by is not None and by.handle else word,
         here=served.site.can_sign_in,
         passkeys=served.entrance.keyring.party is not None,
         providers=served.entrance.oidc.providers,

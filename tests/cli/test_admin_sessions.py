@@ -26,6 +26,18 @@ def test_an_invitation_is_a_link_that_is_printed_alone(foil: Foil, ledger: Path)
     assert "bo is invited until" in made.err
 
 
+def test_an_invitation_is_withdrawn_once(foil: Foil, ledger: Path) -> None:
+    person(foil, ledger, "bo")
+    assert foil("admin", "invite", "bo", "--dir", ledger).code == 0
+    words = ("admin", "invite", "bo", "--withdraw", "--reason", "wrong mail", "--dir", ledger)
+
+    ended, again = foil(*words), foil(*words)
+
+    assert "the invitation of bo lets nobody in any more" in ended.out
+    assert "bo has no invitation that could be used" in again.err
+    assert "add --withdraw" in foil("admin", "invite", "bo", "--reason", "x", "--dir", ledger).err
+
+
 def test_nobody_who_is_unknown_is_invited(foil: Foil, ledger: Path) -> None:
     refused = foil("admin", "invite", "nobody", "--dir", ledger)
 

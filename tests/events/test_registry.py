@@ -25,7 +25,7 @@ OWN = {
     *("deputy.named", "deputy.ended", "member.joined", "member.left"),
     *("team.described", "team.removed", "role.granted", "role.revoked"),
     *("policy.activated", "gate.changed", "token.issued", "token.revoked"),
-    *("invitation.made", "passkey.enrolled", "passkey.removed"),
+    *("invitation.made", "invitation.ended", "passkey.enrolled", "passkey.removed"),
     *("session.opened", "session.verified", "session.ended", "trust.added", "trust.removed"),
     *("trust.rekeyed",),
     *("personal.read", "export.made"),

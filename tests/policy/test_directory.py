@@ -407,6 +407,23 @@ def test_an_invitation_is_used_once_by_what_was_enrolled(log: Log) -> None:
     assert (directory.passkeys["k"].actor, directory.passkeys["k"].vouched_by) == (ANA, BO)
 
 
+def test_an_invitation_that_ended_is_open_no_more_and_a_used_one_stays_used(log: Log) -> None:
+    log.add("invitation.made", ANA, {"invitation": "i", "until": LATER}, by=BO, credential="local")
+    log.add("invitation.made", BO, {"invitation": "j", "until": LATER}, by=ANA)
+    log.add("passkey.enrolled", BO, {"passkey": "k", "invitation": "j"})
+    before = log.fold()
+    for invitation, who in (("i", ANA), ("j", BO)):
+        log.add("invitation.ended", who, {"invitation": invitation})
+    after = log.fold()
+
+    now = "2026-11-20"
+    assert [one.id for one in before.open_invitations(ANA, now)] == ["i"]
+    assert before.open_invitations(BO, now) == after.open_invitations(ANA, now) == []
+    assert before.open_invitations(ANA, LATER) == []
+    assert before.invitations["i"].through == "local"
+    assert list(after.invitations) == ["j"]
+
+
 def test_somebody_was_enrolled_from_the_first_passkey_on_for_good(log: Log) -> None:
     """Else whoever removes the last person has the rights of the first start again."""
     assert not log.fold().anybody_enrolled()

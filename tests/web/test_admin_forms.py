@@ -73,6 +73,20 @@ def test_of_two_forms_of_one_action_only_the_refused_one_says_so(
     assert 'value="nowhere"' in page
 
 
+def test_an_open_invitation_is_withdrawn_on_the_page_of_the_person(
+    web: Running, reader: Reader
+) -> None:
+    described(web, "unsure")
+    act(web.home, ADMIN, "invite", {"handle": "unsure"}, "api")
+    back = f"/admin/person?ref={ref_of(web, 'unsure')}"
+    assert 'action="/act/invitation-end"' in reader.page(back)
+
+    reply = reader.send("invitation-end", {"handle": "unsure", "back": back})
+
+    assert reply.status == 303
+    assert 'action="/act/invitation-end"' not in reader.page(back)
+
+
 def test_a_refusal_whose_form_is_gone_is_said_at_the_top(reader: Reader) -> None:
     """Somebody else took the role back while this page was open."""
     reply = reader.send("role-revoke", {"grant": "0" * 12, "form": "role-revoke-gone"})

@@ -8,13 +8,13 @@ import pytest
 
 from counterfoil.app import saved, signin
 from counterfoil.app.access_log import what_of
-from counterfoil.app.acting_sign_in import Invitation, Sessioned
+from counterfoil.app.acting_sign_in import Invitation, Keys, Sessioned
 from counterfoil.app.actions import act
 from counterfoil.app.opening import open_all
 from counterfoil.app.proving import digest
 from counterfoil.clock import SteppedClock
 from counterfoil.events.entry import read_entry
-from counterfoil.policy.access import LOG
+from counterfoil.policy.access import ADMIN, LOG, Credential
 from tests.authenticator import PRESENT
 from tests.signing_in import OWNER, Browser, describe, enrolled, invitation
 from tests.web_server import Reply, Running, running
@@ -108,6 +108,56 @@ def test_who_vouched_for_a_passkey_is_in_the_log(web: Running) -> None:
 
     key = web.home.access.directory.passkeys[browser.authenticator.id]
     assert (key.vouched, key.vouched_by, key.rp) == ("invitation", ida.ref, "localhost")
+
+
+@pytest.mark.parametrize(
+    ("credential", "vouched", "shown"),
+    [
+        (OWNER, "files", "whoever holds the ledger&#39;s files"),
+        (ADMIN, "admin-token", "whoever holds the administrator&#39;s token"),
+    ],
+    ids=["whoever holds the files", "the administrator's token"],
+)
+def test_where_nobody_stood_behind_an_invitation_the_log_says_which(
+    web: Running, credential: Credential, vouched: str, shown: str
+) -> None:
+    """Also once people are enrolled: nobody is said to have vouched, and no second person has."""
+    handle = f"by-{vouched}"
+    chief = enrolled(web, f"chief-{vouched}", "administrator")
+    describe(web, handle)
+    made = act(web.home, credential, "invite", {"handle": handle}, "api")
+    assert isinstance(made, Invitation)
+    token = made.link.rpartition("=")[2]
+    browser = Browser(web)
+    browser.authenticator.credential_id = f"a passkey by {vouched}".encode()
+    assert shown in browser.get(f"/invitation?token={token}").body.decode()
+    assert browser.accept(token).status == 200
+
+    key = web.home.access.directory.passkeys[browser.authenticator.id]
+    assert (key.vouched, key.vouched_by) == (vouched, "")
+    kept = act(web.home, OWNER, "passkey-list", {"handle": handle}, "cli")
+    assert isinstance(kept, Keys)
+    assert [(one.vouched, one.vouched_by) for one in kept.passkeys] == [(vouched, "")]
+    for reader, page in ((browser, "/account"), (chief, f"/admin/person?handle={handle}")):
+        body = reader.get(page).body.decode()
+        assert f"by {shown}" in body
+        assert "by an invitation" not in body
+
+
+def test_an_invitation_of_somebody_who_is_gone_still_names_them(web: Running) -> None:
+    enrolled(web, "leaver", "administrator")
+    leaver = web.home.access.require_actor("leaver")
+    describe(web, "stayer")
+    inviting = replace(OWNER, actor=leaver.ref)
+    made = act(web.home, inviting, "invite", {"handle": "stayer"}, "web")
+    assert isinstance(made, Invitation)
+    act(web.home, OWNER, "actor-remove", {"handle": "leaver"}, "api")
+    browser = Browser(web)
+    browser.authenticator.credential_id = b"the passkey of stayer"
+    assert browser.accept(made.link.rpartition("=")[2]).status == 200
+
+    key = web.home.access.directory.passkeys[browser.authenticator.id]
+    assert (key.vouched, key.vouched_by) == ("invitation", leaver.ref)
 
 
 def test_a_passkey_signs_in_again_after_signing_out(web: Running, ana: Browser) -> None:

@@ -243,6 +243,36 @@ def test_of_those_who_accept_an_invitation_at_once_one_is_enrolled(web: Running)
     assert sorted(statuses) == [200, 403, 403, 403]
 
 
+def test_a_further_invitation_ends_the_one_before(web: Running) -> None:
+    """The first may have gone to the wrong place: that is why there is a second."""
+    describe(web, "ned")
+    first, start = invitation(web, "ned"), size(web)
+    second = invitation(web, "ned")
+
+    assert events(web, start) == ["invitation.ended", "invitation.made"]
+    assert reason(Browser(web).accept(first)) == "invitation"
+    assert Browser(web).accept(second).status == 200
+
+
+def test_a_withdrawn_invitation_enrols_nobody(web: Running) -> None:
+    """Not even a browser that has begun: between question and answer it may be withdrawn."""
+    describe(web, "oda")
+    token = invitation(web, "oda")
+    browser = Browser(web)
+    browser.authenticator.credential_id = b"the passkey of oda"
+    asked = browser.post("/invitation/ask", {"token": token}).body.decode()
+    made = json.loads(browser.authenticator.create(asked))
+    start = size(web)
+    act(web.home, OWNER, "invitation-end", {"handle": "oda", "reason": "wrong mail"}, "cli")
+
+    assert events(web, start) == ["invitation.ended"]
+    refused = browser.post("/invitation", {"token": token, "credential": made})
+    assert reason(refused) == "invitation"
+    assert browser.get(f"/invitation?token={token}").status == 403
+    with pytest.raises(RequestError, match="oda has no invitation that could be used"):
+        act(web.home, OWNER, "invitation-end", {"handle": "oda"}, "cli")
+
+
 def test_an_invitation_that_is_over_enrols_nobody(web: Running, clock: SteppedClock) -> None:
     describe(web, "fay")
     token = invitation(web, "fay")

@@ -65,7 +65,7 @@ def pages(text: str, theme: str) -> dict[str, str]:
         ),
         "invitation": html(
             "invitation.html", **shared, token=text, by=text, here=True, host=text,
-            invited=Invited("a1c27be09d54", actor, "actor:ana", MOMENT),
+            invited=Invited("a1c27be09d54", actor, "actor:ana", "invitation", MOMENT),
         ),
         "invitation over": html(
             "invitation.html", **shared, token=text, by=text, here=True, host=text, invited=None

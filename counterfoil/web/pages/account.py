@@ -32,6 +32,7 @@ _VOUCHED = {
     "invitation": "vouched for by an invitation",
     "own-key": "vouched for by another passkey of yours",
     "files": "vouched for by whoever holds the ledger's files",
+    "admin-token": "vouched for by whoever holds the administrator's token",
 }
 
 

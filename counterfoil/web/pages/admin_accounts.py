@@ -94,9 +94,9 @@ def acts_of(home: Home, one: Unmapped) -> Acted:
     rows = home.reader.rows
     firsts: list[str] = []
     lasts: list[tuple[str, str, int]] = []
-    for project in one.projects:
-        first, last = rows.first_acted(project, one.ref), rows.acted(project, one.ref)
-        if first is not None and last is not None:
+    for project, last in rows.acted(one.projects, one.ref).items():
+        first = rows.first_acted(project, one.ref)
+        if first is not None:
             firsts.append(rows.recordedtime(project, first) or "")
             lasts.append((rows.recordedtime(project, last) or "", project, last))
     _, project, entry = max(lasts)

@@ -31,6 +31,7 @@ _VOUCHED = {
     "invitation": "by an invitation of",
     "own-key": "by another passkey of the same person",
     "files": "by whoever holds the ledger's files",
+    "admin-token": "by whoever holds the administrator's token",
 }
 
 
@@ -173,9 +174,10 @@ def _passkeys(desk: Desk, actor: Actor, forms: Forms) -> Part:
         )
     open_ = [
         Fact("an invitation", f"not used yet, {desk.span(one)}", Pill("open", "none", "pending"),
-             desk.doer(one.by) if one.by else None, desk.mark(one.entry))
-        for one in desk.directory.invitations.values()
-        if one.actor == actor.ref and one.used < 0 and one.holds(desk.now)
+             desk.doer(one.by) if one.by else None, desk.mark(one.entry),
+             end=forms.form("invitation-end", "Withdraw", "Withdraw it", key=one.id, tone="refuse",
+                            hidden={"handle": actor.handle}))
+        for one in desk.directory.open_invitations(actor.ref, desk.now)
     ]  # fmt: skip
     empty = Empty("No passkey is enrolled.", "An invitation lets this person enrol the first one.")
     return Part("passkeys", "Passkeys", (*facts, *open_), empty, warning=warning)
