@@ -6,7 +6,6 @@ If we crash between the log and the directory, the next start folds the log.
 """
 
 import contextlib
-import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -489,8 +488,3 @@ class Access:
 
 
 ASKED_MAX: Final = 2_000
-
-
-def token_digest(token: str) -> bytes:
-    """Return what is stored of a token: 256 bits of randomness need no slow hash."""
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from counterfoil.app.acting_roles import GRANT_BYTES
 from counterfoil.app.acting_sign_in import end_sessions_by, forget_removed
 from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.directory_change import Change, Standing
@@ -23,7 +24,6 @@ from counterfoil.events.event import Event
 from counterfoil.policy.access import LOG
 from counterfoil.policy.directory import Actor
 
-GRANT_BYTES: Final = 6
 GONE: Final = "its holder was removed"
 LOOK_AGAIN: Final = "look at the difference again: admin people import FILE"
 

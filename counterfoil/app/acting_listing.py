@@ -1,7 +1,8 @@
 """Who there is and who may, listed: people, accounts, teams, roles, tokens.
 
-What must hold: nothing is changed; whoever may run the ledger (`admin`) or open personal values
-(`personal`) sees names, and nobody else.  Everything is as of now, and says when it ends.
+What must hold: nothing is changed; names are answered to whoever may run the ledger (`admin`) or
+open personal values (`personal`), and counted as read.  Whoever may read `_access` sees handles and
+accounts on its pages all the same.  Everything is as of now, and says when it ends.
 """
 
 from typing import Final

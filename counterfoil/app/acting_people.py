@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from counterfoil.app.acting_roles import GRANT_BYTES
 from counterfoil.app.acting_sign_in import end_sessions_by, forget_removed
 from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.handles import check_account, check_handle, check_kind, check_name
@@ -224,7 +225,7 @@ def ensure_service(
     events = [access.event("actor.described", acting.credential, subject=subject,
                            data={"kind": "service"})]  # fmt: skip
     for project in projects:
-        grant = acting.home.randomness.token(6).hex()
+        grant = acting.home.randomness.token(GRANT_BYTES).hex()
         data = {"grant": grant, "role": "producer", "project": project, "tier": "*",
                 "component": "*"}  # fmt: skip
         events.append(access.event("role.granted", acting.credential, subject=subject, data=data))

@@ -10,6 +10,7 @@ from counterfoil.policy.places import TIERS
 from counterfoil.policy.roles import ROLES, conflicts
 
 GRANT_BYTES: Final = 6
+"""Of the id of a grant, wherever one is made."""
 
 
 class Granting(Given, frozen=True, kw_only=True):

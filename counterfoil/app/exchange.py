@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from counterfoil.app.access import token_digest
+from counterfoil.app import proving
 from counterfoil.app.jobs import PREFIX
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError, UnavailableError
@@ -150,7 +150,7 @@ def _bind(home: "Home", found: Accepted, bound: bytes, proof: Proof, ends_s: flo
 def _open(home: "Home", found: Accepted, bound: bytes) -> Opened:
     rule, identity = found.rule, found.identity
     secret = PREFIX + home.randomness.token(SESSION_BYTES).hex()
-    digest = token_digest(secret)
+    digest = proving.digest(secret)
     until = format_time(home.clock.now() + timedelta(seconds=rule.session_s))
     # The id stands in entries for ever, so it tells sessions apart and says nothing more.
     session = JobSession(

@@ -11,7 +11,8 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final
 
-from counterfoil.app.access import Access, token_digest
+from counterfoil.app.access import Access
+from counterfoil.app.proving import digest
 from counterfoil.app.record import SERVER
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import CounterfoilError
@@ -92,7 +93,7 @@ class Jobs:
     def find(self, token: str) -> Credential | None:
         """Return whose session it is; None when it is unknown, over, or its rule gone."""
         # A digest is looked up, not the token: how long that takes tells nothing about a token.
-        found = self._open.get(token_digest(token))
+        found = self._open.get(digest(token))
         if found is None or found.until <= format_time(self._clock.now()):
             return None
         return self.credential(found)

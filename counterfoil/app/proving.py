@@ -35,7 +35,10 @@ def is_fresh(verified: str, now: datetime.datetime) -> bool:
 
 
 def digest(secret: str) -> bytes:
-    """Return what is kept of a secret a browser holds."""
+    """Return what is kept of a secret somebody comes with: a token, a link, a browser's cookie.
+
+    Each is 256 bits of randomness, which need no slow hash.
+    """
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 

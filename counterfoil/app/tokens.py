@@ -11,7 +11,8 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from counterfoil.app.access import Access, token_digest
+from counterfoil.app import proving
+from counterfoil.app.access import Access
 from counterfoil.app.wire import Pass, Passes
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError
@@ -44,14 +45,14 @@ class Tokens:
         self._access = access
         self._clock = clock
         self._randomness = randomness
-        self._admin = token_digest(admin_token)
+        self._admin = proving.digest(admin_token)
         self._lock = threading.Lock()
         self._ids = {row.digest: row.id for row in rows.all()}
         self._used: dict[str, tuple[str, int]] = {}
 
     def find(self, token: str) -> Credential | None:
         """Return whose token it is; None when it is unknown, over, revoked, or its holder gone."""
-        digest = token_digest(token)
+        digest = proving.digest(token)
         # A digest is looked up, not the token: how long that takes tells nothing about a token.
         if digest == self._admin:
             return ADMIN
@@ -63,7 +64,7 @@ class Tokens:
 
         For counting refusals under its id; it opens nothing.
         """
-        scope = self._access.directory.tokens.get(self._ids.get(token_digest(token), ""))
+        scope = self._access.directory.tokens.get(self._ids.get(digest(token), ""))
         return None if scope is None or self._lives(scope) else _credential(scope)
 
     def credential(self, token: str) -> Credential | None:
@@ -91,7 +92,7 @@ class Tokens:
 
     def keep(self, token: str, secret: str) -> None:
         """Keep a token that the log already knows; from here on it lets its holder in."""
-        digest = token_digest(secret)
+        digest = proving.digest(secret)
         self._rows.add(digest, token)
         with self._lock:
             over = self._too_many()

@@ -1,8 +1,9 @@
 """What every page about people and access is built from: the directory at one moment, and words.
 
 The directory is what the log `_access` says up to an entry, so these pages know every past moment;
-acting is off there.  People stand as handles, never by name: names are personal values, and reading
-access is not the right to open them.
+acting is off there.  People stand as handles and by their accounts, a mail address among them where
+that is the account: who did it and who may is what the log is for.  Their names are personal values,
+and reading access is not the right to open them.
 """
 
 import datetime
