@@ -38,7 +38,7 @@ class Reader:
 
     def send(self, action: str, fields: Mapping[str, str], **headers: str) -> Reply:
         """Post a form as the page of its action has it."""
-        sent = {"csrf": self.csrf, "back": "/admin/people", "form": action, **fields}
+        sent = {"csrf": self.csrf, "back": "/admin/people", "_form": action, **fields}
         body = urllib.parse.urlencode(sent).encode()
         named = {"Content-Type": FORM, "Cookie": self.cookie, **headers}
         return self.web.call("POST", f"/act/{action}", body, named, token=None)

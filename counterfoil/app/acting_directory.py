@@ -25,7 +25,7 @@ from counterfoil.policy.access import LOG
 from counterfoil.policy.directory import Actor
 
 GONE: Final = "its holder was removed"
-LOOK_AGAIN: Final = "look at the difference again: admin people import FILE"
+LOOK_AGAIN: Final = "look again at what it would change"
 
 
 class Comparing(Given, frozen=True, kw_only=True):

@@ -30,8 +30,8 @@ _PATH: Final = "/act/{name}"
 # Of the form itself; everything else is a field of the action.
 _OWN: Final = frozenset({CSRF_FIELD, BACK, FORM})
 # Actions whose page goes on from what they were given.
-_GOES_ON: Final = frozenset({"policy-preview", "trust-add"})
-# As many as a policy set may have, each escaped in the worst case.
+_GOES_ON: Final = frozenset({"policy-preview", "trust-add", "directory-diff"})
+# As many as a policy set may have, or a directory file of 1 MB, escaped in the worst case.
 LIMIT_BYTES: Final = 4 * 1024 * 1024
 # What a page's address says once and a form does not lead back to.
 _PASSING: Final = frozenset({"told", "as_of"})

@@ -17,6 +17,8 @@ from counterfoil.web.context import Came
 
 KEPT_MAX: Final = 64
 KEPT_S: Final = 600
+LETTERS_MAX: Final = 16 * 1024 * 1024
+"""Of all texts a page goes on from; the oldest go first."""
 SECRETS: Final = ("token", "link")
 """Fields of what came of an action that are shown once."""
 
@@ -38,9 +40,9 @@ class Told:
             self._kept = {
                 key: one for key, one in self._kept.items() if 0 <= now_s - one[0] <= KEPT_S
             }
-            while len(self._kept) >= KEPT_MAX:
-                del self._kept[next(iter(self._kept))]
             self._kept[name] = (now_s, credential, came)
+            while len(self._kept) > KEPT_MAX or self._letters() > LETTERS_MAX:
+                del self._kept[next(iter(self._kept))]
         return name
 
     def take(self, credential: str, name: str) -> Came | None:
@@ -54,6 +56,9 @@ class Told:
             if over or secrets_of(came):
                 del self._kept[name]
         return None if over else came
+
+    def _letters(self) -> int:
+        return sum(len(text) for _, _, one in self._kept.values() for text in one.given.values())
 
 
 def secrets_of(came: Came) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ PATHS = (
     "/changed?ref=release:shop@1.4.2", "/search", "/search?q=outcome:failed", "/search/everywhere",
     "/search/everywhere?q=actor:ana", "/sign-in",
     FILES, f"{FILES}/files/0",
-    "/admin", "/admin/people", "/admin/person?handle=ana", "/admin/person?handle=shop-nightly",
+    "/admin", "/admin/people", "/admin/import", "/admin/person?handle=ana", "/admin/person?handle=shop-nightly",
     "/admin/teams", "/admin/accounts", "/admin/roles", "/admin/tokens", "/admin/trust",
     "/admin/sessions", "/admin/sessions?as_of=8",
     "/admin/policies", "/admin/explain", "/admin/explain?actor=bo&verb=gate&in=default",

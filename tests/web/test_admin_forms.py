@@ -89,7 +89,7 @@ def test_an_open_invitation_is_withdrawn_on_the_page_of_the_person(
 
 def test_a_refusal_whose_form_is_gone_is_said_at_the_top(reader: Reader) -> None:
     """Somebody else took the role back while this page was open."""
-    reply = reader.send("role-revoke", {"grant": "0" * 12, "form": "role-revoke-gone"})
+    reply = reader.send("role-revoke", {"grant": "0" * 12, "_form": "role-revoke-gone"})
 
     assert reply.status == 404
     assert "This was not done." in reply.body.decode()

@@ -38,7 +38,7 @@ def test_a_page_about_access_answers_whoever_is_signed_in(reader: Reader, path: 
     assert f'href="{path}" aria-current="page"' in page.replace(' class="under"', "")
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/admin/person?ref=actor:nobody"])
+@pytest.mark.parametrize("path", [*PATHS, "/admin/import", "/admin/person?ref=actor:nobody"])
 def test_nobody_reads_about_access_without_a_session(web: Running, path: str) -> None:
     reply = web.call("GET", path, token=None)
 

@@ -16,6 +16,7 @@ from counterfoil.web.context import Context
 from counterfoil.web.pages.admin import admin_page
 from counterfoil.web.pages.admin_accounts import accounts_page
 from counterfoil.web.pages.admin_explain import explain_page
+from counterfoil.web.pages.admin_import import import_page
 from counterfoil.web.pages.admin_people import people_page
 from counterfoil.web.pages.admin_person import person_page
 from counterfoil.web.pages.admin_policies import policies_page
@@ -74,6 +75,7 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/theme", theme_page),
     PageRoute("/admin", admin_page, LOG),
     PageRoute("/admin/people", people_page, LOG),
+    PageRoute("/admin/import", import_page, LOG),
     PageRoute("/admin/person", person_page, LOG),
     PageRoute("/admin/teams", teams_page, LOG),
     PageRoute("/admin/accounts", accounts_page, LOG),

@@ -52,9 +52,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class PeopleView:
-    """The page; `kept` is what its form sends along."""
+    """The page; `kept` is what its form sends along, `file` where a file is taken over."""
 
     find: str
+    file: str
     kept: tuple[tuple[str, str], ...]
     groups: tuple[Group, ...]
 
@@ -68,12 +69,12 @@ def build_people(desk: Desk, find: str) -> PeopleView:
     asked = f"No handle contains “{find}”." if find else ""
     return PeopleView(
         find=find,
+        file=desk.pages.to("/admin/import"),
         kept=desk.pages.pairs(),
         groups=(
             _group(desk, "People", "people", people, machine=False, empty=Empty(
                 asked or "Nobody is described yet.",
-                "" if asked else "Add the first person with the form on this page, or many by a file:",
-                command="" if asked else "counterfoil admin people import FILE")),
+                "" if asked else "Add the first person with the form on this page, or many by a file.")),
             _group(desk, "Services and agents", "machines", machines, machine=True, empty=Empty(
                 asked or "No service and no agent is described.",
                 "" if asked else "A token makes the service it is for, if there is none.")),

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from counterfoil.app.actions import Action, actions
+from counterfoil.app.directory_file import FORMS
 from counterfoil.app.handles import KINDS
 from counterfoil.policy.access import ALL, LOG, Credential, Decision
 from counterfoil.policy.places import TIERS
@@ -20,7 +21,8 @@ from counterfoil.policy.roles import ROLES
 from counterfoil.web.context import Typed
 
 BACK: Final = "back"
-FORM: Final = "form"
+FORM: Final = "_form"
+"""Which form of the page it was; no field of an action is called so."""
 STEP_UP: Final = "/step-up"
 """Where a reader shows a passkey again, and is led back from."""
 
@@ -65,6 +67,9 @@ _WORDS: Final[Mapping[str, Words]] = {
     "turns_from": Words("First turn begins", _DATE, "date"),
     "turn_days": Words("Days of a turn", "", "number"),
     "text": Words("Policies", "Cedar", "area"),
+    "content": Words("The file", "its whole text", "area"),
+    "form": Words("Written as", "", "choice", FORMS),
+    "remove_missing": Words("Remove persons, agents and teams it does not describe"),
     "claims": Words("Its token carries", "NAME=VALUE, one a line, exactly", "lines"),
     "issuer": Words("Issuer", "who signs; empty: the one of its kind"),
     "audience": Words("Audience", "whom its token is for; empty: this server"),
