@@ -229,7 +229,8 @@ class Access:
         except CounterfoilError as error:
             why = (
                 f"the policy set in force cannot be read ({error.message}); "
-                "counterfoil admin policies rollback --dir DIR puts the one before in force"
+                "counterfoil admin policies rollback --dir DIR puts the one before in force, "
+                "with --to builtin the built-in one"
             )
             return Decision(False, (why,))
         found = engine.decide(policies, request)

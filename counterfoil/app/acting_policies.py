@@ -5,6 +5,7 @@ force; what was in force before stays kept, and is put back without asking any p
 holds the ledger's files.
 """
 
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -13,11 +14,13 @@ from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.explaining import Explained, explain
 from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.policy.access import LOG
+from counterfoil.policy.directory import PolicyVersion
 
 if TYPE_CHECKING:
     from counterfoil.policy.policy_set import PolicySet
 
 BUILTIN: Final = "builtin"
+ROLLED_BACK: Final = "rolled-back"
 MEDIATYPE: Final = "text/plain"
 
 
@@ -62,9 +65,16 @@ class Activating(Given, frozen=True, kw_only=True):
 
 
 class RollingBack(Given, frozen=True, kw_only=True):
-    """Why the set before the one in force comes back."""
+    """Which set comes back, and why.
+
+    Attributes:
+        reason: why.
+        to: the digest of a set that was in force, whole or as it begins, or "builtin"; "" for
+            the one before the one in force.
+    """
 
     reason: str = ""
+    to: str = ""
 
 
 class Explaining(Given, frozen=True, kw_only=True):
@@ -217,22 +227,59 @@ def activate(acting: Acting) -> Previewed:
 
 
 def roll_back(acting: Acting) -> Done:
-    """Put the policy set before the one in force back.
+    """Put a policy set back: the one that was in force before, or one that is named.
 
     Raises:
-        RequestError: `not_found`: there was none before.
+        RequestError: `not_found`: there was none before, or none of that digest; `usage`: it is
+            in force, or several begin so.
     """
     given: RollingBack = acting.given
     access = acting.home.access
     with access.changing() as directory:
-        if not directory.policies:
+        *before, now = standing(directory.policies)
+        if given.to:
+            digest = _one_of(given.to, {BUILTIN, *(one.digest for one in directory.policies)})
+        elif before:
+            digest = before[-1]
+        else:
             raise RequestError("not_found", "the built-in policies are in force, none was before")
-        earlier = [BUILTIN, *(one.digest for one in directory.policies)]
-        now = earlier[-1]
-        digest = next((one for one in reversed(earlier) if one != now), BUILTIN)
+        if digest == now:
+            raise RequestError("usage", f"{digest} is in force already")
         text = _text(acting, "", digest)
-        entries = _enact(acting, digest, text, "rolled-back", given.reason)
+        entries = _enact(acting, digest, text, ROLLED_BACK, given.reason)
     return Done(said=f"{digest} is in force again, {now} no more", entries=entries)
+
+
+def standing(versions: Sequence[PolicyVersion]) -> list[str]:
+    """Return the digests that going back leads through: the one in force last, "builtin" first.
+
+    A set that was gone back from is behind nobody any more: whoever goes back again and again
+    comes to the built-in set, however many bad ones there were.
+
+    Args:
+        versions: every set that was put in force, the latest last.
+    """
+    digests = [BUILTIN]
+    for one in versions:
+        if one.digest == digests[-1]:
+            continue
+        if one.how == ROLLED_BACK and one.digest in digests:
+            while digests[-1] != one.digest:
+                digests.pop()
+        else:
+            digests.append(one.digest)
+    return digests
+
+
+def _one_of(stated: str, known: Collection[str]) -> str:
+    found = [one for one in known if one.startswith((stated, f"sha256:{stated}"))]
+    if len(found) > 1:
+        raise RequestError(
+            "usage", f"{len(found)} sets begin with {stated[:80]!a}; give more of it"
+        )
+    if not found:
+        raise RequestError("not_found", f"no policy set {stated[:80]!a} was ever in force")
+    return found[0]
 
 
 def answer(acting: Acting) -> ExplainedAnswer:
@@ -301,7 +348,7 @@ ACTIONS: Final = (
     ),
     Action(
         name="policy-rollback", verb="policies", takes=RollingBack, gives=Done, run=roll_back,
-        doc="Put the policy set before the one in force back.",
+        doc="Put the policy set before the one in force back, or one that is named.",
     ),
     Action(
         name="access-explain", verb="read", also="admin", takes=Explaining, gives=ExplainedAnswer, run=answer,

@@ -6,8 +6,7 @@ from typing import Any
 import click
 
 from counterfoil.cli import output
-from counterfoil.cli.acting import LOG
-from counterfoil.cli.target import open_target
+from counterfoil.cli.acting import LOG, do, ledger_options, tell
 from counterfoil.errors import RequestError
 
 # What a grant names that reaches everything of a kind.
@@ -27,12 +26,10 @@ def access() -> None:
 
 @policies.command()
 @click.option("--digest", default="", help="A set that was in force; default: the one that is.")
-@output.where_options
-def show(
-    *, digest: str, url: str | None, directory: Path | None, project: str, as_json: bool
-) -> int:
+@ledger_options
+def show(*, digest: str, url: str | None, directory: Path | None, as_json: bool) -> int:
     """Print the text of a policy set."""
-    found = _act(directory, url, project, "policy-show", {"digest": digest})
+    found = do("policy-show", {"digest": digest}, directory=directory, url=url)
     if as_json:
         output.show_json(found)
     else:
@@ -41,10 +38,10 @@ def show(
 
 
 @policies.command()
-@output.where_options
-def history(*, url: str | None, directory: Path | None, project: str, as_json: bool) -> int:
+@ledger_options
+def history(*, url: str | None, directory: Path | None, as_json: bool) -> int:
     """List the sets that were put in force, the latest first."""
-    found = _act(directory, url, project, "policy-show", {"digest": ""})
+    found = do("policy-show", {"digest": ""}, directory=directory, url=url)
     if as_json:
         output.show_json({"versions": found["versions"]})
         return output.YES
@@ -62,12 +59,10 @@ def history(*, url: str | None, directory: Path | None, project: str, as_json: b
 
 @policies.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@output.where_options
-def check(
-    *, file: Path, url: str | None, directory: Path | None, project: str, as_json: bool
-) -> int:
+@ledger_options
+def check(*, file: Path, url: str | None, directory: Path | None, as_json: bool) -> int:
     """Say what the policies in FILE would change, and change nothing; 1 if they lock out."""
-    found = _act(directory, url, project, "policy-preview", {"text": _read(file)})
+    found = do("policy-preview", {"text": _read(file)}, directory=directory, url=url)
     _tell(found, as_json=as_json)
     return output.NO if found["locks_out"] else output.YES
 
@@ -75,30 +70,30 @@ def check(
 @policies.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--reason", required=True, help="Why: it stands in the log beside them.")
-@output.where_options
+@ledger_options
 def activate(
-    *, file: Path, reason: str, url: str | None, directory: Path | None, project: str,
+    *, file: Path, reason: str, url: str | None, directory: Path | None,
     as_json: bool,
 ) -> int:  # fmt: skip
     """Put the policies in FILE in force."""
     given = {"text": _read(file), "reason": reason}
-    _tell(_act(directory, url, project, "policy-activate", given), as_json=as_json)
+    _tell(do("policy-activate", given, directory=directory, url=url), as_json=as_json)
     return output.YES
 
 
 @policies.command()
+@click.option("--to", metavar="DIGEST|builtin",
+              help="The set to go back to; default: the one before.")  # fmt: skip
 @click.option("--reason", default="", help="Why.")
-@output.where_options
+@ledger_options
 def rollback(
-    *, reason: str, url: str | None, directory: Path | None, project: str, as_json: bool
+    *, to: str | None, reason: str, url: str | None, directory: Path | None, as_json: bool
 ) -> int:
-    """Put the set before the one in force back; with --dir and no server no policy is asked."""
-    found = _act(directory, url, project, "policy-rollback", {"reason": reason})
-    if as_json:
-        output.show_json(found)
-    else:
-        click.echo(found["said"])
-    return output.YES
+    """Put an earlier set back; with --dir and no server no policy is asked."""
+    if to == "":
+        raise RequestError("usage", "--to is empty; give a digest, or builtin")
+    given = {"reason": reason, "to": to or ""}
+    return tell(do("policy-rollback", given, directory=directory, url=url), as_json=as_json)
 
 
 @access.command()
@@ -115,7 +110,7 @@ def explain(
     Several refs say where: an approval and the env: it is for.
     """
     given = {"actor": actor, "verb": verb, "ref": " ".join(refs), "project": project}
-    found = _act(directory, url, "default", "access-explain", given)
+    found = do("access-explain", given, directory=directory, url=url)
     told = found["explained"]
     if as_json:
         output.show_json(found)
@@ -146,13 +141,6 @@ def _grant(grant: dict[str, Any]) -> str:
         where += "" if grant[name] == ALL else f", {name} {grant[name]}"
     until = f", until {grant['until']}" if grant["until"] else ""
     return f"{grant['role']} in {where}{until}, by entry {grant['entry']} of {LOG}"
-
-
-def _act(
-    directory: Path | None, url: str | None, project: str, name: str, given: dict[str, str]
-) -> dict[str, Any]:
-    with open_target(directory, url, project) as target:
-        return target.act(name, given)
 
 
 def _read(file: Path) -> str:

@@ -91,6 +91,71 @@ def test_a_set_that_locks_everybody_out_is_rolled_back_offline(home: Home, tmp_p
         assert line.sentence == "put a policy set in force: locked out"
 
 
+def put(home: Home, name: str) -> str:
+    """Put a set of its own in force; return its digest."""
+    text = f'@id("{name}") @reason("x")\npermit (principal, action == Action::"read", resource);\n'
+    digest: str = do(home, "policy-activate", text=text, reason="oops").digest
+    return digest
+
+
+def test_going_back_again_and_again_ends_at_the_built_in_set(home: Home) -> None:
+    """However many bad sets there were: nobody is left between two of them."""
+    first, second = put(home, "bad-one"), put(home, "bad-two")
+    assert home.access.directory.policy == second
+
+    led = []
+    for _ in range(2):
+        do(home, "policy-rollback")
+        led.append(home.access.directory.policy)
+
+    assert led == [first, "builtin"]
+    with pytest.raises(RequestError, match="none was before"):
+        do(home, "policy-rollback")
+
+
+def test_a_set_put_in_force_after_going_back_is_gone_back_from_alone(home: Home) -> None:
+    good = put(home, "good")
+    put(home, "bad-one")
+    do(home, "policy-rollback")
+    put(home, "bad-two")
+    put(home, "bad-two")
+
+    do(home, "policy-rollback")
+
+    assert home.access.directory.policy == good
+
+
+@pytest.mark.parametrize("stated", ["builtin", "whole", "beginning", "bare"])
+def test_one_goes_back_to_a_set_that_is_named(home: Home, stated: str) -> None:
+    first = put(home, "bad-one")
+    put(home, "bad-two")
+    put(home, "bad-three")
+    names = {"builtin": "builtin", "whole": first, "beginning": first[:23], "bare": first[7:19]}
+
+    do(home, "policy-rollback", to=names[stated])
+
+    assert home.access.directory.policy == ("builtin" if stated == "builtin" else first)
+    if stated != "builtin":
+        do(home, "policy-rollback")
+        assert home.access.directory.policy == "builtin"
+
+
+@pytest.mark.parametrize(
+    ("stated", "code"),
+    [("sha256:" + "0" * 64, "not_found"), ("sha256:", "usage"), ("in force", "usage")],
+    ids=["a set that never was", "a beginning of several", "the set in force"],
+)
+def test_no_set_is_guessed(home: Home, stated: str, code: str) -> None:
+    put(home, "bad-one")
+    now = put(home, "bad-two")
+
+    with pytest.raises(RequestError) as refused:
+        do(home, "policy-rollback", to=now if stated == "in force" else stated)
+
+    assert refused.value.code == code
+    assert home.access.directory.policy == now
+
+
 def test_a_set_whose_text_is_gone_lets_nobody_do_anything(home: Home) -> None:
     """Never fail open: what cannot be read allows nothing, and says how to go on."""
     made = do(home, "policy-activate", text=builtin().text + MAINTAINERS, reason="x")

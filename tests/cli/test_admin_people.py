@@ -258,3 +258,27 @@ def test_nobody_is_signed_in_where_nobody_signed_in(admin: Admin) -> None:
     assert admin("sessions", "end").code == 2
     assert admin("sessions", "end", "session:none").code == 1
     assert admin("passkeys", "remove", "ana-dev", "none").code == 1
+
+
+def test_policies_are_gone_back_from_to_a_named_set_and_to_the_built_in_one(
+    admin: Admin, tmp_path: Path
+) -> None:
+    shown = admin("policies", "show")
+    assert shown.code == 0
+    for name in ("one", "two"):
+        file = tmp_path / f"{name}.cedar"
+        file.write_text(
+            f'{shown.out}\n@id("{name}") @reason("x")\n'
+            f'permit (principal in Team::"{name}", action == Action::"read", resource);\n'
+        )
+        assert admin("policies", "activate", file, "--reason", name).code == 0
+
+    back = admin("policies", "rollback", "--reason", "too wide")
+    again = admin("policies", "rollback")
+    assert (back.code, again.code) == (0, 0)
+    assert "builtin is in force again" in again.out
+
+    digest = admin("policies", "history").out.splitlines()[-1].split()[4]
+    assert f"{digest}" in admin("policies", "rollback", "--to", digest).out
+    assert "builtin is in force" in admin("policies", "rollback", "--to", "builtin").out
+    assert admin("policies", "rollback", "--to", "").code == 2

@@ -293,6 +293,10 @@ def test_a_set_is_tried_put_in_force_and_rolled_back_on_the_page(tmp_path: Path)
         reader.do("policy-rollback", reason="too wide", back="/admin/policies")
         assert web.home.access.directory.policy == "builtin"
 
+        [made, _] = web.home.access.directory.policies
+        reader.do("policy-rollback", to=made.digest[:20], back="/admin/policies")
+        assert web.home.access.directory.policy == made.digest
+
 
 def test_a_set_with_a_typo_comes_back_with_its_line_and_every_character(
     web: Running, reader: Reader

@@ -184,7 +184,10 @@ def policies_page(request: Request, context: Context) -> Response:
         values={"text": typed}, leave_out=("digest",),
         words={"text": Words("Policies", "Cedar; trying them changes nothing", "area")},
     )  # fmt: skip
-    back = forms.form("policy-rollback", "Go back to the set before", "Go back", tone="refuse")
+    back = forms.form(
+        "policy-rollback", "Go back to a set before", "Go back", tone="refuse",
+        words={"to": Words("To", "empty: the set before; else builtin, or how a digest begins")},
+    )  # fmt: skip
     made += [compare, back if desk.directory.policies else None]
     say = (
         f"In force is {view.name}, {view.count}. What no policy permits is denied, and what one "
