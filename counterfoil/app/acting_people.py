@@ -1,10 +1,12 @@
 """Actors described and removed, accounts linked and unlinked."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from counterfoil.app.acting_roles import GRANT_BYTES
 from counterfoil.app.acting_sign_in import end_sessions_by, forget_removed
 from counterfoil.app.actions import Acting, Action, Done, Given
+from counterfoil.app.directory_spans import overlap
 from counterfoil.app.handles import check_account, check_handle, check_kind, check_name
 from counterfoil.app.lookalike import handle_skeleton
 from counterfoil.app.moments import span_of
@@ -129,6 +131,7 @@ def link(acting: Acting) -> Done:
             raise RequestError(
                 "account_taken", f"{given.account} is {owner.handle}'s; unlink it there first"
             )
+        _refuse_shared(acting, given, data)
         entries = acting.enact(
             "account.linked",
             home.access.account_ref(given.handle),
@@ -136,6 +139,31 @@ def link(acting: Acting) -> Done:
             ((f"actor:{given.account}", "account"),),
         )
     return Done(said=f"{given.account} is {given.handle}'s", entries=entries)
+
+
+def _refuse_shared(acting: Acting, given: Linking, data: Mapping[str, str | None]) -> None:
+    """Refuse a link from or to a moment at which the account was somebody else's.
+
+    What was done under it then stays theirs, removed since or not: an entry's actor is whoever
+    had the account when it was recorded.
+
+    Raises:
+        RequestError: `account_taken`.
+    """
+    access = acting.home.access
+    directory, own = access.directory, access.require_actor(given.handle).ref
+    known = acting.home.keys.known_people([given.account]).get(given.account)
+    since = data["since"] or format_time(acting.home.clock.now())
+    for link in directory.links.get(known.pseudonym, ()) if known is not None else ():
+        if link.actor != own and overlap(since, data["until"] or "", link.since, link.until):
+            owner = directory.actors.get(link.actor)
+            handle = (owner.handle if owner is not None else "") or "somebody removed"
+            until = f" until {link.until}" if link.until else ""
+            raise RequestError(
+                "account_taken",
+                f"{given.account} was {handle}'s{until}, and what it did then stays theirs; "
+                "link it from then on",
+            )
 
 
 def unlink(acting: Acting) -> Done:

@@ -36,7 +36,7 @@ def difference(file: DirectoryFile, standing: Standing, *, remove_missing: bool)
     """
     at = Differing(file=file, standing=standing, remove_missing=remove_missing)
     people.check_handles(at)
-    refuse_shared(people.account_spans(at))
+    refuse_shared(people.account_spans(at), people.spans_over(at))
     refuse_circles(groups.deputy_spans(at))
     actors, teams = file.actors.values(), file.teams.values()
     members = groups.by_holder(at, standing.directory.members)

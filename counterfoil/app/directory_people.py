@@ -111,6 +111,20 @@ def account_spans(at: Differing) -> list[AccountSpan]:
     return found
 
 
+def spans_over(at: Differing) -> list[AccountSpan]:
+    """Return whose every account was that is removed, or is removed by this file."""
+    found = []
+    for links in at.directory.links.values():
+        for link in links:
+            actor = at.directory.actors.get(link.actor)
+            login = at.standing.accounts.get(link.account, "")
+            if actor is not None and login and (actor.removed >= 0 or at.is_missing(actor)):
+                until = min(link.until or at.now, at.now)
+                handle = actor.handle or "somebody removed"
+                found.append(AccountSpan(login, handle, link.since, until, 0))
+    return found
+
+
 def links(at: Differing, one: ActorLine) -> Iterator[Change]:
     """Yield the accounts that become an actor's, or for other dates."""
     for account in one.accounts or ():

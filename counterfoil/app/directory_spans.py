@@ -25,13 +25,19 @@ class AccountSpan(NamedTuple):
     line: int
 
 
-def refuse_shared(spans: Sequence[AccountSpan]) -> None:
+def refuse_shared(spans: Sequence[AccountSpan], over: Sequence[AccountSpan] = ()) -> None:
     """Refuse an account of two people at a time, and two accounts that look the same.
+
+    Args:
+        spans: of who is there.
+        over: of who is gone: what they did stays theirs, whatever their accounts looked like.
 
     Raises:
         RequestError: `directory_refused`, with `line`.
     """
     by_account: dict[str, list[AccountSpan]] = {}
+    for one in over:
+        by_account.setdefault(one.account, []).append(one)
     alike: dict[str, AccountSpan] = {}
     for one in sorted(spans, key=lambda span: span.line):
         for like in (alike.setdefault(look, one) for look in looks(one.account)):
@@ -42,7 +48,7 @@ def refuse_shared(spans: Sequence[AccountSpan]) -> None:
                     f"which is {like.handle}'s{_said_on(like.line)}",
                 )
         for other in by_account.setdefault(one.account, []):
-            if one.line and _overlap(one.since, one.until, other.since, other.until):
+            if one.line and overlap(one.since, one.until, other.since, other.until):
                 whose = "the same actor's" if one.handle == other.handle else f"{other.handle}'s"
                 raise refused(
                     one.line,
@@ -100,7 +106,8 @@ def _trimmed(edges: Sequence[Edge], start: int, end: int) -> list[Edge]:
     return [edge for left in leaving.values() for edge in left]
 
 
-def _overlap(since: str, until: str, other_since: str, other_until: str) -> bool:
+def overlap(since: str, until: str, other_since: str, other_until: str) -> bool:
+    """Whether two spans have a moment in common."""
     return since < (other_until or _NEVER) and other_since < (until or _NEVER)
 
 

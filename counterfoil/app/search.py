@@ -23,7 +23,7 @@ from counterfoil.app.search_times import histogram_of
 from counterfoil.clock import Clock
 from counterfoil.errors import RequestError
 from counterfoil.ledger.store import KeyStore
-from counterfoil.policy.directory import PROVIDER, Directory
+from counterfoil.policy.directory import PROVIDER, Directory, Span
 from counterfoil.projections.search import (
     NOBODY,
     NONE,
@@ -191,7 +191,30 @@ class Searcher:
             near = difflib.get_close_matches(word.value, known, n=1, cutoff=0.5)
             suggestion = f"{word.key}:{quote(near[0])}" if near else ""
             unknown.append(Unknown(word.start, word.raw, suggestion))
+        if word.key == "actor":
+            return self._acted(at, word.value, values)
         return self._any(at, word.key, values)
+
+    def _acted(self, at: "_Moment", name: str, pseudonyms: Sequence[str]) -> int:
+        """Return what somebody did: under a linked account only while it was theirs.
+
+        An account named whole, or a pseudonym, is meant for itself, whoever had it.
+        """
+        known = self._directory.by_handle(name.removeprefix(f"{PROVIDER}:"))
+        if known is None:
+            return self._any(at, "actor", pseudonyms)
+        linked = [one for one in pseudonyms if self._directory.links.get(one)]
+        found = self._any(at, "actor", [one for one in pseudonyms if one not in linked])
+        for one in linked:
+            spans = [link for link in self._directory.links[one] if link.actor == known.ref]
+            held = functools.reduce(operator.or_, (self._while(at, span) for span in spans), 0)
+            found |= self._any(at, "actor", (one,)) & held
+        return found
+
+    def _while(self, at: "_Moment", span: Span) -> int:
+        """Return the entries recorded while something held."""
+        end = self._before(at, span.until) + 1 if span.until else at.end
+        return below(end) & ~below(self._before(at, span.since) + 1)
 
     def _values_of(self, at: "_Moment", word: Word) -> tuple[Sequence[str], Sequence[str]]:
         """Return the values a word means, and what could have been meant instead."""

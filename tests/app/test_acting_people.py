@@ -10,7 +10,7 @@ from counterfoil.app.actions import Done, act
 from counterfoil.app.home import Home
 from counterfoil.app.record import LOCAL
 from counterfoil.app.sessions import Sessions
-from counterfoil.clock import SteppedClock
+from counterfoil.clock import SteppedClock, format_time
 from counterfoil.errors import RequestError
 from counterfoil.events.entry import read_entry
 from counterfoil.events.event import make_event
@@ -275,6 +275,82 @@ def test_the_most_active_come_first_and_the_rest_is_counted(home: Home) -> None:
     assert [one.account for one in found.accounts] == ["x:3", "x:2"]
     assert found.total == 4
     assert refusal(home, "accounts-unmapped", limit=0).code == "usage"
+
+
+# An account that is handed over
+
+
+def zed_is_handed_over(home: Home, clock: SteppedClock) -> str:
+    """Ana acts as zed, then gives the account up; return when."""
+    do(home, "account-link", handle="ana-dev", account="github.com:zed")
+    clock.step(60)
+    acts(home, "github.com:zed", 2)
+    clock.step(60)
+    when = format_time(clock.now())
+    do(home, "account-unlink", handle="ana-dev", account="github.com:zed")
+    return when
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["who is there", "who is removed"])
+def test_an_account_is_not_dated_back_into_the_time_of_somebody_else(
+    home: Home, clock: SteppedClock, gone: bool
+) -> None:
+    """What they did under it is theirs: it must not become another's by a date."""
+    when = zed_is_handed_over(home, clock)
+    clock.step(60)
+    if gone:
+        do(home, "actor-remove", handle="ana-dev")
+    given = {"handle": "bo-dev", "account": "github.com:zed"}
+
+    refused = refusal(home, "account-link", since="2020-01-01", **given)
+    done = do(home, "account-link", since=when, **given)
+
+    assert refused.code == "account_taken"
+    assert "ana-dev's until" in refused.message
+    assert len(done.entries) == 1
+
+
+def test_an_account_is_dated_back_before_somebody_else_had_it(
+    home: Home, clock: SteppedClock
+) -> None:
+    """It was bo's first; only a link that reaches into ana's time is refused."""
+    zed_is_handed_over(home, clock)
+    given = {"handle": "bo-dev", "account": "github.com:zed", "since": "2020-01-01"}
+
+    assert refusal(home, "account-link", until="2027-01-01", **given).code == "account_taken"
+    assert do(home, "account-link", until="2021-01-01", **given).entries
+
+
+def test_a_file_does_not_date_an_account_back_into_the_time_of_who_is_removed(
+    home: Home, clock: SteppedClock
+) -> None:
+    zed_is_handed_over(home, clock)
+    do(home, "actor-remove", handle="ana-dev")
+    clock.step(60)
+    bo = "  - handle: bo-dev\n    accounts:\n"
+    line = "      - {account: github.com:zed, since: 2020-01-01}\n"
+
+    with pytest.raises(RequestError, match="ana-dev's at that time"):
+        take_over(home, f"{HEAD}actors:\n{bo}{line}")
+
+
+def test_a_search_for_somebody_finds_a_handed_over_account_only_while_it_was_theirs(
+    home: Home, clock: SteppedClock
+) -> None:
+    zed_is_handed_over(home, clock)
+    clock.step(60)
+    acts(home, "github.com:zed", 1)
+    clock.step(60)
+    do(home, "account-link", handle="bo-dev", account="github.com:zed")
+    clock.step(60)
+    acts(home, "github.com:zed", 3)
+    home.follower.catch_up("default")
+
+    def found(who: str) -> int:
+        return home.reader.search("default", f"actor:{who}").total
+
+    assert (found("ana-dev"), found("bo-dev")) == (2, 3)
+    assert found("github.com:zed") == 6
 
 
 # Who may look
