@@ -74,8 +74,8 @@ def compare(acting: Acting) -> Compared:
     """Show what a file would change; nothing is changed.
 
     Raises:
-        RequestError: `directory_refused`, with `line`; `not_allowed`: it gives roles, and whoever
-            asks may not.
+        RequestError: `directory_refused`, with `line`; `not_allowed`: it gives roles, by a grant, a
+            team or a deputy, and whoever asks may not.
     """
     given: Comparing = acting.given
     file = _read(acting, given)
@@ -145,6 +145,8 @@ def _changes(acting: Acting, file: DirectoryFile, *, remove_missing: bool) -> li
         now=format_time(home.clock.now()),
     )
     changes = difference(file, standing, remove_missing=remove_missing)
+    if any(one.gives for one in changes):
+        home.access.require(acting.credential, "roles", LOG)
     own = directory.actor(acting.credential.actor)
     if own is not None and any(one.does == "remove" and one.who == own.handle for one in changes):
         raise RequestError(

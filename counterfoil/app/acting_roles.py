@@ -3,11 +3,13 @@
 from typing import Final
 
 from counterfoil.app.actions import Acting, Action, Done, Given
+from counterfoil.app.giving import check_grant
 from counterfoil.app.moments import span_of
 from counterfoil.errors import RequestError
 from counterfoil.policy.access import ALL
 from counterfoil.policy.places import TIERS
-from counterfoil.policy.roles import ROLES, conflicts
+from counterfoil.policy.roles import ROLES
+from counterfoil.policy.separation import Way
 
 GRANT_BYTES: Final = 6
 """Of the id of a grant, wherever one is made."""
@@ -60,15 +62,9 @@ def grant(acting: Acting) -> Granted:
     if given.project != ALL:
         home.require_project(given.project)
     data = span_of(given.since, given.until)
-    with home.access.changing() as directory:
+    with home.access.changing():
         holder, subject = _holder(acting, given.to)
-        held = {one.role for one in directory.grants.values() if one.holder == holder}
-        if beside := conflicts({*held, given.role}):
-            raise RequestError(
-                "role_conflict",
-                f"an auditor looks at what others do: {given.to} cannot be one and "
-                f"{', '.join(beside)} as well",
-            )
+        check_grant(acting, holder, Way(given.role, data["since"] or "", data["until"] or ""))
         made = home.randomness.token(GRANT_BYTES).hex()
         entries = acting.enact(
             "role.granted",

@@ -5,11 +5,13 @@ from typing import Final
 from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.directory_lines import Timed
 from counterfoil.app.directory_spans import refuse_circles
+from counterfoil.app.giving import check_deputy, check_member
 from counterfoil.app.handles import check_name, team_ref
 from counterfoil.app.moments import moment, span_of
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError
 from counterfoil.policy.directory import Directory
+from counterfoil.policy.separation import Way
 
 TURN_DAYS_MAX: Final = 366
 
@@ -119,14 +121,16 @@ def join(acting: Acting) -> Done:
     """Add a member, or give a membership other dates.
 
     Raises:
-        RequestError: `usage`, `not_found`, `actor_unknown`.
+        RequestError: `usage`, `not_found`, `actor_unknown`, `role_conflict`; `not_allowed`: the
+            team has a role, and whoever asks may not give roles.
     """
     given: Joining = acting.given
     access = acting.home.access
     ref, data = team_ref(given.team), span_of(given.since, given.until)
     with access.changing() as directory:
         _require_team(directory, ref)
-        access.require_actor(given.handle)
+        actor = access.require_actor(given.handle)
+        check_member(acting, actor.ref, _way(ref, data))
         named = ((access.account_ref(given.handle), "member"),)
         entries = acting.enact("member.joined", ref, data, named)
     return Done(said=f"{given.handle} is in {ref}{_dates(data)}", entries=entries)
@@ -154,7 +158,9 @@ def name_deputy(acting: Acting) -> Done:
     """Say who stands in for a person, for a time.
 
     Raises:
-        RequestError: `usage`: not two persons, or deputies in a circle; `actor_unknown`.
+        RequestError: `usage`: not two persons, or deputies in a circle; `actor_unknown`,
+            `role_conflict`; `not_allowed`: the person has a role, and whoever asks may not give
+            roles.
     """
     given: Deputising = acting.given
     access = acting.home.access
@@ -164,6 +170,8 @@ def name_deputy(acting: Acting) -> Done:
             if access.require_actor(handle).kind != "person":
                 raise RequestError("usage", f"persons stand in for persons; {handle} is none")
         _refuse_circle(directory, given, data, format_time(acting.home.clock.now()))
+        person, deputy = access.require_actor(given.handle), access.require_actor(given.deputy)
+        check_deputy(acting, deputy.ref, _way(person.ref, data))
         named = ((access.account_ref(given.deputy), "deputy"),)
         entries = acting.enact("deputy.named", access.account_ref(given.handle), data, named)
     said = f"{given.deputy} stands in for {given.handle}{_dates(data)}"
@@ -190,6 +198,10 @@ def end_deputy(acting: Acting) -> Done:
 
 def _dates(data: dict[str, str | None]) -> str:
     return "".join(f" {name} {when}" for name, when in data.items() if when)
+
+
+def _way(to: str, data: dict[str, str | None]) -> Way:
+    return Way(to, data["since"] or "", data["until"] or "")
 
 
 def _require_team(directory: Directory, ref: str) -> None:

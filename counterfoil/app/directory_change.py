@@ -22,6 +22,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         who: a handle or a `team:` ref.
         text: what, for people.
         event, subject, data, named: of the event; a grant's id is not in it.
+        gives: whether somebody has a role by it, other than by a grant.
     """
 
     does: str
@@ -31,6 +32,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     data: dict[str, JSON]
     named: tuple[tuple[str, str], ...] = ()
+    gives: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

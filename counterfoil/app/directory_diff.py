@@ -18,11 +18,13 @@ import msgspec
 from counterfoil.app import directory_groups as groups
 from counterfoil.app import directory_people as people
 from counterfoil.app.directory_change import Change, Differing, Standing
-from counterfoil.app.directory_lines import ActorLine, DirectoryFile
+from counterfoil.app.directory_lines import ActorLine, DirectoryFile, refused
 from counterfoil.app.directory_spans import refuse_circles, refuse_shared
 from counterfoil.policy.directory import Span
+from counterfoil.policy.separation import Ways, auditing_words, newly_beside
 
 DIGEST_LETTERS: Final = 32
+_GIVING: Final = frozenset({"join", "stand-in"})
 
 
 def difference(file: DirectoryFile, standing: Standing, *, remove_missing: bool) -> list[Change]:
@@ -37,7 +39,11 @@ def difference(file: DirectoryFile, standing: Standing, *, remove_missing: bool)
     at = Differing(file=file, standing=standing, remove_missing=remove_missing)
     people.check_handles(at)
     refuse_shared(people.account_spans(at), people.spans_over(at))
-    refuse_circles(groups.deputy_spans(at))
+    edges = groups.deputy_spans(at)
+    refuse_circles(edges)
+    before = groups.ways_before(at)
+    after = groups.ways_after(at, before, edges)
+    _refuse_auditing(at, before, after)
     actors, teams = file.actors.values(), file.teams.values()
     members = groups.by_holder(at, standing.directory.members)
     deputies = groups.by_holder(at, standing.directory.deputies)
@@ -48,7 +54,7 @@ def difference(file: DirectoryFile, standing: Standing, *, remove_missing: bool)
 
     # Whoever answers for others is known before them.
     described = sorted(actors, key=lambda one: one.kind != "person")
-    return [
+    changes = [
         *people.removals(at),
         *(found for one in actors for found in people.unlinks(at, one)),
         *(found for one in described for found in people.actor(at, one)),
@@ -58,6 +64,27 @@ def difference(file: DirectoryFile, standing: Standing, *, remove_missing: bool)
         *(one for actor in actors for one in groups.deputies(at, actor, standing_in(actor))),
         *groups.roles(at),
     ]
+    return [
+        msgspec.structs.replace(one, gives=True)
+        if one.does in _GIVING and after.gives(one.who, at.now)
+        else one
+        for one in changes
+    ]
+
+
+def _refuse_auditing(at: Differing, before: Ways, after: Ways) -> None:
+    """Refuse what makes somebody an auditor and something else, with the line that says so.
+
+    Raises:
+        RequestError: `directory_refused`, with `line`.
+    """
+    if not any(way.to == "auditor" for found in after.roles.values() for way in found):
+        return
+    actors = {*after.roles, *after.teams, *after.others}
+    found = newly_beside(before, after, actors, at.now)
+    if found is not None:
+        who, roles = found
+        raise refused(max(roles.values()), auditing_words(who, roles))
 
 
 def digest_of(file: DirectoryFile, changes: list[Change]) -> str:

@@ -1,6 +1,6 @@
 """The difference in teams, turns, deputies and roles.  Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -21,10 +21,11 @@ from counterfoil.app.directory_lines import (
     Timed,
     refused,
 )
+from counterfoil.app.directory_spans import Edge
 from counterfoil.events.canonical import JSON
 from counterfoil.policy.access import ALL
 from counterfoil.policy.directory import Grant, Span
-from counterfoil.policy.roles import conflicts
+from counterfoil.policy.separation import Way, Ways, ways_of
 
 
 def by_holder(at: Differing, pairs: Mapping[tuple[str, str], Span]) -> dict[str, dict[str, Span]]:
@@ -127,9 +128,6 @@ def roles(at: Differing) -> Iterator[Change]:
     for grant in at.directory.grants.values():
         holder = at.handle(grant.holder) or grant.holder
         held.setdefault(holder, {})[_place(grant)] = grant
-    given: dict[str, set[str]] = {
-        holder: {grant.role for grant in grants.values()} for holder, grants in held.items()
-    }
     seen: set[tuple[str, ...]] = set()
     for one in at.file.roles:
         _check_role(at, one)
@@ -137,13 +135,6 @@ def roles(at: Differing) -> Iterator[Change]:
         if (one.to, *place) in seen:
             raise refused(one.line, f"{one.to} is given {one.role} there twice")
         seen.add((one.to, *place))
-        roles = given.setdefault(one.to, set())
-        roles.add(one.role)
-        if beside := conflicts(roles):
-            raise refused(
-                one.line, f"an auditor looks at what others do: {one.to} cannot be one and "
-                f"{', '.join(beside)} as well",
-            )  # fmt: skip
         known = held.get(one.to, {}).get(place)
         if not is_said(one, known):
             if known is not None:
@@ -156,6 +147,56 @@ def roles(at: Differing) -> Iterator[Change]:
                 **span(one.since, one.until),
             }
             yield _granted("grant", one, data)
+
+
+def ways_before(at: Differing) -> Ways:
+    """Return every way to a role there is, by handle, of who stays."""
+    actors = at.directory.actors.values()
+    stay = {one.ref: one.handle for one in actors if one.removed < 0 and not at.is_missing(one)}
+    return ways_of(at.directory, stay)
+
+
+def ways_after(at: Differing, before: Ways, deputies: Sequence[Edge]) -> Ways:
+    """Return every way to a role there would be, by handle.
+
+    Args:
+        at: the file.
+        before: the ways there are.
+        deputies: every deputy there would be.
+    """
+    after = Ways(roles=_roles_after(at, before))
+    for actor, teams in before.teams.items():
+        for way in teams:
+            described = at.file.teams.get(way.to)
+            if described is None or described.members is None:
+                after.teams.setdefault(actor, []).append(way)
+    for team in at.file.teams.values():
+        for member in team.members or ():
+            known = [one for one in before.teams.get(member.handle, ()) if one.to == team.ref]
+            since = member.since or (known[0].since if known else "")
+            way = Way(team.ref, since, member.until, member.line)
+            after.teams.setdefault(member.handle, []).append(way)
+    for person, deputy, when in deputies:
+        way = Way(person, when.since, when.until, when.line)
+        after.others.setdefault(deputy, []).append(way)
+    return after
+
+
+def _roles_after(at: Differing, before: Ways) -> dict[str, list[Way]]:
+    """Return the roles a file leaves; those it gives anew with other dates are not held twice."""
+    roles: dict[str, list[Way]] = {}
+    known: dict[tuple[str, ...], Grant] = {}
+    for grant in at.directory.grants.values():
+        known[at.handle(grant.holder) or grant.holder, *_place(grant)] = grant
+    for one in at.file.roles:
+        held = known.pop((one.to, one.role, one.project, one.tier, one.component), None)
+        since = one.since or (held.since if held is not None else "")
+        roles.setdefault(one.to, []).append(Way(one.role, since, one.until, one.line))
+    for (holder, *_), grant in known.items():
+        gone = at.remove_missing and holder.startswith("team:") and holder not in at.file.teams
+        if holder in before.roles and not gone:
+            roles.setdefault(holder, []).append(Way(grant.role, grant.since, grant.until))
+    return roles
 
 
 def _check_role(at: Differing, one: RoleLine) -> None:
