@@ -7,8 +7,17 @@ from counterfoil.app.acting_roles import GRANT_BYTES
 from counterfoil.app.acting_sign_in import end_sessions_by, forget_removed
 from counterfoil.app.actions import Acting, Action, Done, Given
 from counterfoil.app.directory_spans import overlap
-from counterfoil.app.handles import check_account, check_handle, check_kind, check_name
-from counterfoil.app.lookalike import handle_skeleton
+from counterfoil.app.handles import (
+    check_account,
+    check_answers,
+    check_behalf,
+    check_handle,
+    check_kept,
+    check_kind,
+    check_name,
+    check_unlike,
+    handles_alike,
+)
 from counterfoil.app.moments import span_of
 from counterfoil.app.owners import owner_now, reads_like
 from counterfoil.clock import format_time
@@ -72,21 +81,13 @@ def describe(acting: Acting) -> Done:
     with access.changing() as directory:
         check_description(given)
         before = directory.by_handle(given.handle)
-        if before is not None and before.kind != given.kind:
-            raise RequestError(
-                "actor_taken",
-                f"{given.handle} is a {before.kind}; a {given.kind} has another handle",
-            )
+        check_kept(directory.known_as(given.handle), given.kind)
         if before is None:
-            _refuse_like(acting, given.handle)
+            check_unlike(given.handle, handles_alike(directory))
         named: tuple[tuple[str, str], ...] = ()
         if given.behalf:
-            person = access.require_actor(given.behalf)
-            if person.kind != "person" or given.kind == "person":
-                raise RequestError("usage", "only persons answer, for agents and services")
+            check_answers(given.behalf, access.require_actor(given.behalf).kind)
             named = ((access.account_ref(given.behalf), "on-behalf-of"),)
-        elif given.kind == "agent":
-            raise RequestError("usage", "an agent names the person on whose behalf it acts")
         data = {"kind": given.kind, "name": given.name or None}
         entries = acting.enact("actor.described", access.account_ref(given.handle), data, named)
     said = "described anew" if before is not None else "known"
@@ -198,15 +199,7 @@ def check_description(given: Describing) -> None:
     check_handle(given.handle)
     check_kind(given.kind)
     check_name(given.name)
-
-
-def _refuse_like(acting: Acting, handle: str) -> None:
-    looks = handle_skeleton(handle)
-    for other in acting.home.access.directory.actors.values():
-        if other.removed < 0 and handle_skeleton(other.handle) == looks:
-            raise RequestError(
-                "actor_taken", f"{handle} reads like {other.handle}; choose another handle"
-            )
+    check_behalf(given.handle, given.kind, given.behalf)
 
 
 def refuse_lookalike(acting: Acting, handle: str, account: str) -> None:
@@ -249,6 +242,8 @@ def ensure_service(
             raise RequestError("actor_taken", f"{name} is a {found.kind}; name the holder")
         return name, ()
     check_description(Describing(handle=name, kind="service"))
+    check_kept(access.directory.known_as(name), "service")
+    check_unlike(name, handles_alike(access.directory))
     subject = access.account_ref(name)
     events = [access.event("actor.described", acting.credential, subject=subject,
                            data={"kind": "service"})]  # fmt: skip

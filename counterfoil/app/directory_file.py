@@ -19,12 +19,20 @@ from counterfoil.app.directory_lines import (
     DeputyLine,
     DirectoryFile,
     MemberLine,
+    OnLine,
     RoleLine,
     TeamLine,
     Timed,
     refused,
 )
-from counterfoil.app.handles import check_account, check_handle, check_kind, check_name, team_ref
+from counterfoil.app.handles import (
+    check_account,
+    check_behalf,
+    check_handle,
+    check_kind,
+    check_name,
+    team_ref,
+)
 from counterfoil.app.moments import moment
 from counterfoil.app.plain_yaml import Node, YamlError, read_yaml
 from counterfoil.errors import RequestError
@@ -82,16 +90,13 @@ def read_directory(content: str, form: str) -> DirectoryFile:
 def _actor(node: Node) -> ActorLine:
     line = node.line
     given = _mapping(node, "handle", "kind", "name", "behalf", "accounts", "deputies")
-    with _At(line):
+    with OnLine(line):
         handle, kind = _text(given, "handle"), _text(given, "kind", "person")
         name, behalf = _text(given, "name"), _text(given, "behalf")
         check_handle(handle)
         check_kind(kind)
         check_name(name)
-        if behalf and kind == "person":
-            raise refused(line, f"{handle} is a person: persons act for themselves")
-        if not behalf and kind == "agent":
-            raise refused(line, f"{handle} is an agent: `behalf` names the person who answers")
+        check_behalf(handle, kind, behalf)
     accounts = _list(given, "accounts")
     deputies = _list(given, "deputies")
     found = ActorLine(
@@ -108,7 +113,7 @@ def _actor(node: Node) -> ActorLine:
         else tuple(_timed(one, DeputyLine, "deputy") for one in deputies),
     )
     for one in found.accounts or ():
-        with _At(one.line):
+        with OnLine(one.line):
             check_account(one.account)
     return found
 
@@ -118,7 +123,7 @@ def _team(node: Node) -> TeamLine:
     line = node.line
     turns = tuple(_plain(one) for one in _list(given, "turns") or ())
     days, turns_from = _text(given, "turn_days"), _text(given, "turns_from")
-    with _At(line):
+    with OnLine(line):
         ref, title = team_ref(_text(given, "team")), _text(given, "title")
         check_name(title, "a title")
         if bool(turns) != bool(days) or bool(turns) != bool(turns_from):
@@ -143,7 +148,7 @@ def _team(node: Node) -> TeamLine:
 
 def _role(node: Node) -> RoleLine:
     given = _mapping(node, *COLUMNS["role"])
-    with _At(node.line):
+    with OnLine(node.line):
         to, role, tier = _text(given, "to"), _text(given, "role"), _text(given, "tier", ALL)
         if to.startswith("team:"):
             to = team_ref(to.removeprefix("team:"))
@@ -175,7 +180,7 @@ def _timed(node: Node, kind: type[TimedT], name: str) -> TimedT:
 
 
 def _span(line: int, given: dict[str, Node]) -> dict[str, str]:
-    with _At(line):
+    with OnLine(line):
         since = moment("since", _text(given, "since"))
         until = moment("until", _text(given, "until"))
     if since and until and until <= since:
@@ -218,17 +223,3 @@ def _refuse_twice(named: list[tuple[str, int]]) -> None:
         if name in first:
             raise refused(line, f"{name} is described twice, first on line {first[name]}")
         first[name] = line
-
-
-class _At:
-    """Give what is refused within the block the line it stands on."""
-
-    def __init__(self, line: int) -> None:
-        self._line = line
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, RequestError) and error.code != "directory_refused":
-            raise refused(self._line, error.message) from error

@@ -93,3 +93,17 @@ class DirectoryFile(msgspec.Struct, frozen=True, kw_only=True):
 def refused(line: int, message: str) -> RequestError:
     """Return the refusal of a file for what stands on a line, counted from 1."""
     return RequestError("directory_refused", f"line {line}: {message}", line=line)
+
+
+class OnLine:
+    """Give what is refused within the block the line it stands on."""
+
+    def __init__(self, line: int) -> None:
+        self._line = line
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, RequestError) and error.code != "directory_refused":
+            raise refused(self._line, error.message) from error

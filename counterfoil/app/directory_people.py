@@ -6,9 +6,9 @@ from typing import Final
 import msgspec
 
 from counterfoil.app.directory_change import Change, Differing, actor_ref, dates, span
-from counterfoil.app.directory_lines import ActorLine, Timed, refused
+from counterfoil.app.directory_lines import ActorLine, OnLine, Timed, refused
 from counterfoil.app.directory_spans import AccountSpan
-from counterfoil.app.lookalike import handle_skeleton
+from counterfoil.app.handles import check_answers, check_kept, check_unlike, handles_alike
 from counterfoil.policy.directory import Link
 
 DIRECTORY: Final = "directory"
@@ -16,27 +16,19 @@ DIRECTORY: Final = "directory"
 
 def check_handles(at: Differing) -> None:
     """Refuse a handle that reads like another one."""
-    alike = {
-        handle_skeleton(one.handle): one.handle
-        for one in at.directory.actors.values()
-        if one.removed < 0
-    }
+    alike = handles_alike(at.directory)
     for one in at.file.actors.values():
-        like = alike.setdefault(handle_skeleton(one.handle), one.handle)
-        if like != one.handle:
-            raise refused(one.line, f"{one.handle} reads like {like}; choose another handle")
+        with OnLine(one.line):
+            check_unlike(one.handle, alike)
 
 
 def actor(at: Differing, one: ActorLine) -> Iterator[Change]:
     """Yield what changes of an actor itself."""
     before = at.directory.by_handle(one.handle)
-    if before is not None and before.kind != one.kind:
-        raise refused(
-            one.line,
-            f"{one.handle} is a {before.kind}; a {one.kind} has another handle",
-        )
-    if one.behalf and at.kind(one.behalf, one.line) != "person":
-        raise refused(one.line, f"only persons answer for others, and {one.behalf} is none")
+    with OnLine(one.line):
+        check_kept(at.directory.known_as(one.handle), one.kind)
+        if one.behalf:
+            check_answers(one.behalf, at.kind(one.behalf, one.line))
     change = Change(
         does="add",
         who=one.handle,

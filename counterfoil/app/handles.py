@@ -5,12 +5,13 @@ account is what its provider calls it.
 """
 
 import re
+from collections.abc import MutableMapping
 from typing import Final
 
-from counterfoil.app.lookalike import why_not
+from counterfoil.app.lookalike import handle_skeleton, why_not
 from counterfoil.errors import RequestError
 from counterfoil.events.refs import parse_ref
-from counterfoil.policy.directory import PROVIDER
+from counterfoil.policy.directory import PROVIDER, Actor, Directory
 
 HANDLE: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 KINDS: Final = ("person", "service", "agent")
@@ -40,6 +41,66 @@ def check_kind(kind: str) -> None:
     """
     if kind not in KINDS:
         raise RequestError("usage", f"{kind[:40]!a} is no kind; they are {', '.join(KINDS)}")
+
+
+def check_behalf(handle: str, kind: str, behalf: str) -> None:
+    """Refuse an agent without somebody who answers for it, and a person with somebody.
+
+    Raises:
+        RequestError: `usage`.
+    """
+    if behalf and kind == "person":
+        raise RequestError("usage", f"{handle} is a person: persons act for themselves")
+    if kind == "agent" and not behalf:
+        raise RequestError("usage", f"{handle} is an agent: behalf names the person who answers")
+
+
+def check_answers(handle: str, kind: str) -> None:
+    """Refuse somebody of a kind that answers for nobody.
+
+    Raises:
+        RequestError: `usage`.
+    """
+    if kind != "person":
+        raise RequestError("usage", f"only persons answer for others, and {handle} is none")
+
+
+def check_kept(known: Actor | None, kind: str) -> None:
+    """Refuse another kind for a handle that has one: it keeps it for life, removed since or not.
+
+    Args:
+        known: who has or had the handle.
+        kind: what it would be.
+
+    Raises:
+        RequestError: `actor_taken`.
+    """
+    if known is not None and known.kind != kind:
+        verb = "is" if known.removed < 0 else "was"
+        raise RequestError(
+            "actor_taken", f"{known.handle} {verb} a {known.kind}; a {kind} has another handle"
+        )
+
+
+def check_unlike(handle: str, alike: MutableMapping[str, str]) -> None:
+    """Refuse a handle that reads like another one, and add it to those there are.
+
+    Args:
+        handle: to be one.
+        alike: how each reads (`handle_skeleton`) -> handle.
+
+    Raises:
+        RequestError: `actor_taken`.
+    """
+    like = alike.setdefault(handle_skeleton(handle), handle)
+    if like != handle:
+        raise RequestError("actor_taken", f"{handle} reads like {like}; choose another handle")
+
+
+def handles_alike(directory: Directory) -> dict[str, str]:
+    """Return how the handles of all who are not removed read -> handle."""
+    actors = directory.actors.values()
+    return {handle_skeleton(one.handle): one.handle for one in actors if one.removed < 0}
 
 
 def check_name(name: str, what: str = "a name") -> None:

@@ -52,7 +52,8 @@ TYPES = (
         data={"how": "directory", "since": "2026-01-01", "until": "2027-01-01"},
         named=[("actor:github.com:bo-dev", "account")],
         members={
-            "how": "`directory` (a file), `ceremony` (the holder showed both) or `administrator`",
+            "how": "`directory` (a file), `ceremony` (the holder showed both), `administrator` or "
+            "`trust` (a CI's account, by the trust rule that lets its jobs in)",
             "signs_in": "true where whoever shows this account at its provider is let in",
             "invitation": "which invitation was used, where one was",
             "comment": "where a comment of the account proved it: the index of its entry",

@@ -275,6 +275,9 @@ class Directory:
             self._end_grant(grant)
         for team in list(self._teams_of.get(actor, {})):
             self._leave(team, actor)
+        for taken in [one for one in self.teams.values() if actor in one.turns]:
+            turns = tuple(ref for ref in taken.turns if ref != actor)
+            self.teams[taken.ref] = msgspec.structs.replace(taken, turns=turns)
         for pair in [pair for pair in self.deputies if actor in pair]:
             self._end_deputy(*pair)
         for account in self._accounts_of.get(actor, {}):

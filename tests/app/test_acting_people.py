@@ -193,6 +193,22 @@ def test_lists_say_where_and_until_when(home: Home) -> None:
     assert (team.team, team.on_turn) == ("team:checkout", "ana-dev")
 
 
+@pytest.mark.parametrize("by", ["by name", "by a file", "by a token"])
+def test_a_handle_keeps_its_kind_for_life(home: Home, by: str) -> None:
+    """Approvals a person gave must not read as those of a machine of the same name."""
+    do(home, "actor-remove", handle="bo-dev")
+
+    if by == "by name":
+        refused = refusal(home, "actor-describe", handle="bo-dev", kind="service")
+        assert refused.code == "actor_taken"
+    elif by == "by a file":
+        with pytest.raises(RequestError, match="line 3: bo-dev was a person"):
+            take_over(home, HEAD + "actors:\n  - {handle: bo-dev, kind: service}\n")
+    else:
+        assert refusal(home, "token-issue", name="bo-dev", projects=["*"]).code == "actor_taken"
+    assert do(home, "actor-describe", handle="bo-dev").said == "bo-dev is known as a person"
+
+
 # Accounts that are nobody's
 
 

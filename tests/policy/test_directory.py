@@ -289,6 +289,19 @@ def test_a_team_without_sound_turns_has_nobody_on_turn(log: Log, data: dict[str,
     assert log.fold().on_turn(TEAM, LATER) == ""
 
 
+def test_turns_go_on_without_whoever_is_removed(log: Log) -> None:
+    """A turn nobody takes would leave a team without anybody, without a word."""
+    data = {"turns_from": "2026-11-02", "turn_days": 7}
+    log.add("actor.described", ANA, {"kind": "person"})
+    log.add("team.described", TEAM, data, [(ANA, "turn"), (BO, "turn")])
+    assert log.fold().on_turn(TEAM, "2026-11-02") == ANA
+
+    log.add("actor.removed", ANA)
+
+    days = ("2026-11-02", "2026-11-09", "2026-11-16")
+    assert {log.fold().on_turn(TEAM, day) for day in days} == {BO}
+
+
 # Roles and deputies
 
 
