@@ -6,6 +6,7 @@ it is recorded, the directory holds the first part of it, and the next import sh
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -17,6 +18,7 @@ from counterfoil.app.directory_change import Change, Standing
 from counterfoil.app.directory_diff import difference, digest_of
 from counterfoil.app.directory_file import read_directory
 from counterfoil.app.directory_lines import DirectoryFile
+from counterfoil.app.giving import shortfall_of
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError
 from counterfoil.events.canonical import JSON
@@ -24,6 +26,7 @@ from counterfoil.events.event import Event
 from counterfoil.policy.access import LOG
 from counterfoil.policy.directory import Actor
 
+SCOPE: Final = ("project", "tier", "component")
 GONE: Final = "its holder was removed"
 LOOK_AGAIN: Final = "look again at what it would change"
 
@@ -87,7 +90,7 @@ def compare(acting: Acting) -> Compared:
         said=f"{_said(counts)} to apply as {digest}" if changes else "nothing would change",
         digest=digest,
         counts=counts,
-        changes=tuple(ShownChange(one.does, one.who, one.text) for one in changes),
+        changes=tuple(_shown(acting, changes)),
     )
 
 
@@ -154,6 +157,19 @@ def _changes(acting: Acting, file: DirectoryFile, *, remove_missing: bool) -> li
             f"the file does not describe {own.handle}: nobody removes themselves; add a line",
         )
     return changes
+
+
+def _shown(acting: Acting, changes: list[Change]) -> Iterator[ShownChange]:
+    """Yield changes in words, of each grant with what its scope keeps it from giving."""
+    known: dict[tuple[str, ...], str] = {}
+    for one in changes:
+        text = one.text
+        if one.event == "role.granted":
+            role, *scope = (str(one.data[name]) for name in ("role", *SCOPE))
+            if (role, *scope) not in known:
+                known[role, *scope] = shortfall_of(acting, role, *scope)
+            text += f"; {lost}" if (lost := known[role, *scope]) else ""
+        yield ShownChange(one.does, one.who, text)
 
 
 def _actor(acting: Acting, handle: str) -> Actor:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from counterfoil.app.actions import Acting, Action, Done, Given
-from counterfoil.app.giving import check_grant
+from counterfoil.app.giving import check_grant, shortfall_of
 from counterfoil.app.moments import span_of
 from counterfoil.errors import RequestError
 from counterfoil.policy.access import ALL
@@ -75,7 +75,9 @@ def grant(acting: Acting) -> Granted:
             },
         )  # fmt: skip
     where = "" if given.project == ALL else f" in {given.project}"
-    return Granted(said=f"{given.to} is {given.role}{where}", entries=entries, grant=made)
+    lost = shortfall_of(acting, given.role, given.project, given.tier, given.component)
+    said = f"{given.to} is {given.role}{where}" + (f"; {lost}" if lost else "")
+    return Granted(said=said, entries=entries, grant=made)
 
 
 def revoke(acting: Acting) -> Done:

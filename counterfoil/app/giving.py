@@ -7,7 +7,7 @@ somebody stand in for who has one.  Both are asked while the directory is held s
 
 from counterfoil.app.actions import Acting
 from counterfoil.clock import format_time
-from counterfoil.errors import RequestError
+from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.policy.access import LOG
 from counterfoil.policy.separation import Way, Ways, auditing_words, newly_beside, ways_of
 
@@ -44,6 +44,17 @@ def check_deputy(acting: Acting, deputy: str, other: Way) -> None:
     if before.gives(other.to, _now(acting)):
         acting.home.access.require(acting.credential, "roles", LOG)
     _refuse_auditing(acting, before, before.standing_in(deputy, other), deputy)
+
+
+def shortfall_of(acting: Acting, role: str, project: str, tier: str, component: str) -> str:
+    """Say which verbs of a role a scope never reaches under the policies in force, "" for none."""
+    from counterfoil.policy.reach import shortfall  # noqa: PLC0415  heavy, and late
+
+    try:
+        policies = acting.home.access.policies()
+    except CounterfoilError:
+        return ""  # what is in force cannot be read: nothing is given anywhere, and that is said
+    return shortfall(policies, role, project=project, tier=tier, component=component)
 
 
 def _refuse_auditing(acting: Acting, before: Ways, after: Ways, holder: str) -> None:

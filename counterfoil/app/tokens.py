@@ -64,7 +64,7 @@ class Tokens:
 
         For counting refusals under its id; it opens nothing.
         """
-        scope = self._access.directory.tokens.get(self._ids.get(digest(token), ""))
+        scope = self._access.directory.tokens.get(self._ids.get(proving.digest(token), ""))
         return None if scope is None or self._lives(scope) else _credential(scope)
 
     def credential(self, token: str) -> Credential | None:

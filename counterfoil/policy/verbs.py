@@ -49,11 +49,15 @@ class Verb:
         meaning: one line, as docs/access.md has it.
         kinds: the object kinds it can be about; a request about another one is refused.
         sensitive: needs a fresh user verification (step-up) of the person who does it.
+        asked: of what it is asked here: "thing", one that may have a tier and a component;
+            "project", a project as a whole; "ledger", the ledger as a whole.  Policies may tell
+            apart more (`kinds`) than is asked.
     """
 
     meaning: str
     kinds: tuple[str, ...]
     sensitive: bool = False
+    asked: str = "thing"
 
 
 _ADMINISTERED: Final = ("ledger", "project")
@@ -63,10 +67,11 @@ VERBS: Final[Mapping[str, Verb]] = {
         "see events, rows and pages, and by which account each was done; "
         "personal values in the data stay closed",
         KINDS,
+        asked="project",
     ),
-    "record": Verb("record events", ("project",)),
-    "report": Verb("send test reports and evidence files", ("project",)),
-    "webhook": Verb("deliver a vendor's webhook with a token", ("project",)),
+    "record": Verb("record events", ("project",), asked="project"),
+    "report": Verb("send test reports and evidence files", ("project",), asked="project"),
+    "webhook": Verb("deliver a vendor's webhook with a token", ("project",), asked="project"),
     "request": Verb("ask for an approval", ("approval",)),
     "approve": Verb("answer a request for approval, yes or no", ("approval",), sensitive=True),
     "gate": Verb("make or change a gate", ("gate",)),
@@ -77,28 +82,43 @@ VERBS: Final[Mapping[str, Verb]] = {
         "let a requirement or a finding pass until a date", ("finding", "gate"), sensitive=True
     ),
     "review": Verb("write down that something was looked at, and what was found", KINDS),
-    "export": Verb("take many events out at once, as files", KINDS),
+    "export": Verb("take many events out at once, as files", KINDS, asked="project"),
     "personal": Verb(
         "open personal values in the data of an entry: names, mails; list people and their accounts",
         KINDS,
+        asked="project",
     ),
-    "erase": Verb("erase personal values for good", _ADMINISTERED, sensitive=True),
+    "erase": Verb("erase personal values for good", _ADMINISTERED, sensitive=True, asked="project"),
     "hold": Verb(
-        "keep evidence beyond its time, or end that", (*_ADMINISTERED, "release"), sensitive=True
+        "keep evidence beyond its time, or end that",
+        (*_ADMINISTERED, "release"),
+        sensitive=True,
+        asked="project",
     ),
-    "people": Verb("people, accounts, teams, invitations", ("ledger",), sensitive=True),
+    "people": Verb(
+        "people, accounts, teams, invitations", ("ledger",), sensitive=True, asked="ledger"
+    ),
     "roles": Verb(
         "give and take roles in a scope",
         (*_ADMINISTERED, "environment", "component"),
         sensitive=True,
+        asked="ledger",
     ),
-    "tokens": Verb("make and end tokens of machines", _ADMINISTERED, sensitive=True),
-    "trust": Verb("say which CI jobs may come without a secret", _ADMINISTERED, sensitive=True),
-    "policies": Verb("change the access policies", ("ledger",), sensitive=True),
-    "sessions": Verb("see and end sessions of others", ("ledger",)),
-    "sources": Verb("set up webhook sources and their secrets", _ADMINISTERED, sensitive=True),
-    "keys": Verb("make and end keys and witnesses of a log", _ADMINISTERED, sensitive=True),
-    "admin": Verb("run the ledger: rebuild, back up, settings", _ADMINISTERED),
+    "tokens": Verb(
+        "make and end tokens of machines", _ADMINISTERED, sensitive=True, asked="ledger"
+    ),
+    "trust": Verb(
+        "say which CI jobs may come without a secret", _ADMINISTERED, sensitive=True, asked="ledger"
+    ),
+    "policies": Verb("change the access policies", ("ledger",), sensitive=True, asked="ledger"),
+    "sessions": Verb("see and end sessions of others", ("ledger",), asked="ledger"),
+    "sources": Verb(
+        "set up webhook sources and their secrets", _ADMINISTERED, sensitive=True, asked="ledger"
+    ),
+    "keys": Verb(
+        "make and end keys and witnesses of a log", _ADMINISTERED, sensitive=True, asked="ledger"
+    ),
+    "admin": Verb("run the ledger: rebuild, back up, settings", _ADMINISTERED, asked="ledger"),
 }
 SENSITIVE: Final = frozenset(name for name, verb in VERBS.items() if verb.sensitive)
 

@@ -211,3 +211,30 @@ def test_whoever_may_not_give_roles_puts_people_into_teams_without_one(
     file = f"{HEAD}teams:\n  - team: lunch\n    members: [bo, cy]\n"
     assert act(home, ana, "directory-diff", {"content": file}, "api").said.startswith("1 join")
     assert act(home, ana, "member-leave", {"team": "lunch", "handle": "bo"}, "api").entries
+
+
+# Grants that give nothing
+
+
+def test_whoever_gives_a_role_where_it_gives_nothing_is_told(home: Home) -> None:
+    narrow = do(home, "role-grant", to="bo", role="viewer", tier="production")
+    wide = do(home, "role-grant", to="bo", role="viewer", project="default")
+    actor = home.access.require_actor("bo").ref
+    bo = Credential("session:bo", "session", "bo", actor=actor)
+
+    assert narrow.said == ("bo is viewer; that gives nothing: read is asked of a whole project")
+    assert wide.said == "bo is viewer in default"
+    assert home.access.decide(bo, "read", "default").allowed
+
+
+def test_a_file_says_which_of_its_roles_give_nothing(home: Home) -> None:
+    file = (
+        f"{HEAD}roles:\n  - {{to: bo, role: viewer, tier: staging}}\n  - {{to: cy, role: viewer}}\n"
+    )
+
+    found = compare(home, file)
+
+    assert [one.text for one in found.changes] == [
+        "viewer in tier staging; that gives nothing: read is asked of a whole project", "viewer",
+    ]  # fmt: skip
+    assert take_over(home, file).counts == {"grant": 2}

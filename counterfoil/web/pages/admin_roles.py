@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.policy.policy_set import PolicySet
+from counterfoil.policy.reach import roles_for
 from counterfoil.policy.roles import ROLES, conflicts
-from counterfoil.policy.trees import groups_asked
 from counterfoil.policy.verbs import VERBS
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
@@ -121,9 +121,7 @@ def abilities(policies: PolicySet) -> tuple[Ability, ...]:
 
 
 def _cells(policies: PolicySet, verb: str) -> tuple[bool, ...]:
-    named: set[str] = set()
-    for _, tree in policies.permits(verb):
-        named |= {name for kind, name in groups_asked(tree) if kind == "Role"}
+    named = roles_for(policies, verb)
     return tuple(role in named for role in ROLES)
 
 
