@@ -200,7 +200,7 @@ class Searcher:
 
         An account named whole, or a pseudonym, is meant for itself, whoever had it.
         """
-        known = self._directory.by_handle(name.removeprefix(f"{PROVIDER}:"))
+        known = self._directory.known_as(name.removeprefix(f"{PROVIDER}:"))
         if known is None:
             return self._any(at, "actor", pseudonyms)
         linked = [one for one in pseudonyms if self._directory.links.get(one)]
