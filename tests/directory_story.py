@@ -41,12 +41,12 @@ def fill(home: Home) -> None:
     do("token-issue", name="shop-nightly", projects=["default"], days=10)
     gone = do("token-issue", name="gone", projects=["*"], holder="shop-ci")
     do("token-revoke", token=gone.id, reason="found in a build log")
-    ana, bo, cy = (f"actor:counterfoil:{handle}" for handle in ("ana", "bo", "cy"))
+    ana, bo = (f"actor:counterfoil:{handle}" for handle in ("ana", "bo"))
     turns: dict[str, JSON] = {"title": "Payments", "turns_from": "2026-11-02", "turn_days": 7}
     happened: list[tuple[str, str, dict[str, JSON], tuple[tuple[str, str], ...]]] = [
         ("team.described", "team:payments", turns, ((ana, "turn"), (bo, "turn"))),
         ("member.joined", "team:payments", {}, ((ana, "member"),)),
-        ("deputy.named", ana, {"until": "2099-12-15"}, ((cy, "deputy"),)),
+        ("deputy.named", ana, {"until": "2099-12-15"}, ((bo, "deputy"),)),
         ("invitation.made", bo, {"invitation": "a1c27be09d54", "until": "2099-11-24"}, ()),
         ("trust.added", "trust:3e9a41c07d58", RULE, (("actor:counterfoil:shop-ci", "holder"),)),
     ]
