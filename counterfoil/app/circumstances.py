@@ -139,8 +139,8 @@ class Looking:
         owners = self._owners(claimed, entry.recordedtime) if claimed else set()
         if (held := self._directory.holder_of(entry.recordedby)) is not None:
             owners.add(held.ref)
-        known = [self._directory.actors[one] for one in owners if one in self._directory.actors]
-        return frozenset(owners) | {one.behalf for one in known if one.behalf}
+        behalves = {self._directory.behalf_of(one, entry.recordedtime) for one in owners}
+        return frozenset(owners) | (behalves - {""})
 
     def _owners(self, account: str, at: str) -> set[str]:
         """Return whose an account may have been: then, and last; itself where it is nobody's."""

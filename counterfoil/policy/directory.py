@@ -282,6 +282,9 @@ class Directory:
             self._end_deputy(*pair)
         for account in self._accounts_of.get(actor, {}):
             self._unlink(account, actor, one.time)
+        self._end_credentials(actor, one)
+
+    def _end_credentials(self, actor: str, one: Happened) -> None:
         for token in [one for one in self.tokens.values() if one.holder == actor]:
             self.tokens[token.id] = ended(token, revoked=one.index)
         for passkey in [one for one in self.passkeys.values() if one.actor == actor]:
