@@ -15,6 +15,7 @@ from counterfoil.app.explaining import Explained, explain
 from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.policy.access import LOG
 from counterfoil.policy.directory import PolicyVersion
+from counterfoil.policy.verbs import VERBS
 
 if TYPE_CHECKING:
     from counterfoil.policy.policy_set import PolicySet
@@ -286,10 +287,12 @@ def answer(acting: Acting) -> ExplainedAnswer:
     """Explain what somebody may do.
 
     Raises:
-        RequestError: `actor_unknown`, `usage`, `ref_invalid`.
+        RequestError: `actor_unknown`, `usage`, `ref_invalid`, `project_unknown`.
     """
     given: Explaining = acting.given
     home = acting.home
+    if given.verb in VERBS and VERBS[given.verb].asked != "ledger":
+        home.require_project(given.project)
     found = explain(home.access, home.clock, given.actor, given.verb, given.project, given.ref)
     said = f"{found.question} {'yes' if found.allowed else 'no'}"
     return ExplainedAnswer(said=said, explained=found)

@@ -73,17 +73,20 @@ def explain(
     now = format_time(clock.now())
     kind = "session" if actor.kind == "person" else "token"
     credential = Credential("session:explain", kind, handle, actor=actor.ref, verified=now)
-    refs = _about(verb, tuple(ref.replace(",", " ").split()))
-    where = LOG if "project" not in VERBS[verb].kinds and not refs else project
+    asked = VERBS[verb].asked
+    refs = _about(verb, tuple(ref.replace(",", " ").split())) if asked == "thing" else ()
+    where = LOG if asked == "ledger" else project
     around, places = access.around(verb, where, refs)
     requests = [access.request(credential, verb, place, around) for place in places]
     # The first no, else the first yes: that is what would be answered.
     answers = [explained(access.policies(), request) for request in requests]
     at = next((n for n, one in enumerate(answers) if not one.allowed), 0)
-    found, place, most = answers[at], requests[at].object, ceiling(credential, verb, project)
+    found, place, most = answers[at], requests[at].object, ceiling(credential, verb, where)
     reasons = found.reasons if most.allowed else most.reasons
     if found.allowed and not around.asked:
         reasons = (*reasons, NOBODY_ASKED)
+    if ref and asked != "thing":
+        reasons = (*reasons, f"{verb} is asked of the {asked} as a whole, whatever it is about")
     held = access.directory.grants_of(actor.ref, now)
     grants = [one for one in held if one.covers(place.project, place.tier, place.component)]
     return Explained(

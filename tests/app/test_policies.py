@@ -200,3 +200,23 @@ def test_an_explanation_is_what_the_decision_is(home: Home) -> None:
             where = LOG if verb in {"people", "policies"} else "default"
             refs = {"gate": ("gate:any",), "audit": ("env:any",)}.get(verb, ())
             assert said == home.access.decide(person(home, handle), verb, where, refs=refs).allowed
+
+
+def test_an_explanation_asks_where_the_act_is_asked(home: Home) -> None:
+    """Roles are given for the ledger, and reads are of a project: a narrower grant does not help."""
+    do(home, "actor-describe", handle="di")
+    do(home, "role-grant", to="di", role="administrator", project="default")
+    do(home, "role-grant", to="di", role="viewer", component="secret")
+    for verb, ref in (("roles", "env:production"), ("tokens", ""), ("read", "release:secret@1")):
+        found = do(home, "access-explain", actor="di", verb=verb, ref=ref).explained
+        where = "default" if verb == "read" else LOG
+        assert found.allowed is home.access.decide(person(home, "di"), verb, where).allowed
+        assert found.allowed is (verb == "read"), "an administrator of a project reads it"
+        assert any("as a whole" in one for one in found.reasons) is bool(ref)
+
+
+def test_an_explanation_of_a_project_that_is_not_there_is_refused(home: Home) -> None:
+    with pytest.raises(RequestError) as refused:
+        do(home, "access-explain", actor="bo", verb="read", project="nosuch")
+
+    assert refused.value.code == "project_unknown"

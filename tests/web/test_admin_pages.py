@@ -313,6 +313,7 @@ def test_the_policies_in_force_are_shown_with_their_text(reader: Reader) -> None
 
 def test_access_is_explained_with_what_would_make_it_pass(web: Running, reader: Reader) -> None:
     described(web, "asked")
+    reader.page("/admin/explain")
     kept = set(web.home.access.asked)
 
     page = reader.page("/admin/explain?actor=asked&verb=record&in=default")
