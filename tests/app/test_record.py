@@ -222,7 +222,9 @@ def test_refusals_are_counted_per_source_reason_and_minute(home: Home, clock: St
     home.recorder.record_refusals()
 
     assert home.log.head("default").size == 2
-    told: list[Any] = [home.reader.entry("default", at).event["data"] for at in range(2)]
+    told: list[Any] = [
+        home.reader.entry("default", at, personal=True).event["data"] for at in range(2)
+    ]
     assert {(data["reason"], data["count"]) for data in told} == {
         ("token_invalid", 500),
         ("not_allowed", 1),
@@ -263,7 +265,7 @@ def test_a_refusal_says_from_how_many_addresses_and_the_first_of_them(
     clock.step(60)
     home.recorder.record_refusals()
 
-    data: Any = home.reader.entry("default", 0).event["data"]
+    data: Any = home.reader.entry("default", 0, personal=True).event["data"]
 
     assert data["count"] == different + 2
     assert data["addresses"] == counted

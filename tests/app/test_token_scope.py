@@ -60,14 +60,15 @@ def test_a_verb_no_token_can_have_is_refused_with_those_it_can(home: Home, verb:
 
 @pytest.mark.parametrize("verb", [*TOKEN_VERBS, "*"])
 def test_a_token_is_made_for_every_verb_it_can_have(home: Home, verb: str) -> None:
+    verbs = [verb, "record"] if verb == "report" else [verb]
     made: Any = act(
-        home, LOCAL, "token-issue", {"name": "t", "projects": ["*"], "verbs": [verb]}, "cli"
+        home, LOCAL, "token-issue", {"name": "t", "projects": ["*"], "verbs": verbs}, "cli"
     )
 
     found = home.tokens.find(made.token)
 
     assert found is not None
-    assert found.verbs == (verb,)
+    assert found.verbs == tuple(verbs)
 
 
 @pytest.mark.parametrize("by", ["files", "admin.token", "an administrator"])

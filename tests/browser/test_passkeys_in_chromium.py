@@ -115,7 +115,7 @@ def test_somebody_is_invited_makes_a_passkey_signs_out_in_and_steps_up(
 
     bo.open("/step-up?next=/account")
     bo.press("Show my passkey", "/account")
-    expect(page.get_by_text("vouched for by an invitation")).to_be_visible()
+    expect(page.get_by_text("vouched for by whoever holds")).to_be_visible()
     expect(page.get_by_text("this one")).to_be_visible()
 
     assert bo.complaints == []

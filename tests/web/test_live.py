@@ -13,6 +13,7 @@ import pytest
 from counterfoil.app.actions import act
 from counterfoil.policy.access import ADMIN, Credential
 from counterfoil.web.api import live
+from tests.own_token import own_token
 from tests.signing_in import OWNER, describe
 from tests.web_server import Running, event, running
 
@@ -220,10 +221,8 @@ def is_told(stream: http.client.HTTPResponse) -> bool:
 def reader(web: Running, handle: str) -> tuple[str, str]:
     """Return the id and the secret of a token of a viewer."""
     describe(web, handle)
-    given = {"name": f"of-{handle}", "projects": ["default"], "verbs": ["read"], "holder": handle}
-    issued = web.call("POST", "/v1/actions/token-issue", given)
-    assert issued.status == 200, issued.body
-    return issued.json()["id"], issued.json()["token"]
+    issued = own_token(web.home, handle, name=f"of-{handle}", projects=["default"], verbs=["read"])
+    return issued.id, issued.token
 
 
 ENDS: dict[str, tuple[str, Callable[[str, str], dict[str, str]]]] = {

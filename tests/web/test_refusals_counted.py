@@ -40,7 +40,7 @@ def counted(web: Running) -> list[tuple[str, dict[str, Any]]]:
     found = []
     for project, start in before.items():
         for index in range(start, web.home.ledger.status(project).size):
-            told: Any = web.home.reader.entry(project, index).event
+            told: Any = web.home.reader.entry(project, index, personal=True).event
             if told["type"] == TYPE:
                 found.append((project, told["data"]))
     return found

@@ -330,11 +330,14 @@ def test_the_page_of_a_person_leads_to_their_acts_over_all_accounts_and_logs(
     assert sorted(lines(reader.page(of("actor:wide")))) == acts
 
 
-def test_what_somebody_did_stays_theirs_once_they_are_removed(web: Running, reader: Reader) -> None:
+def test_what_somebody_did_stays_theirs_once_they_are_removed(
+    web: Running, reader: Reader, clock: SteppedClock
+) -> None:
     described(web, "left")
     given = {"handle": "left", "account": "github.com:left-dev", "since": "2020-01-01"}
     act(web.home, ADMIN, "account-link", given, "api")
     done = record(web, "shop", authid="github.com:left-dev", authtype="user")
+    clock.step(1)
     act(web.home, ADMIN, "actor-remove", {"handle": "left"}, "api")
 
     assert lines(reader.page(of("actor:left"))) == [("shop", done)]
