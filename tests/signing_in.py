@@ -1,14 +1,17 @@
 """Signing in over HTTP, as a browser and its authenticator do, without either."""
 
+import hashlib
 import json
 import re
 import urllib.parse
 from dataclasses import dataclass, field
 from typing import Any
 
+from counterfoil.app.access_log import what_of
 from counterfoil.app.acting_sign_in import Invitation
 from counterfoil.app.actions import act
-from counterfoil.policy.access import Credential
+from counterfoil.events.entry import read_entry
+from counterfoil.policy.access import LOG, Credential
 from counterfoil.web.sessions import csrf_token
 from tests.authenticator import Authenticator
 from tests.web_server import Reply, Running
@@ -29,6 +32,28 @@ def invitation(web: Running, handle: str) -> str:
     made = act(web.home, OWNER, "invite", {"handle": handle}, "api")
     assert isinstance(made, Invitation)
     return urllib.parse.parse_qs(urllib.parse.urlsplit(made.link).query)["token"][0]
+
+
+def handle_for(name: str) -> str:
+    """Return a handle of its own for a test of that name, the same in every run."""
+    return f"p{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def reason(reply: Reply) -> str:
+    """Return why a sign-in was refused."""
+    assert (reply.status, reply.code) == (403, "sign_in_refused"), reply.body
+    return str(reply.json()["reason"])
+
+
+def size(web: Running) -> int:
+    """Return how many entries the log of access has."""
+    return web.home.log.head(LOG).size
+
+
+def events(web: Running, start: int = 0) -> list[str]:
+    """Return what the log of access says from an entry on: noun and predicate."""
+    kept = web.home.log.kept(LOG, start, size(web))
+    return [what_of(read_entry(one.entry).type) for one in kept]
 
 
 @dataclass
@@ -124,3 +149,8 @@ def enrolled(web: Running, handle: str, role: str = "viewer") -> Browser:
     reply = browser.accept(invitation(web, handle))
     assert reply.status == 200, reply.body
     return browser
+
+
+def handle_of(browser: Browser) -> str:
+    """Return whose passkey a browser's authenticator holds."""
+    return browser.authenticator.credential_id.decode().rpartition(" ")[2]

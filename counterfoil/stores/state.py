@@ -28,11 +28,9 @@ from counterfoil.stores.state_jobs import JobRows
 from counterfoil.stores.state_sign_in import SignInState
 from counterfoil.stores.state_tokens import METADATA, TokenRows
 
-_METADATA: Final = METADATA
-
 _SOURCES: Final = sa.Table(
     "webhook_sources",
-    _METADATA,
+    METADATA,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("project", sa.Text, nullable=False),
@@ -43,7 +41,7 @@ _SOURCES: Final = sa.Table(
 
 _SEARCHES: Final = sa.Table(
     "saved_searches",
-    _METADATA,
+    METADATA,
     sa.Column("handle", sa.Text, primary_key=True),
     sa.Column("project", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, primary_key=True),
@@ -54,7 +52,7 @@ _SEARCHES: Final = sa.Table(
 
 _ARRIVALS: Final = sa.Table(
     "blob_arrivals",
-    _METADATA,
+    METADATA,
     sa.Column("project", sa.Text, primary_key=True),
     sa.Column("digest", sa.Text, primary_key=True),
     sa.Column("stored", sa.Text, nullable=False, index=True),
@@ -67,7 +65,7 @@ _ARRIVALS: Final = sa.Table(
 
 _COSIGNED: Final = sa.Table(
     "cosigned",
-    _METADATA,
+    METADATA,
     sa.Column("project", sa.Text, primary_key=True),
     sa.Column("size", sa.Integer, primary_key=True),
     sa.Column("note", sa.LargeBinary, nullable=False),
@@ -122,7 +120,7 @@ class State:
             connect_args={"timeout": 5.0},
         )
         with self._transaction() as connection:
-            _METADATA.create_all(connection)
+            METADATA.create_all(connection)
         self.tokens = TokenRows(self._transaction)
         self.asked = AskedRows(self._transaction)
         self.jobs = JobRows(self._transaction)

@@ -14,7 +14,7 @@ from counterfoil.app.actions import act
 from counterfoil.policy.access import ADMIN, Credential
 from counterfoil.web.api import live
 from tests.own_token import own_token
-from tests.signing_in import OWNER, describe
+from tests.signing_in import OWNER, describe, handle_for
 from tests.web_server import Running, event, running
 
 
@@ -239,7 +239,7 @@ def test_a_stream_ends_before_the_next_entry_once(
     """Not after a silence: a log that grows has none, and everything would be told for ever."""
     monkeypatch.setattr(live, "SIZES_EVERY_S", 0.0)
     action, given = ENDS[how]
-    handle = f"l{abs(hash((how, query))):x}"
+    handle = handle_for(f"live {how} {query}")
     token, secret = reader(web, handle)
     with listening(web, query=query, Authorization=f"Bearer {secret}") as stream:
         if query:

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from counterfoil.app import saved, signin
-from counterfoil.app.access_log import what_of
 from counterfoil.app.acting_sign_in import Invitation, Keys, Sessioned
 from counterfoil.app.actions import act
 from counterfoil.app.opening import open_all
@@ -16,7 +15,18 @@ from counterfoil.clock import SteppedClock
 from counterfoil.events.entry import read_entry
 from counterfoil.policy.access import ADMIN, LOG, Credential
 from tests.authenticator import PRESENT
-from tests.signing_in import OWNER, Browser, describe, enrolled, invitation
+from tests.signing_in import (
+    OWNER,
+    Browser,
+    describe,
+    enrolled,
+    events,
+    handle_for,
+    handle_of,
+    invitation,
+    reason,
+    size,
+)
 from tests.web_server import Reply, Running, running
 
 
@@ -34,31 +44,7 @@ def web(tmp_path_factory: pytest.TempPathFactory, clock: SteppedClock) -> Iterat
 @pytest.fixture
 def ana(web: Running, request: pytest.FixtureRequest) -> Browser:
     """Somebody with a passkey, signed in; another person for every test."""
-    return enrolled(web, _handle(request))
-
-
-def _handle(request: pytest.FixtureRequest) -> str:
-    return f"p{abs(hash(request.node.nodeid)):x}"
-
-
-def handle_of(browser: Browser) -> str:
-    return browser.authenticator.credential_id.decode().rpartition(" ")[2]
-
-
-def reason(reply: Reply) -> str:
-    assert (reply.status, reply.code) == (403, "sign_in_refused"), reply.body
-    return str(reply.json()["reason"])
-
-
-def events(web: Running, start: int = 0) -> list[str]:
-    """Return what the log of access says from an entry on: noun and predicate."""
-    size = web.home.log.head(LOG).size
-    kept = web.home.log.kept(LOG, start, size)
-    return [what_of(read_entry(one.entry).type) for one in kept]
-
-
-def size(web: Running) -> int:
-    return web.home.log.head(LOG).size
+    return enrolled(web, handle_for(request.node.nodeid))
 
 
 # Invited, enrolled, out and in
@@ -350,7 +336,7 @@ def enrol(browser: Browser) -> Reply:
 def test_a_link_enrols_a_first_passkey_on_the_word_of_whoever_holds_the_files(
     web: Running, request: pytest.FixtureRequest
 ) -> None:
-    browser = by_link(web, _handle(request))
+    browser = by_link(web, handle_for(request.node.nodeid))
 
     assert enrol(browser).status == 200
 
@@ -362,9 +348,9 @@ def test_the_cookie_of_a_link_enrols_nothing_once_its_owner_has_a_passkey(
     web: Running, request: pytest.FixtureRequest
 ) -> None:
     """Whoever copied the cookie would have a passkey of their own for good."""
-    browser = by_link(web, _handle(request))
+    browser = by_link(web, handle_for(request.node.nodeid))
     thief = Browser(web, dict(browser.cookies))
-    thief.authenticator.credential_id = f"the thief of {_handle(request)}".encode()
+    thief.authenticator.credential_id = f"the thief of {handle_for(request.node.nodeid)}".encode()
     asked = thief.post("/account/passkey/ask", {}).body.decode()
     assert enrol(browser).status == 200
 
@@ -385,8 +371,8 @@ def test_the_cookie_of_a_link_enrols_nothing_once_its_owner_has_a_passkey(
 def test_a_first_passkey_ends_the_links_that_waited_for_its_owner(
     web: Running, request: pytest.FixtureRequest
 ) -> None:
-    browser = by_link(web, _handle(request))
-    waiting = link(web, _handle(request))
+    browser = by_link(web, handle_for(request.node.nodeid))
+    waiting = link(web, handle_for(request.node.nodeid))
     assert enrol(browser).status == 200
 
     late = Browser(web)

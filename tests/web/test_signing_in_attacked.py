@@ -9,15 +9,23 @@ from typing import Any
 
 import pytest
 
-from counterfoil.app.access_log import what_of
 from counterfoil.app.actions import act
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import RequestError
-from counterfoil.events.entry import read_entry
-from counterfoil.policy.access import LOG
 from tests.authenticator import PRESENT
-from tests.signing_in import OWNER, Browser, describe, enrolled, invitation
-from tests.web_server import Reply, Running, running
+from tests.signing_in import (
+    OWNER,
+    Browser,
+    describe,
+    enrolled,
+    events,
+    handle_for,
+    handle_of,
+    invitation,
+    reason,
+    size,
+)
+from tests.web_server import Running, running
 
 
 @pytest.fixture(scope="module")
@@ -34,31 +42,7 @@ def web(tmp_path_factory: pytest.TempPathFactory, clock: SteppedClock) -> Iterat
 @pytest.fixture
 def ana(web: Running, request: pytest.FixtureRequest) -> Browser:
     """Somebody with a passkey, signed in; another person for every test."""
-    return enrolled(web, _handle(request))
-
-
-def _handle(request: pytest.FixtureRequest) -> str:
-    return f"p{abs(hash(request.node.nodeid)):x}"
-
-
-def handle_of(browser: Browser) -> str:
-    return browser.authenticator.credential_id.decode().rpartition(" ")[2]
-
-
-def reason(reply: Reply) -> str:
-    assert (reply.status, reply.code) == (403, "sign_in_refused"), reply.body
-    return str(reply.json()["reason"])
-
-
-def events(web: Running, start: int = 0) -> list[str]:
-    """Return what the log of access says from an entry on: noun and predicate."""
-    size = web.home.log.head(LOG).size
-    kept = web.home.log.kept(LOG, start, size)
-    return [what_of(read_entry(one.entry).type) for one in kept]
-
-
-def size(web: Running) -> int:
-    return web.home.log.head(LOG).size
+    return enrolled(web, handle_for(request.node.nodeid))
 
 
 def test_a_stolen_cookie_is_worth_nothing_after_signing_out(web: Running, ana: Browser) -> None:

@@ -5,14 +5,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from counterfoil.app.access_log import what_of
 from counterfoil.app.acting_directory import Compared
 from counterfoil.app.actions import act
 from counterfoil.clock import SteppedClock
-from counterfoil.events.entry import read_entry
-from counterfoil.policy.access import LOG
 from tests.lying_provider import Provider, lying_provider
-from tests.signing_in import OWNER, Browser, describe, enrolled, invitation
+from tests.signing_in import (
+    OWNER,
+    Browser,
+    describe,
+    enrolled,
+    events,
+    handle_for,
+    invitation,
+    size,
+)
 from tests.web_server import Reply, Running, running
 
 
@@ -46,15 +52,6 @@ def honest(provider: Provider, clock: SteppedClock) -> None:
     provider.be_honest()
     provider.now_s = int(clock.now().timestamp())
     provider.claims = {"sub": f"nobody-{id(clock)}"}
-
-
-def size(web: Running) -> int:
-    return web.home.log.head(LOG).size
-
-
-def events(web: Running, start: int) -> list[str]:
-    kept = web.home.log.kept(LOG, start, size(web))
-    return [what_of(read_entry(one.entry).type) for one in kept]
 
 
 def come_back(browser: Browser, provider: Provider, address: str, **answer: str) -> Reply:
@@ -162,7 +159,6 @@ def test_an_account_of_somebody_else_is_not_linked_twice(web: Running, provider:
 
 def test_a_link_that_was_taken_back_lets_nobody_in(web: Running, provider: Provider) -> None:
     from counterfoil.app.actions import act
-    from tests.signing_in import OWNER
 
     browser = linked(web, provider, "eli")
     browser.sign_out()
@@ -177,7 +173,6 @@ def test_an_account_that_an_administrator_named_signs_nobody_in(
 ) -> None:
     """Said by somebody to be theirs, for telling whose acts are whose, is not shown by them."""
     from counterfoil.app.actions import act
-    from tests.signing_in import OWNER
 
     describe(web, "flo")
     given = {"handle": "flo", "account": "oidc:acme:number-of-flo"}
@@ -321,7 +316,7 @@ def test_an_account_that_is_somebodys_no_more_ends_what_began_with_it(
     web: Running, provider: Provider, clock: SteppedClock, how: str
 ) -> None:
     """And nothing else: who else came by the provider, and by a passkey, stays."""
-    handle = f"u{abs(hash(how)):x}"
+    handle = handle_for(f"unlinked {how}")
     account = f"oidc:acme:number-of-{handle}"
     with_key = enrolled(web, handle)
     if how != "unlinked":
