@@ -15,23 +15,6 @@ LOG: Final = "_access"
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
-def ledger_options(command: Command) -> Command:
-    """Add the options that say which ledger an action is for."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        click.option(
-            "--dir", "directory", type=click.Path(path_type=Path), envvar="COUNTERFOIL_DIR",
-            help="A ledger directory on this machine.",
-        ),
-        click.option(
-            "--url", envvar="COUNTERFOIL_URL",
-            help="A server's address; its token in COUNTERFOIL_TOKEN.",
-        ),
-    ):  # fmt: skip
-        command = option(command)
-    return command
-
-
 def date_options(command: Command) -> Command:
     """Add the options that say from when to when."""
     for option in (

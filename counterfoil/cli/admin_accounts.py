@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from counterfoil.cli.acting import date_options, dates, do, ledger_options, show, tell
+from counterfoil.cli.acting import date_options, dates, do, show, tell
+from counterfoil.cli.output import ledger_options
 
 
 @click.group()

@@ -6,7 +6,8 @@ from typing import Any, Final
 import click
 
 from counterfoil.cli import output
-from counterfoil.cli.acting import dates, do, ledger_options, show, tell
+from counterfoil.cli.acting import dates, do, show, tell
+from counterfoil.cli.output import ledger_options
 from counterfoil.errors import RequestError
 
 # As the server's own limit (app.directory_file): a larger file is not even read.

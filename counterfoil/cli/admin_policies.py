@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from counterfoil.cli import output
-from counterfoil.cli.acting import LOG, do, ledger_options, tell
+from counterfoil.cli.acting import LOG, do, tell
+from counterfoil.cli.output import ledger_options
 from counterfoil.errors import RequestError
 
 # What a grant names that reaches everything of a kind.

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from counterfoil.cli import output
-from counterfoil.cli.acting import do, ledger_options, show, tell
+from counterfoil.cli.acting import do, show, tell
+from counterfoil.cli.output import ledger_options
 
 
 @click.group()

@@ -104,14 +104,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         click.echo("\t".join(row))
 
 
-def where_options(command: Command) -> Command:
-    """Add the options that say which ledger a verb talks to."""
+def ledger_options(command: Command, *more: Callable[[Any], Any]) -> Command:
+    """Add the options that say which ledger a verb talks to, and `more` among them."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        click.option(
-            "--project", default="default", envvar="COUNTERFOIL_PROJECT", show_default=True,
-            help="The project's log.",
-        ),
+        *more,
         click.option(
             "--dir", "directory", type=click.Path(path_type=Path), envvar="COUNTERFOIL_DIR",
             help="A ledger directory on this machine.",
@@ -123,6 +120,15 @@ def where_options(command: Command) -> Command:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def where_options(command: Command) -> Command:
+    """Add the options that say which ledger a verb talks to, and which project's log."""
+    project = click.option(
+        "--project", default="default", envvar="COUNTERFOIL_PROJECT", show_default=True,
+        help="The project's log.",
+    )  # fmt: skip
+    return ledger_options(command, project)
 
 
 def facts(value: dict[str, Any]) -> None:
