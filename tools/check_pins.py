@@ -15,6 +15,8 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)")
 # package, because using a library unchanged is fine and forking one would not be.
 PERMISSIVE = ("MIT", "BSD", "Apache", "PSF", "Python Software Foundation", "ISC", "Zlib", "0BSD")
 NAMED_EXCEPTIONS = {
+    "apsw": "any-OSI",  # the crash simulator; never shipped
+    "atheris": "Apache-2.0",  # stated in its licence file alone; for tests
     "cedarpy": "Apache-2.0",  # stated in its licence file alone
     "certifi": "MPL-2.0",
     "email-validator": "Unlicense",  # for tests
