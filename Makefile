@@ -8,16 +8,19 @@ STAMP := .venv/.installed-$(shell sha256sum $(LOCK) pyproject.toml 2>/dev/null |
 # dbconfig-no-thanks: else glewlwyd, the provider tests sign in with, brings a database client.
 SYSTEM_PACKAGES := chromium openssl strace postgresql dbconfig-no-thanks glewlwyd
 DEMO_DIR ?= .demo
+SEEDS ?= 100000
+FUZZ_SECONDS ?= 60
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-full audit lock demo-data setup
+.PHONY: help demo test check bench bench-full bench-faults audit lock demo-data setup
 
 help:
 	@echo "make demo       fill a ledger with real data and serve it on http://localhost:8000 (PORT=)"
 	@echo "make test       run every test (SYSTEM=1: install chromium, glewlwyd, openssl, strace, postgresql by apt first)"
 	@echo "make check      format, lint, types, import contracts, docs, pins and licences"
 	@echo "make bench      the benchmarks, small; make bench-full: the same for minutes"
+	@echo "make bench-faults  the long form of every fault test: SEEDS=100000 histories, 50 kills, every byte flipped, fuzzing"
 	@echo "make audit      known vulnerabilities in the pinned dependencies"
 	@echo "make lock       pin the dependencies again"
 	@echo "make demo-data  take a fresh snapshot of this repository for the demo"

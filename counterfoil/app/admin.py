@@ -11,8 +11,8 @@ from counterfoil.app.home import (
     check_project,
     open_home,
     require_log,
-    serving_address,
 )
+from counterfoil.app.serving import serving_address
 from counterfoil.app.signin import make_link
 from counterfoil.clock import SystemClock
 from counterfoil.errors import RequestError

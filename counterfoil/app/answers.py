@@ -242,6 +242,7 @@ class Health:
         witnessed_size: how many entries, from the first on, some witness has cosigned.
         witnesses: how far each is.
         aggregate_problem: why the aggregate log does not go on, one line; "" while it does.
+        reread: how far what is kept was read again, and what came of it; None where nobody does.
     """
 
     size: int
@@ -257,6 +258,22 @@ class Health:
     witnessed_size: int = 0
     witnesses: tuple[WitnessStatus, ...] = ()
     aggregate_problem: str = ""
+    reread: "Reread | None" = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reread:
+    """How far a log was read again from the disk.
+
+    Attributes:
+        size: entries read in this pass.
+        ended: when the last pass through all of it ended, RFC 3339; "" before the first.
+        damaged: in how many places it is not what was recorded.
+    """
+
+    size: int
+    ended: str
+    damaged: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -41,6 +41,9 @@ TEMPLATE = """\
 [aggregate]
 # interval_s = 60          # how often checkpoints are written to the aggregate log
 
+[scrub]
+# share_percent = 5        # of one processor, for reading everything kept again; 0 never does
+
 [timestamp]
 # url = ""                 # an RFC 3161 authority for checkpoints of the aggregate log
 # interval_s = 3600        # how often one is stamped, if the log has grown
@@ -96,6 +99,12 @@ class AggregateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     interval_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
 
 
+class ScrubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much of one processor's time re-reading may take."""
+
+    share_percent: Annotated[int, msgspec.Meta(ge=0, le=50)] = 5
+
+
 class TimestampConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who stamps the aggregate log with a time, and how often."""
 
@@ -135,6 +144,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: KeysConfig = msgspec.field(default_factory=KeysConfig)
     blobs: BlobsConfig = msgspec.field(default_factory=BlobsConfig)
     aggregate: AggregateConfig = msgspec.field(default_factory=AggregateConfig)
+    scrub: ScrubConfig = msgspec.field(default_factory=ScrubConfig)
     timestamp: TimestampConfig = msgspec.field(default_factory=TimestampConfig)
     witness: tuple[WitnessConfig, ...] = ()
     tiers: dict[str, str] = {}

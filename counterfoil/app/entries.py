@@ -8,6 +8,7 @@ import msgspec
 from counterfoil.app.actors import Actors
 from counterfoil.app.answers import BlobView, EntryView, LogLine
 from counterfoil.app.opening import open_all, open_body, recorded_of
+from counterfoil.errors import EvidenceError
 from counterfoil.events.canonical import JSON
 from counterfoil.events.codec import join
 from counterfoil.events.entry import read_entry
@@ -20,6 +21,7 @@ from counterfoil.projections.base import Recorded, event_outcome, is_demo
 from counterfoil.tlog.keys import VerifierKey
 from counterfoil.tlog.tree import leaf_hash
 
+DAMAGED: Final = "did something that cannot be shown: what is kept of it is damaged"
 # Accounts, as `authid` and an actor as the subject are: who did it and with whom stays readable.
 _ACCOUNTS: Final = re.compile(r"/data/refs/[0-9]+/ref")
 
@@ -56,8 +58,10 @@ class Entries:
     def lines(self, project: str, indices: range) -> list[LogLine]:
         """Return a range of entries as sentences, in order; their bodies are opened.
 
+        Of one whose body is not what its entry commits to, the sentence says that.
+
         Raises:
-            EvidenceError: a body is not what its entry commits to.
+            EvidenceError: an entry is missing, or is none.
         """
         kept = self._log.kept(project, indices.start, indices.stop)
         keys = self._keys.event_keys(project, indices.start, indices.stop) if kept else {}
@@ -97,21 +101,26 @@ class Entries:
 
     def _line(self, kept: Kept, event_key: bytes | None) -> LogLine:
         entry = read_entry(kept.entry)
-        body = open_body(entry, kept, event_key)
+        damaged = False
+        try:
+            body = open_body(entry, kept, event_key)
+        except EvidenceError:
+            # One damaged body must not take the page from the entries around it.
+            body, damaged = None, True
         recorded = recorded_of(kept, entry, body)
         return LogLine(
             index=kept.index,
             time=entry.time,
             recordedtime=entry.recordedtime,
             actor=self._actors.of_entry(recorded.actor, entry, body),
-            sentence=_sentence(recorded),
+            sentence=DAMAGED if damaged else _sentence(recorded),
             outcome=event_outcome(recorded),
             demo=is_demo(entry.source),
             via=entry.via,
             source=entry.source,
             type=entry.type,
             subject=entry.subject,
-            erased=body is None,
+            erased=body is None and not damaged,
             id=entry.id,
             time_claimed=_time_claimed(body),
         )

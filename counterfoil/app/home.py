@@ -11,7 +11,6 @@ What must hold: whoever writes holds the lock from before the first byte until a
 
 import contextlib
 import fcntl
-import json
 import os
 import re
 import threading
@@ -33,6 +32,8 @@ from counterfoil.app.outside import Outside
 from counterfoil.app.read import Reader
 from counterfoil.app.record import Recorder
 from counterfoil.app.reserved import base_of, read_signer
+from counterfoil.app.scrub import Scrubber
+from counterfoil.app.serving import serving_address
 from counterfoil.app.spool import SpoolWatch, deliver_into
 from counterfoil.app.tokens import Tokens
 from counterfoil.clock import Clock
@@ -158,6 +159,10 @@ class Home:
                 deliver_into(self.recorder, self.log, is_stopping=self._stop.is_set),
             )
             self.outside.open(directory, self.ledger, self.log, self.recorder)
+            share = self.config.scrub.share_percent / 100
+            self.scrub = Scrubber(directory, self.state.scrub, clock, share)
+            self.scrub.open(self.ledger, self.log, self.recorder, self.outside.aggregate)
+            opened.callback(self.scrub.close)
             self.ledger.on_commit(self.live.publish)
             self.follower.start()
             opened.callback(self.follower.close)
@@ -393,20 +398,6 @@ def require_log(log: LogReads, project: str) -> None:
             "project_unknown",
             f"this ledger has no log {project!r}; add it with: counterfoil init DIR --project",
         )
-
-
-def serving_address(directory: Path, which: str = "url") -> str | None:
-    """Return an address out of DIR/server.json, which the server that holds the lock wrote.
-
-    Args:
-        directory: the ledger directory.
-        which: "url" for programs on this machine, "public_url" for people and other machines.
-    """
-    try:
-        address = json.loads((directory / "server.json").read_text("utf-8"))[which]
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
-    return address if isinstance(address, str) else None
 
 
 def _take_lock(directory: Path) -> int:

@@ -13,10 +13,11 @@ import msgspec
 
 from counterfoil.app.actions import act
 from counterfoil.app.everywhere import search_everywhere
-from counterfoil.app.home import check_named, open_home, serving_address
+from counterfoil.app.home import check_named, open_home
 from counterfoil.app.intake import ReportOptions, report
 from counterfoil.app.prove import prove
 from counterfoil.app.record import LOCAL
+from counterfoil.app.serving import serving_address
 from counterfoil.clock import SystemClock
 from counterfoil.errors import RequestError
 from counterfoil.events.event import Event

@@ -60,7 +60,8 @@ def _taker(directory: Path | None, url: str | None, where: Path) -> Iterator[Del
             )
         yield _Sender(url, functools.partial(bearer, url, variables=os.environ), where).deliver
         return
-    from counterfoil.app.home import open_home, serving_address  # noqa: PLC0415  heavy, [server]
+    from counterfoil.app.home import open_home  # noqa: PLC0415  heavy, [server]
+    from counterfoil.app.serving import serving_address  # noqa: PLC0415  the same
     from counterfoil.app.spool import deliver_into  # noqa: PLC0415  the same
     from counterfoil.clock import SystemClock  # noqa: PLC0415  the same
     from counterfoil.ids import SystemRandomness  # noqa: PLC0415  the same

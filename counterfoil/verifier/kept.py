@@ -112,14 +112,18 @@ class RowNames:
 
     Args:
         suffix: "" or ` of PROJECT` where the ledger has several logs.
+        file: the database they stand in.
     """
 
-    def __init__(self, suffix: str = "") -> None:
+    def __init__(self, suffix: str = "", file: str = "ledger.db") -> None:
         self._suffix = suffix
+        self._file = file
 
     def row(self, table: str, row: object, column: str = "") -> str:
         """Return `ledger.db TABLE row ROW column COLUMN`."""
-        return f"ledger.db {table} row {row}{self._suffix}{f' column {column}' if column else ''}"
+        return (
+            f"{self._file} {table} row {row}{self._suffix}{f' column {column}' if column else ''}"
+        )
 
     def piece(self, index: int, position: int, column: str = "") -> str:
         """Name a row of `bodies` or a cell of it."""

@@ -177,6 +177,7 @@ class Server(uvicorn.Server):
         else:
             await super().startup(sockets)
         _write_addresses(self._home.directory, self._addresses)
+        self._home.scrub.start()
         self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from counterfoil.app.entries import DAMAGED
 from counterfoil.app.home import Home
 from counterfoil.app.read import Reader
 from counterfoil.clock import SteppedClock, format_time
@@ -270,6 +271,8 @@ def test_an_entry_whose_body_was_swapped_is_not_shown(home: Home) -> None:
     with pytest.raises(EvidenceError) as raised:
         reader.entry(PROJECT, 6)
     assert raised.value.code == "commitment"
+    [line] = reader.log_lines(PROJECT, before=7, limit=1)
+    assert (line.sentence, line.erased) == (DAMAGED, False), "and hides none of its neighbours"
 
 
 def test_evidence_files_are_named_with_where_they_are_kept(home: Home) -> None:

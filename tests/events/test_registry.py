@@ -21,6 +21,7 @@ OWN = {
     *("release.published", "release.edited", "release.withdrawn"),
     *("approval.requested", "approval.signed", "approval.refused"),
     *("deployment.requested", "deployment.reported", "refusal.counted", "witness.alarmed"),
+    *("log.damaged", "log.recovered"),
     *("actor.described", "actor.removed", "account.linked", "account.unlinked"),
     *("deputy.named", "deputy.ended", "member.joined", "member.left"),
     *("team.described", "team.removed", "role.granted", "role.revoked"),

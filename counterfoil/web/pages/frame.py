@@ -17,6 +17,7 @@ from counterfoil.policy.access import LOG
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.asof import AsOf, as_of_bar
+from counterfoil.web.pages.damaged import NO_ALARMS, Alarms, Damaged, alarms_of, build_damaged
 from counterfoil.web.pages.parts import BEFORE_ALL, DEFAULT_PROJECT, Links
 from counterfoil.web.pages.render import theme_of
 
@@ -82,6 +83,7 @@ class Frame:
     live_href: str
     live_headers: str
     behind: bool
+    damaged: Damaged | None
     themes: tuple[NavItem, ...]
 
 
@@ -126,6 +128,7 @@ def health_of(context: Context) -> Health:
         witnessed_size=witnesses.size(context.project),
         witnesses=tuple(witnesses.statuses(context.project)),
         aggregate_problem=context.home.outside.aggregate_problem,
+        reread=context.home.scrub.reread(context.project),
     )
 
 
@@ -160,6 +163,7 @@ def frame_of(request: Request, context: Context, active: str, about: str = "") -
         now=now_of(context),
         around=Links(context.around, None) if context.around else None,
         admin=context.home.access.decide(context.credential, "read", LOG).allowed,
+        alarms=alarms_of(context),
     )
 
 
@@ -177,6 +181,7 @@ def build_frame(
     now: datetime.datetime,
     around: Links | None = None,
     admin: bool = True,
+    alarms: Alarms = NO_ALARMS,
 ) -> Frame:
     """Build the frame.
 
@@ -193,6 +198,7 @@ def build_frame(
         now: the present moment.
         around: links of the pages around, where this one is about another log than they are.
         admin: whether the reader may read about people and access.
+        alarms: what is wrong with what the ledger keeps.
     """
     query = dict(place.query)
     outside = around or links
@@ -234,6 +240,7 @@ def build_frame(
         live_href=f"/v1/live?as=size&project={links.project}",
         live_headers=json.dumps({"Last-Event-ID": str(newest)} if newest >= 0 else {}),
         behind=health.followed < health.size and health.stopped is None,
+        damaged=build_damaged(alarms, now),
         themes=tuple(
             NavItem(
                 text,

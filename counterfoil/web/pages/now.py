@@ -288,9 +288,25 @@ def health_lines(health: Health, now: datetime.datetime) -> tuple[HealthLine, ..
                    "Never arrived", words.number(health.gaps),
                    "numbers that producers skipped" if health.gaps
                    else "no producer skipped a number", ""),
+        _reread(health, now),
         *((HealthLine("fail", "fail", "Aggregate log", "stands", health.aggregate_problem, ""),)
           if health.aggregate_problem else ()),
     )  # fmt: skip
+
+
+def _reread(health: Health, now: datetime.datetime) -> HealthLine:
+    """Say how much of what is kept was read again lately, and whether it is what was recorded."""
+    name, seen = "Read again from the disk", health.reread
+    if seen is None:
+        return HealthLine("unknown", "none", name, "no", "the settings say never, or it begins", "")
+    if seen.damaged:
+        places = words.count(seen.damaged, "place")
+        return HealthLine("fail", "fail", name, "damaged", f"{places} not as recorded", "")
+    if not seen.ended:
+        return HealthLine("pending", "none", name, words.number(seen.size),
+                          "the first time through; nothing is damaged so far", "")  # fmt: skip
+    return HealthLine("pass", "pass", name, "whole",
+                      f"all of it, ended {words.ago(seen.ended, now)}", "")  # fmt: skip
 
 
 def source_line(row: SourceRow, links: Links, now: datetime.datetime) -> SourceLine:
