@@ -22,8 +22,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="A tlog-policy: whose logs and witnesses you trust.",
 )
 @click.option("--vkey", type=_FILE, metavar="FILE", help="The one verifier key you trust.")
-@click.option("--against", multiple=True, metavar="RECEIPT|CHECKPOINT|URL",
-              help="Compare with what somebody kept outside; repeatable.")  # fmt: skip
+@click.option("--against", multiple=True, metavar="EVIDENCE",
+              help="Compare with what was kept outside: a receipt, a checkpoint, a copy of a log"
+              " or of its aggregate, a witness; a file, directory or URL; repeatable.")  # fmt: skip
 @click.option("--event", type=_FILE, help="With a receipt: the event it should stand for.")
 @click.option("--opening", type=_FILE, help="With --event: the opening that came with the receipt.")
 @click.option("--tsa", type=_FILE, metavar="PEM",

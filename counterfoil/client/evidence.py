@@ -11,12 +11,11 @@ could not be read.
 import base64
 import binascii
 import dataclasses
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from counterfoil.client.address import split_address
+from counterfoil.client.evidence_against import hold_against, token_for
 from counterfoil.client.evidence_archive import is_archive, open_archive
 from counterfoil.client.evidence_files import DirectoryLog, read_named, unreadable
 from counterfoil.client.evidence_http import HttpLog
@@ -26,14 +25,11 @@ from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.events import canonical
 from counterfoil.events.canonical import JSON
 from counterfoil.prooffile.make import make_page
-from counterfoil.tlog.checkpoint import Checkpoint, parse_checkpoint
+from counterfoil.tlog.checkpoint import Checkpoint
 from counterfoil.tlog.keys import parse_vkey
-from counterfoil.tlog.note import parse_note
 from counterfoil.tlog.policy import Log, Policy, parse_policy
-from counterfoil.tlog.receipt import parse_receipt
-from counterfoil.tlog.tile import node_from_tiles
-from counterfoil.verifier.anchor import Anchor, Held, compare, read_anchor
-from counterfoil.verifier.log import LogReader, check_log, exported_tiles
+from counterfoil.verifier.anchor import Held, compare, read_anchor
+from counterfoil.verifier.log import LogReader, check_log
 from counterfoil.verifier.proof_file import PROOF_FILE_MAX_BYTES, is_page
 from counterfoil.verifier.proof_verdict import NOT_OURS, ProofVerdict, check_proof_file
 from counterfoil.verifier.receipt import MAGIC, RECEIPT_MAX_BYTES, check_receipt
@@ -70,7 +66,7 @@ def verify_path(
         trust: a tlog-policy file; its keys and witnesses count, and no key found beside the
             evidence.
         vkey: a file of one verifier key, in the place of a policy.
-        against: receipts, checkpoints or log URLs that were kept elsewhere.
+        against: what was kept elsewhere; its forms stand in `evidence_against`.
         event: the event as posted, to compare with the receipt.
         opening: the `opening` of the answer to that post.
         project: which log of several.
@@ -87,7 +83,7 @@ def verify_path(
         raise RequestError("usage", "--tsa goes with a ledger directory, which keeps time stamps")
     if "://" in target:
         _refuse_contents(event, opening)
-        reader = HttpLog(target, token=_token_for(target))
+        reader = HttpLog(target, token=token_for(target))
         try:
             return _verify_exported(target, reader, _required(given, target), against)
         finally:
@@ -191,8 +187,7 @@ def _verify_ledger(
         if policy is None:
             policy = Policy(tuple(Log(log.key) for log in result.logs if log.key is not None))
         held = {log.origin: log.held for log in result.logs}
-        for kept in against:
-            notes += _hold_against(kept, policy, held, findings)
+        notes += hold_against(against, policy, held, findings)
         if stamp_of is not None:
             notes += _check_stamps(path, stamp_of, result.aggregate, held, findings)
     return Report(
@@ -251,8 +246,7 @@ def _verify_exported(
         root = checkpoint.root.hex()
         seen = LogSeen("", checkpoint.origin, checkpoint.size, root, verdict.fingerprint)
         held = log_held("tile/entries", reader, checkpoint.size) if verdict.whole else None
-        for kept in against:
-            notes += _hold_against(kept, given.policy, {checkpoint.origin: held}, findings)
+        notes += hold_against(against, given.policy, {checkpoint.origin: held}, findings)
     elif against:
         notes.append("nothing was compared with --against: no checkpoint here can be trusted")
     checked = {
@@ -264,55 +258,6 @@ def _verify_exported(
     return Report(
         target, (seen,), given.trust, checked, tuple(findings), findings.uncounted, tuple(notes)
     )
-
-
-def _hold_against(
-    kept: str, policy: Policy, logs: Mapping[str, Held | None], findings: Findings
-) -> list[str]:
-    """Compare one piece of outside evidence with the log it is about; return notes."""
-    remote = HttpLog(kept, token=_token_for(kept)) if "://" in kept else None
-    try:
-        data = remote.checkpoint() if remote is not None else read_named(Path(kept))
-        if data is None:
-            raise RequestError("usage", f"{kept} has no checkpoint; give the address of a log")
-        origin, size = _claimed(kept, data)
-        if origin not in logs:
-            raise RequestError(
-                "usage", f"{kept} is of the log {origin!a}, which is not here; give another"
-            )
-        node = node_from_tiles(exported_tiles(remote, size)) if remote is not None else None
-        try:
-            anchor = read_anchor(kept, data, policy, node)
-        except EvidenceError as error:
-            if error.code == "key_unknown":
-                message = f"signed for this log by a key that is not trusted here: {error.message}"
-                findings.add("forked", kept, message)
-            else:
-                findings.add("damaged", kept, f"does not hold by itself: {error.message}")
-            return []
-        return _compare(anchor, logs[origin], findings)
-    finally:
-        if remote is not None:
-            remote.close()
-
-
-def _compare(anchor: Anchor, held: Held | None, findings: Findings) -> list[str]:
-    if held is None:
-        return [f"not compared with {anchor.name}: the log here does not agree with itself"]
-    compare(anchor, held, findings)
-    return []
-
-
-def _claimed(kept: str, data: bytes) -> tuple[str, int]:
-    """Return origin and size that a receipt or checkpoint claims, before anything is checked."""
-    try:
-        note = parse_receipt(data).checkpoint if data.startswith(MAGIC) else data
-        checkpoint = parse_checkpoint(parse_note(note).text)
-    except EvidenceError as error:
-        raise RequestError(
-            "usage", f"{kept} is no receipt and no checkpoint: {error.message}"
-        ) from error
-    return checkpoint.origin, checkpoint.size
 
 
 def _given(trust: Path | None, vkey: Path | None) -> _Given | None:
@@ -335,17 +280,6 @@ def _required(given: _Given | None, target: str) -> _Given:
             "usage", f"{target} carries no key of its own; give --trust POLICY or --vkey FILE"
         )
     return given
-
-
-def _token_for(url: str) -> str:
-    """Return the token of the environment if `url` is of the server it is meant for, else "".
-
-    `COUNTERFOIL_URL` says which server that is; no other host ever sees the token.
-    """
-    server = os.environ.get("COUNTERFOIL_URL", "")
-    if not server or split_address(server)[:2] != split_address(url)[:2]:
-        return ""
-    return os.environ.get("COUNTERFOIL_TOKEN", "")
 
 
 def _refuse_contents(event: Path | None, opening: Path | None) -> None:

@@ -30,7 +30,7 @@ from counterfoil.tlog.policy import Log, Policy
 from counterfoil.tlog.tile import node_from_tiles, root_from_tiles
 from counterfoil.tlog.tree import EMPTY_ROOT, TreeHead
 from counterfoil.verifier.aggregate import AGGREGATE, AggregateCheck, is_aggregate
-from counterfoil.verifier.anchor import Anchor, Held, compare
+from counterfoil.verifier.anchor import Held, compare_growth
 from counterfoil.verifier.kept import RowNames
 from counterfoil.verifier.ledger import LedgerCheck, Tallies
 from counterfoil.verifier.log import LogReader, LogVerdict, check_log, exported_tiles
@@ -286,10 +286,11 @@ class _Directory:
         if self._policy is not None:
             self._notes += aggregate_notes(check)
         held = {log.origin: log.held for log in logs if log.held is not None}
-        for origin, one in check.last.items():
-            anchor = Anchor(f"{prefix}entry {one.index}", one.checkpoint)
+        for origin, growth in check.growth.items():
             if origin in held:
-                compare(anchor, held[origin], self._findings)
+                compare_growth(
+                    growth, held[origin], self._findings, lambda index: f"{prefix}entry {index}"
+                )
         seen = LogSeen(
             AGGREGATE, signed.origin, signed.size, signed.root.hex(), verdict.fingerprint
         )

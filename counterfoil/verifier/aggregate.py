@@ -17,6 +17,7 @@ from counterfoil.tlog.keys import VerifierKey
 from counterfoil.tlog.note_text import parse_note
 from counterfoil.tlog.tree import EMPTY_ROOT, TreeHead
 from counterfoil.tlog.witness import Refused, extends, parse_add_checkpoint
+from counterfoil.verifier.growth import Growth
 from counterfoil.verifier.report import Findings
 
 AGGREGATE = "_aggregate"
@@ -45,6 +46,7 @@ class AggregateCheck:
 
     Attributes:
         last: what is on record of each log, by origin.
+        growth: all that is on record of each log, by origin.
         strangers: logs whose key is not among the trusted: their growth is checked, and not
             their signature.
     """
@@ -53,6 +55,7 @@ class AggregateCheck:
         self, keys: Sequence[VerifierKey], findings: Findings, name: Callable[[int], str]
     ) -> None:
         self.last: dict[str, Aggregated] = {}
+        self.growth: dict[str, Growth] = {}
         self.strangers: set[str] = set()
         self._keys = keys
         self._findings = findings
@@ -73,6 +76,7 @@ class AggregateCheck:
                 self._findings.add("damaged", self._name(index), message, index)
             else:
                 self.last[checkpoint.origin] = Aggregated(checkpoint, index)
+                self.growth.setdefault(checkpoint.origin, Growth()).add(checkpoint.head, index)
 
     def _check(self, entry: bytes) -> Checkpoint:
         request = parse_add_checkpoint(entry)

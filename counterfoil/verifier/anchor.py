@@ -2,11 +2,14 @@
 
 A signed size and root contradict every other history of that size under the same key.  A
 receipt says more: the entry at its index, and by the hashes of its path which ranges differ.  A
-second copy of the log tells exactly which entries do.
+second copy of the log tells exactly which entries do.  Of several looks at one log, the largest
+that agrees says from where on it may differ, and the smallest that does not, up to where it does
+differ at the latest.
 
-Source: C2SP tlog-checkpoint; studies of what each proof says in docs/trust.md.
+Source: C2SP tlog-checkpoint; what each of them can say stands in docs/trust.md.
 """
 
+import bisect
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,8 +18,9 @@ from counterfoil.tlog.checkpoint import Checkpoint
 from counterfoil.tlog.policy import Policy
 from counterfoil.tlog.proof import Node, inclusion_path
 from counterfoil.tlog.receipt import Receipt
-from counterfoil.tlog.tree import leaf_hash
+from counterfoil.tlog.tree import TreeHead, leaf_hash
 from counterfoil.verifier.compare import differences, path_spans
+from counterfoil.verifier.growth import Growth
 from counterfoil.verifier.receipt import MAGIC, check_inclusion
 from counterfoil.verifier.report import Findings
 
@@ -67,39 +71,110 @@ def read_anchor(name: str, data: bytes, policy: Policy, node: Node | None = None
     return Anchor(name, policy.verify_checkpoint(data), None, node)
 
 
-def compare(anchor: Anchor, held: Held, findings: Findings) -> None:
-    """Report where the log that is here contradicts what somebody kept."""
+def compare(anchor: Anchor, held: Held, findings: Findings, agreed: int = 0) -> bool:
+    """Report where the log that is here contradicts what somebody kept.
+
+    Args:
+        anchor: what they kept.
+        held: the log that is here.
+        findings: where findings go.
+        agreed: so many entries, from the first on, are known to be the same.
+
+    Returns:
+        Whether all entries the anchor speaks for are the same here.
+    """
     size = anchor.checkpoint.size
     if size > held.size:
-        findings.add(
-            "missing", held.name,
-            f"{anchor.name} is signed over {size} entries, here are {held.size}",
-            held.size, size - 1,
-        )  # fmt: skip
-        if anchor.node is not None and held.size:
-            _compare_copies(anchor, held, held.size, findings)
-        elif anchor.receipt is not None and anchor.receipt.index < held.size:
-            _compare_leaf(anchor, anchor.receipt, held, findings)
-        return
+        _compare_longer(anchor, held, findings)
+        return False
     root = held.root_at(size)
     if root == anchor.checkpoint.root:
-        return
+        return True
     if root is None:
         message = f"cannot be compared with {anchor.name}: tiles are missing"
         findings.add("damaged", held.name, message, 0, size - 1)
-        return
-    if anchor.node is not None:
+    elif anchor.node is not None:
         _compare_copies(anchor, held, size, findings)
     elif anchor.receipt is not None:
         _compare_path(anchor, anchor.receipt, held, findings)
     else:
-        _forked(anchor, held, findings, 0, size - 1)
+        _forked(anchor.name, held, findings, agreed, size - 1)
+    return False
+
+
+def compare_growth(
+    growth: Growth, held: Held, findings: Findings, name: Callable[[int], str]
+) -> None:
+    """Report between which looks the log that is here parts from what somebody saw of it.
+
+    Args:
+        growth: what they saw.
+        held: the log that is here.
+        findings: where findings go.
+        name: turns the entry that holds a look into its name.
+
+    Cost: two reads of the right edge of `held` where all agrees, and log2(len(growth)) otherwise.
+    """
+    last = len(growth) - 1
+    if _agrees(growth.head(last), held):
+        return
+    parted = bisect.bisect_left(
+        range(last), True, key=lambda number: not _agrees(growth.head(number), held)
+    )
+    agreed = growth.head(parted - 1).size if parted else 0
+    head, sayer = growth.head(parted), name(growth.index(parted))
+    if head.size <= held.size:
+        if held.root_at(head.size) is None:
+            message = f"cannot be compared with {sayer}: tiles are missing"
+            findings.add("damaged", held.name, message, agreed, head.size - 1)
+        else:
+            _forked(sayer, held, findings, agreed, head.size - 1)
+    longest = growth.head(last).size
+    if longest > held.size:
+        sayer = name(growth.index(last))
+        message = f"{sayer} is signed over {longest} entries, here are {held.size}"
+        if head.size > held.size > agreed:
+            message += f"; whether entries {agreed} to {held.size - 1} are the same it cannot say"
+        findings.add("missing", held.name, message, held.size, longest - 1)
+
+
+def _agrees(head: TreeHead, held: Held) -> bool:
+    return head.size <= held.size and held.root_at(head.size) == head.root
+
+
+def _compare_longer(anchor: Anchor, held: Held, findings: Findings) -> None:
+    """Report the entries that are not here, and what can be said of those that are."""
+    size, receipt = anchor.checkpoint.size, anchor.receipt
+    message = f"{anchor.name} is signed over {size} entries, here are {held.size}"
+    if held.size and anchor.node is None and receipt is None:
+        message += "; whether those are the same it cannot say"
+    findings.add("missing", held.name, message, held.size, size - 1)
+    if not held.size:
+        return
+    if anchor.node is not None:
+        _compare_copies(anchor, held, held.size, findings)
+    elif receipt is not None:
+        if receipt.index < held.size:
+            _compare_leaf(anchor, receipt, held, findings)
+        for kept, (first, last) in zip(receipt.path, path_spans(receipt.index, size), strict=True):
+            # What lies wholly here is a perfect subtree: only the last one of a tree is not.
+            if last < held.size and _subtree(held, first, last) != kept:
+                _forked(anchor.name, held, findings, first, last)
+
+
+def _subtree(held: Held, first: int, last: int) -> bytes | None:
+    """Return the hash over a perfect subtree; None where the tiles cannot tell."""
+    level = (last - first + 1).bit_length() - 1
+    try:
+        return held.node(level, first >> level)
+    except EvidenceError:
+        return None
 
 
 def _compare_copies(anchor: Anchor, held: Held, size: int, findings: Findings) -> None:
     assert anchor.node is not None
     for first, last in differences(size, held.node, anchor.node):
-        _forked(anchor, held, findings, first, last)
+        _forked(anchor.name, held, findings, first, last)
 
 
 def _compare_leaf(anchor: Anchor, receipt: Receipt, held: Held, findings: Findings) -> None:
@@ -109,7 +184,7 @@ def _compare_leaf(anchor: Anchor, receipt: Receipt, held: Held, findings: Findin
     except EvidenceError:
         same = False
     if not same:
-        _forked(anchor, held, findings, receipt.index, receipt.index)
+        _forked(anchor.name, held, findings, receipt.index, receipt.index)
 
 
 def _compare_path(anchor: Anchor, receipt: Receipt, held: Held, findings: Findings) -> None:
@@ -120,9 +195,9 @@ def _compare_path(anchor: Anchor, receipt: Receipt, held: Held, findings: Findin
     spans = path_spans(receipt.index, size)
     for mine, kept, (first, last) in zip(ours, receipt.path, spans, strict=True):
         if mine != kept:
-            _forked(anchor, held, findings, first, last)
+            _forked(anchor.name, held, findings, first, last)
 
 
-def _forked(anchor: Anchor, held: Held, findings: Findings, first: int, last: int) -> None:
-    message = f"two histories under one key: not what {anchor.name} proves"
+def _forked(name: str, held: Held, findings: Findings, first: int, last: int) -> None:
+    message = f"two histories under one key: not what {name} proves"
     findings.add("forked", held.name, message, first, last)
