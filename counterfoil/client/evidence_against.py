@@ -118,8 +118,13 @@ def _read(one: _Kept, policy: Policy, logs: Logs, findings: Findings) -> Anchor 
     if origin not in logs and not (is_aggregate(origin) and trusted):
         if one.whole_ledger:
             return None
+        hint = (
+            "give --trust with a policy that names its key"
+            if is_aggregate(origin)
+            else "give another"
+        )
         raise RequestError(
-            "usage", f"{one.name} is of the log {origin!a}, which is not here; give another"
+            "usage", f"{one.name} is of the log {origin!a}, which is not here; {hint}"
         )
     node = node_from_tiles(exported_tiles(one.log, size)) if one.log is not None else None
     try:

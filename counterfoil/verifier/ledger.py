@@ -235,6 +235,8 @@ class LedgerCheck:
                 f"{checkpoint} signs {signed.size} entries, the database holds {self.size}:"
                 " it is older than what was published from it", self.size, signed.size - 1,
             )  # fmt: skip
+            if exported is not None:
+                self._differ(differences(self.size, self.node(), exported), checkpoint)
             return
         root = self.root if signed.size == self.size else self.root_at(signed.size)
         if root is None or root == signed.root:
@@ -243,6 +245,9 @@ class LedgerCheck:
         spans = [(0, signed.size - 1)]
         if exported is not None:
             spans = differences(signed.size, self.node(), exported) or spans
+        self._differ(spans, checkpoint)
+
+    def _differ(self, spans: Iterable[tuple[int, int]], checkpoint: str) -> None:
         for first, last in spans:
             rows = str(first) if first == last else f"{first} to {last}"
             message = f"not what {checkpoint} signs"

@@ -4,13 +4,13 @@ Every cell of `ledger.db` and of the keys in `erasable.db` is reached from an en
 binds: sealed pieces and salts through the commitments, blob names and their files likewise, the
 idempotency digest because it follows from the opened event and its key.  Absence counts: an
 entry commits to pieces, so a piece or a key that is gone without an erasure in the log is an
-`unlogged_absence`.
+`unlogged_absence`.  The recorded time of an entry is never before that of an earlier one.
 
 Source: docs/adr/0003-entry-format-1.md, docs/adr/0005; the schema in stores/sqlite_statements.py.
 """
 
 import hmac
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from counterfoil.errors import EvidenceError, RequestError
@@ -72,6 +72,7 @@ class RowsCheck:
         self._unlisted: dict[int, str] = {}
         self._listed = 0
         self._size = 0
+        self._latest = ""
 
     @property
     def blobs(self) -> int:
@@ -87,6 +88,7 @@ class RowsCheck:
         keys = self._rows.event_keys(first, end)
         readable = dict(self._readable(first, entries))
         idem = self._rows.idem([(entry.source, entry.id) for entry in readable.values()])
+        self._check_times(readable)
         for index, entry in readable.items():
             opened = Opened(
                 index, entry, salts.get(index, b""),
@@ -95,6 +97,16 @@ class RowsCheck:
                 complete=True,
             )  # fmt: skip
             self._check(opened, readable=keys is not None)
+
+    def _check_times(self, entries: Mapping[int, Entry]) -> None:
+        """Report entries that claim to be older than one before them: the server never does."""
+        for index, entry in entries.items():
+            if entry.recordedtime < self._latest:
+                name = self._names.row("entries", index, "entry")
+                message = f"recorded at {entry.recordedtime}, but one before it at {self._latest}"
+                self._findings.add("damaged", name, message, index)
+            else:
+                self._latest = entry.recordedtime
 
     def _readable(self, first: int, entries: Sequence[bytes | None]) -> Iterator[tuple[int, Entry]]:
         for index, data in enumerate(entries, first):

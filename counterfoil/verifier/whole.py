@@ -87,6 +87,7 @@ class _Whole:
     def __init__(self, rows: RangeRows) -> None:
         self._rows = rows
         self._pieces = 0
+        self._latest = ""
         self._found = Findings()
         self._blobs = BlobsCheck(rows, self._found, RowNames())
 
@@ -109,6 +110,8 @@ class _Whole:
         if not tile.startswith(b"".join([leaf_hash(data) for _, data, _ in entries])):
             return False
         read = [read_entry(data) for _, data, _ in entries]
+        if not self._are_times_in_order(start, [entry.recordedtime for entry in read]):
+            return False
         posted = [(entry.source, entry.id) for entry in read]
         idem = {place: (index, digest) for place, index, digest in rows.idem_cells(posted)}
         pieces = {
@@ -134,6 +137,15 @@ class _Whole:
                 if not self._are_blobs_whole(index, entry, salt, key, its_blobs, event):
                     return False
         return True
+
+    def _are_times_in_order(self, start: int, times: list[str]) -> bool:
+        """Say whether no entry claims to be older than one before it, in another range too."""
+        if start and not self._latest:
+            [(_, before, _)] = self._rows.entry_cells(start - 1, start)
+            self._latest = read_entry(before).recordedtime
+        ordered = [self._latest, *times]
+        self._latest = ordered[-1]
+        return ordered == sorted(ordered)
 
     def _open(
         self, entry: Entry, salt: bytes, event_key: bytes, pieces: Sequence[PieceCells]
