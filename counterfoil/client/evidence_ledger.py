@@ -14,13 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from counterfoil.client import evidence_crew
+from counterfoil.client.evidence_aggregate import PREFIX, check_aggregate_rows
 from counterfoil.client.evidence_files import (
     NAMED_FILE_MAX_BYTES,
     DirectoryLog,
     read_bounded,
     unreadable,
 )
-from counterfoil.client.evidence_rows import ERASABLE, LEDGER, SqliteRows, foreign_rows, projects
+from counterfoil.client.evidence_rows import (
+    AGGREGATED,
+    ERASABLE,
+    LEDGER,
+    SqliteRows,
+    foreign_rows,
+    projects,
+)
 from counterfoil.client.evidence_sqlite import Damaged, EvidenceDatabase, Kind
 from counterfoil.errors import EvidenceError, RequestError, UnavailableError
 from counterfoil.tlog.checkpoint_text import parse_checkpoint
@@ -111,6 +119,10 @@ class _SnapshotLog(DirectoryLog):
         """Yield the files there were."""
         return iter(self._names)
 
+    def holds_anything(self) -> bool:
+        """Tell whether there is a checkpoint, or anything else."""
+        return self._checkpoint is not None or bool(self._names)
+
 
 class _Export:
     """The exported log of a project, checked when there is time: at the latest for the verdict."""
@@ -156,6 +168,8 @@ class _Directory:
         with self._database(LEDGER) as ledger, self._database(ERASABLE) as keys:
             found = self._projects(ledger)
             aggregate = exported.pop(AGGREGATE, None)
+            if aggregate is None and (self._directory / AGGREGATED.name).exists():
+                aggregate = _SnapshotLog(self._directory / "public" / AGGREGATE)
             names = sorted(found.keys() | exported.keys())
             if project is not None and project == AGGREGATE and aggregate is not None:
                 names = []
@@ -277,11 +291,9 @@ class _Directory:
         elif self._is_not_asked_for(AGGREGATE, exported):
             return []
         self._aggregate_policy = policy
-        prefix = f"public/{AGGREGATE}/"
-        verdict = check_log(exported, policy, self._findings, lambda path: prefix + path)
-        self._checked.update({"aggregated_checkpoints": verdict.entries})
-        signed, check = verdict.checkpoint, verdict.aggregate
-        if signed is None or check is None:
+        verdict = self._check_aggregate(exported, policy)
+        signed, check = (verdict.checkpoint, verdict.aggregate) if verdict else (None, None)
+        if verdict is None or signed is None or check is None:
             return []
         if self._policy is not None:
             self._notes += aggregate_notes(check)
@@ -289,13 +301,27 @@ class _Directory:
         for origin, growth in check.growth.items():
             if origin in held:
                 compare_growth(
-                    growth, held[origin], self._findings, lambda index: f"{prefix}entry {index}"
+                    growth, held[origin], self._findings, lambda index: f"{PREFIX}entry {index}"
                 )
         seen = LogSeen(
             AGGREGATE, signed.origin, signed.size, signed.root.hex(), verdict.fingerprint
         )
         own = log_held(f"public/{AGGREGATE}", exported, signed.size) if verdict.whole else None
         return [CheckedLog(signed.origin, seen, key, own)]
+
+    def _check_aggregate(self, exported: _SnapshotLog, policy: Policy) -> LogVerdict | None:
+        def export(size: int) -> LogVerdict | None:
+            if size == 0 and not exported.holds_anything():
+                return None  # an empty log has nothing to export yet
+            verdict = check_log(exported, policy, self._findings, lambda path: PREFIX + path)
+            self._checked.update({"aggregated_checkpoints": verdict.entries})
+            return verdict
+
+        with self._database(AGGREGATED) as database:
+            if database is None:
+                return export(1)
+            blobs = self._directory / "blobs"
+            return check_aggregate_rows(database, blobs, export, exported, self._findings)
 
     def _rows(
         self, project: str, rows: SqliteRows, names: RowNames, meanwhile: Callable[[], None]
@@ -325,12 +351,8 @@ class _Directory:
         self, project: str, export: _Export, check: LedgerCheck | None
     ) -> LogVerdict | None:
         prefix = f"public/{project}/"
-        if check is not None and check.size == 0:
-            try:
-                if export.log.checkpoint() is None and not any(export.log.names()):
-                    return None  # an empty log has nothing to export yet
-            except EvidenceError:
-                pass  # reported by the check itself
+        if check is not None and check.size == 0 and not export.log.holds_anything():
+            return None  # an empty log has nothing to export yet
         verdict = export.verdict(self._findings)
         self._checked.update(
             {

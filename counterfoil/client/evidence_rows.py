@@ -1,9 +1,10 @@
-"""The rows of `ledger.db` and `erasable.db`, as evidence: a few SELECTs, every cell doubted.
+"""The rows of `ledger.db`, `aggregate.db` and `erasable.db`, as evidence: a few SELECTs, every cell doubted.
 
 This is the second reader of the schema, apart from the stores, so that the server's code is not
 needed to check the server.
 """
 
+import dataclasses
 import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +38,8 @@ LEDGER = Kind(
         "tiles": ("project", "level", "n", "data"),
     },
 )  # fmt: skip
+AGGREGATED = dataclasses.replace(LEDGER, name="aggregate.db")
+"""The store of the aggregate log: a ledger's, with entries that are no events."""
 ERASABLE = Kind(
     "erasable.db", 0x43466572, 1,
     {
@@ -56,12 +59,13 @@ _KEYS_AT_ONCE = 256
 def projects(ledger: EvidenceDatabase) -> dict[str, str | None]:
     """Return project -> origin of every log; None for one that only has a head."""
     found: dict[str, str | None] = {
-        ledger.value(project, str, "ledger.db heads column project", None): None
+        ledger.value(project, str, f"{ledger.name} heads column project", None): None
         for (project,) in ledger.rows("SELECT project FROM heads")
     }
     for project, origin in ledger.rows("SELECT project, origin FROM logs"):
-        name = ledger.value(project, str, "ledger.db logs column project", None)
-        found[name] = ledger.value(origin, str, f"ledger.db logs row {name} column origin", None)
+        name = ledger.value(project, str, f"{ledger.name} logs column project", None)
+        cell = f"{ledger.name} logs row {name} column origin"
+        found[name] = ledger.value(origin, str, cell, None)
     return dict(sorted(found.items()))
 
 
@@ -82,7 +86,7 @@ def foreign_rows(ledger: EvidenceDatabase, known: Sequence[str], findings: Findi
             )
             for project, index in rows:
                 entry = index if isinstance(index, int) and column == "idx" else None
-                name = f"ledger.db {table} row {index} of {project}"
+                name = f"{ledger.name} {table} row {index} of {project}"
                 findings.add("damaged", name, "of a project that has no log", entry)
 
 

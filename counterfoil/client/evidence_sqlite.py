@@ -92,6 +92,11 @@ class EvidenceDatabase:
             self._db.close()
             raise
 
+    @property
+    def name(self) -> str:
+        """How the database is called in findings."""
+        return self._kind.name
+
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()

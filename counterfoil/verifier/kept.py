@@ -112,7 +112,7 @@ class RowNames:
 
     Args:
         suffix: "" or ` of PROJECT` where the ledger has several logs.
-        file: the database they stand in.
+        file: the database they are of.
     """
 
     def __init__(self, suffix: str = "", file: str = "ledger.db") -> None:
@@ -120,7 +120,7 @@ class RowNames:
         self._file = file
 
     def row(self, table: str, row: object, column: str = "") -> str:
-        """Return `ledger.db TABLE row ROW column COLUMN`."""
+        """Return `FILE TABLE row ROW column COLUMN`."""
         return (
             f"{self._file} {table} row {row}{self._suffix}{f' column {column}' if column else ''}"
         )

@@ -127,6 +127,18 @@ class LedgerTree:
         return self._names.row("tiles", f"level {level} n {n}", column)
 
 
+class Beside(Protocol):
+    """Whoever checks what is stored beside the entries of a log."""
+
+    def bundle(self, first: int, entries: Sequence[bytes | None]) -> None:
+        """Check the rows of some entries; None stands for an entry that is not the tree's."""
+        ...
+
+    def finish(self) -> None:
+        """Report what needed all entries."""
+        ...
+
+
 class LedgerCheck:
     """Checks the rows of one log.
 
@@ -136,6 +148,7 @@ class LedgerCheck:
         names: how rows are called.
         crew: who checks ranges of rows meanwhile; None to check them one after the other.
         meanwhile: called when the crew has begun: what can be done until it has ended.
+        beside: who checks what stands beside entries that are no events.
     """
 
     def __init__(
@@ -145,12 +158,14 @@ class LedgerCheck:
         names: RowNames,
         crew: Crew | None = None,
         meanwhile: Callable[[], None] = lambda: None,
+        beside: Beside | None = None,
     ) -> None:
         self.size = 0
         self.root: bytes | None = None
         self.tiles = 0
         self.whole = False
         self.kept = RowsCheck(rows, findings, names)
+        self._beside: Beside = beside or self.kept
         self._rows = rows
         self._crew = crew
         self._meanwhile = meanwhile
@@ -169,7 +184,7 @@ class LedgerCheck:
             check = self._tree(expected, self._findings)
             self.whole = check.run(self._bundle)
             self.root, self.tiles = check.root, check.tiles
-        self.kept.finish()
+        self._beside.finish()
         self._find_strays()
 
     def _shared(self, expected: bytes | None) -> bool:
@@ -255,7 +270,7 @@ class LedgerCheck:
 
     def _bundle(self, first: int, entries: Sequence[bytes | None]) -> None:
         """Check what stands beside entries, but for those that the stored tile contradicts."""
-        self.kept.bundle(first, trusted(self._rows, first, entries))
+        self._beside.bundle(first, trusted(self._rows, first, entries))
 
     def _size(self, head: tuple[int, bytes] | None) -> tuple[int, int]:
         """Return the stored size, and the size that two of head, entries and tiles agree on."""
