@@ -61,10 +61,12 @@ class Staging:
             self._clear()
             handle, aside = tempfile.mkstemp(dir=self._aside)
         path = Path(aside)
-        with os.fdopen(handle, "wb") as file:
-            try:
-                yield Aside(self, file, path)
-            finally:
+        file = os.fdopen(handle, "wb")
+        try:
+            yield Aside(self, file, path)
+        finally:
+            # A disk may fail at these too, and what was written may be lost with it.
+            with os_errors_translated(path), file:
                 path.unlink(missing_ok=True)
 
     def place(self, file: IO[bytes], aside: Path, path: Path) -> None:

@@ -1,0 +1,137 @@
+"""Small programs on the real ledger, for strace to break: `python -m tests.faults.driven`.
+
+One process imports everything and then forks a child for each run, so that a run costs no start.
+On a line `PROGRAM DIRECTORY` the child opens the ledger and says `ready`, with the kernel's
+number of each of its threads; on the next line it does its work, and says what it was answered:
+
+    answer {"source": ..., "id": ..., "index": 17, "receipt": "..."}
+    error storage  ledger.db: disk I/O error ...
+    done
+
+and the first process says `ended STATUS`.  The thread that works says nothing itself: what is
+injected into its calls strikes the ledger, never these words.
+
+Two programs are driven: `append` takes a blob and a batch, twice, and `export` publishes what is
+recorded.  A further one is one more row in PROGRAMS.
+"""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO, Final
+
+from counterfoil.app.record import LOCAL, Recorder
+from counterfoil.errors import CounterfoilError
+from counterfoil.events.event import Event
+from counterfoil.ledger.append import Ledger
+from tests.ledgers import PROJECT, make_sample, open_ledger
+
+BATCHES: Final = ((250, 259), (259, 262))
+SEED: Final = "driven"
+
+Say = Callable[[str], None]
+
+
+def batch(recorder: Recorder, first: int, end: int) -> list[Event]:
+    """Return the events of one batch, after its blob is kept."""
+    blobs = [recorder.put_blob(b"log of %d\n" % first, "log.txt", "text/plain")]
+    return [make_sample(first, blobs), *(make_sample(number) for number in range(first + 1, end))]
+
+
+def _append(_ledger: Ledger, recorder: Recorder, say: Say) -> None:
+    """Take a blob, and events in a batch, the first of which names it; twice."""
+    for first, end in BATCHES:
+        events = batch(recorder, first, end)
+        for event, answer in zip(
+            events, recorder.record(PROJECT, events, LOCAL, "cli"), strict=True
+        ):
+            say("answer " + json.dumps({
+                "source": event.source, "id": event.id, "index": answer.index,
+                "receipt": answer.receipt.decode(),
+            }))  # fmt: skip
+
+
+def _export(ledger: Ledger, _recorder: Recorder, _say: Say) -> None:
+    """Publish what is recorded."""
+    ledger.export_now()
+
+
+def _nothing(_ledger: Ledger, _recorder: Recorder, _say: Say) -> None:
+    """Be ready at once."""
+
+
+Step = Callable[[Ledger, Recorder, Say], None]
+PROGRAMS: Final[dict[str, tuple[Step, Step]]] = {
+    # What is done before `ready`, where nothing is injected yet, and what after it.
+    "append": (_nothing, _append),
+    "export": (_append, _export),
+}
+
+
+def _run(program: str, directory: Path, words: IO[bytes]) -> None:
+    """Be the child: open, wait, work, close."""
+    said: SimpleQueue[str] = SimpleQueue()
+    prepare, work = PROGRAMS[program]
+    try:
+        with open_ledger(directory, SEED) as (ledger, recorder):
+            prepare(ledger, recorder, _say)
+            go = threading.Event()
+            worker = threading.Thread(
+                target=_work,
+                args=(work, ledger, recorder, go, said),
+                name="driven",
+                daemon=True,
+            )
+            worker.start()
+            threads = {one.name: one.native_id for one in threading.enumerate()}
+            _say("ready " + json.dumps(threads))
+            words.readline()
+            go.set()
+            while line := said.get():
+                _say(line)
+    except CounterfoilError as error:
+        _say(f"error {error.code} {error.message}")
+
+
+def _work(
+    work: Step, ledger: Ledger, recorder: Recorder,
+    go: threading.Event, said: "SimpleQueue[str]",
+) -> None:  # fmt: skip
+    go.wait()
+    try:
+        work(ledger, recorder, said.put)
+        said.put("done")
+    except CounterfoilError as error:
+        said.put(f"error {error.code} {error.message}")
+    except Exception as error:  # noqa: BLE001  whatever it was, the test has to hear of it
+        said.put(f"unnamed {type(error).__name__}: {error}")
+    said.put("")
+
+
+def _say(line: str) -> None:
+    os.write(1, line.encode() + b"\n")
+
+
+def main(arguments: Sequence[str] = sys.argv[1:]) -> None:
+    """Take lines until there are no more; with arguments, do one run."""
+    words = open(0, "rb", buffering=0)  # noqa: SIM115  it stays open until the end
+    if arguments:
+        program, directory = arguments
+        _run(program, Path(directory), words)
+        return
+    while line := words.readline():
+        program, directory = line.decode().split()
+        child = os.fork()
+        if not child:
+            _run(program, Path(directory), words)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        _say(f"ended {status}")
+
+
+if __name__ == "__main__":
+    main()

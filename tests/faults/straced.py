@@ -1,0 +1,278 @@
+"""One fault in one system call of one thread, injected by strace into the real ledger.
+
+A run copies a ledger, lets the child of `tests.faults.driven` open it, attaches strace to the
+thread that is to be struck, lets it work, and judges what is left.  Only that thread is traced, so
+the N-th call is the N-th of its work, and not of a start or of another thread.
+
+Every call is struck at its first, middle and last occurrence (or at all of them), by a kill and
+by the errors that this kind of call can have.
+"""
+
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from counterfoil.app.record import LOCAL
+from counterfoil.client.evidence import verify_path
+from counterfoil.verifier.report import Report
+from tests.faults.aftermath import Answered, Outside, check_outside
+from tests.faults.driven import BATCHES, PROGRAMS, SEED, batch
+from tests.ledgers import PROJECT, build_ledger, open_ledger
+
+KILL: Final = "signal=KILL"
+RUN_TIMEOUT_S: Final = 60.0
+BEFORE: Final = {"append": 4, "export": 250}
+"""Entries that are published before the run; the export then crosses the border of a tile."""
+THREADS: Final = (("append", "driven"), ("append", "counterfoil-writer"), ("export", "driven"))
+"""Who works in which program: the thread that asks, and the one that writes the log."""
+CANNOT_FAIL: Final = frozenset({
+    "exit", "exit_group", "futex", "geteuid", "getpid", "gettid", "getuid", "restart_syscall",
+    "rt_sigprocmask", "sched_yield",
+})  # fmt: skip
+"""Calls that have no error a program could get: these are struck by a kill alone."""
+FAMILIES: Final = {
+    "finding": {"access", "faccessat", "faccessat2", "fstat", "fstatfs", "getcwd", "getdents64",
+                "lstat", "newfstatat", "readlink", "readlinkat", "stat", "statfs", "statx"},
+    "opening": {"close", "dup", "ioctl", "open", "openat"},
+    "locking": {"fcntl", "flock"},
+    "reading": {"lseek", "pread64", "preadv", "read", "readv"},
+    "writing": {"copy_file_range", "fallocate", "ftruncate", "pwrite64", "pwritev", "sendfile",
+                "write", "writev"},
+    "syncing": {"fdatasync", "fsync", "sync_file_range", "syncfs"},
+    "naming": {"chmod", "fchmod", "fchmodat", "fchown", "link", "linkat", "mkdir", "mkdirat",
+               "rename", "renameat", "renameat2", "rmdir", "symlink", "unlink", "unlinkat",
+               "utimensat"},
+    "memory": {"brk", "madvise", "mmap", "mprotect", "mremap", "munmap"},
+}  # fmt: skip
+OTHERS: Final = "everything else"
+_NO_SPACE: Final = (
+    FAMILIES["writing"] | FAMILIES["syncing"] | FAMILIES["naming"] | {"open", "openat"}
+)
+_CALL: Final = re.compile(r"(\w+)\(")
+
+
+@dataclass(frozen=True)
+class Injection:
+    """One fault: `error=EIO` or `signal=KILL`, at the N-th occurrence of a call, from 1."""
+
+    call: str
+    fault: str
+    occurrence: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Args:
+        answered: what was acknowledged before the end.
+        said: the other lines: `done`, or errors.
+        status: of the child, as waitpid has it.
+        trace: the lines strace wrote.
+    """
+
+    answered: list[Answered]
+    said: list[str]
+    status: int
+    trace: list[str]
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was killed."""
+        return self.status == signal.SIGKILL
+
+    @property
+    def struck(self) -> bool:
+        """Whether the fault was met: a run may make one call less than the one before."""
+        return self.killed or any("(INJECTED)" in line for line in self.trace)
+
+
+class Driver:
+    """The process that runs the programs, and the ledgers they begin with.
+
+    Args:
+        folder: for ledgers; each run has one of its own, removed after it.
+    """
+
+    def __init__(self, folder: Path, strace: str) -> None:
+        self.folder = folder
+        self._strace = strace
+        self._runs = 0
+        self._heard = b""
+        for program in PROGRAMS:
+            build_ledger(folder / program, events=BEFORE[program], seed=SEED)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.driven"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(RUN_TIMEOUT_S)
+        self._process.stdout.close()
+
+    def calls(self, program: str, thread: str) -> Counter[str]:
+        """Return how often the thread makes each call in the program's work."""
+        with self._fresh(program) as directory:
+            outcome = self.run(program, thread, directory, "-e", "trace=all")
+            assert outcome.said == ["done"], outcome.said
+        return Counter(found[1] for line in outcome.trace if (found := _CALL.match(line)))
+
+    def strike(self, program: str, thread: str, injection: Injection) -> Outcome:
+        """Make one run with one fault, and judge the directory it leaves."""
+        one = f"inject={injection.call}:{injection.fault}:when={injection.occurrence}"
+        with self._fresh(program) as directory:
+            outcome = self.run(
+                program, thread, directory, "-e", f"trace={injection.call}", "-e", one
+            )
+            _check_outcome(outcome, injection)
+            if outcome.killed:
+                _check_whole(directory)  # as an outsider finds it, before any start mended it
+            check_left(directory, outcome.answered)
+        return outcome
+
+    def run(self, program: str, thread: str, directory: Path, *options: str) -> Outcome:
+        """Run a program in a directory with strace on one of its threads."""
+        trace = directory.with_suffix(".trace")
+        self._tell(f"{program} {directory}")
+        answered, said = [], []
+        while not (ready := self._next_line()).startswith("ready "):
+            answered.append(_answer(ready))
+        number = json.loads(ready.removeprefix("ready "))[thread]
+        watching = subprocess.Popen(
+            [self._strace, "-p", str(number), "-o", str(trace), *options], stderr=subprocess.PIPE
+        )
+        assert watching.stderr is not None
+        attached = watching.stderr.readline()
+        assert b"attached" in attached, attached
+        self._tell("go")
+        while not (line := self._next_line()).startswith("ended "):
+            if line.startswith("answer "):
+                answered.append(_answer(line))
+            else:
+                said.append(line)
+        watching.wait(RUN_TIMEOUT_S)
+        watching.stderr.close()
+        lines = trace.read_text("utf-8", "replace").splitlines()
+        trace.unlink()
+        return Outcome(answered, said, int(line.removeprefix("ended ")), lines)
+
+    @contextmanager
+    def _fresh(self, program: str) -> Iterator[Path]:
+        self._runs += 1
+        directory = self.folder / f"run-{self._runs}"
+        shutil.copytree(self.folder / program, directory)
+        yield directory
+        shutil.rmtree(directory)
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line.encode() + b"\n")
+
+    def _next_line(self) -> str:
+        """Return the next line of the program; a run that hangs is a failure, not a wait."""
+        assert self._process.stdout is not None
+        out = self._process.stdout.fileno()
+        while b"\n" not in self._heard:
+            readable, _, _ = select.select([out], [], [], RUN_TIMEOUT_S)
+            if not readable:
+                self._process.kill()
+                raise AssertionError(f"the program hangs after {self._heard!r}")
+            piece = os.read(out, 1 << 16)
+            assert piece, "the process that runs the programs has ended"
+            self._heard += piece
+        line, _, self._heard = self._heard.partition(b"\n")
+        return line.decode()
+
+
+def errors_of(call: str) -> tuple[str, ...]:
+    """Return the errors that may be injected into a call: those it can have."""
+    if call in CANNOT_FAIL:
+        return ()
+    if call in FAMILIES["memory"]:
+        return ("error=ENOMEM",)
+    return ("error=EIO", "error=ENOSPC") if call in _NO_SPACE else ("error=EIO",)
+
+
+def every_injection(call: str, count: int) -> list[Injection]:
+    """Return a kill and every error at every occurrence of a call."""
+    return [
+        Injection(call, fault, occurrence)
+        for occurrence in range(1, count + 1)
+        for fault in (KILL, *errors_of(call))
+    ]
+
+
+def some_injections(call: str, count: int) -> list[Injection]:
+    """Return a kill and an error at the first, middle and last occurrence of a call.
+
+    The errors a call can have take turns: a full disk in the middle, a broken one at both ends.
+    """
+    errors = errors_of(call)
+    places = dict.fromkeys((1, (count + 1) // 2, count))
+    return [Injection(call, KILL, at) for at in places] + [
+        Injection(call, errors[turn % len(errors)], at) for turn, at in enumerate(places) if errors
+    ]
+
+
+def family_of(call: str) -> str:
+    """Return the family of a call."""
+    return next((name for name, calls in FAMILIES.items() if call in calls), OTHERS)
+
+
+def check_left(directory: Path, answered: list[Answered]) -> None:
+    """Judge what a run left, and what the next start makes of it: all of it stays true.
+
+    The next start sends everything again: what was acknowledged keeps its index, the rest is
+    recorded now or was recorded before its answer was lost, and a conflict is never the answer.
+    """
+    check_outside(directory, Outside(list(answered)))
+    given = list(answered)
+    with open_ledger(directory, SEED) as (_, recorder):
+        for first, end in BATCHES:
+            events = batch(recorder, first, end)
+            answers = recorder.record(PROJECT, events, LOCAL, "cli")
+            # A request is recorded whole or not at all, also when nobody was answered.
+            assert len({one.status for one in answers}) == 1, "half a request was recorded"
+            given += [
+                Answered((event.source, event.id), one.index, one.receipt)
+                for event, one in zip(events, answers, strict=True)
+            ]
+    _check_whole(directory)
+    check_outside(directory, Outside(given))
+
+
+def _check_whole(directory: Path) -> None:
+    report = verify_path(str(directory))
+    assert isinstance(report, Report)
+    assert report.ok, report.lines()
+
+
+def _check_outcome(outcome: Outcome, injection: Injection) -> None:
+    """A run ends with its work done, by the kill, or by an error that has a name of ours."""
+    unnamed = [line for line in outcome.said if not line.startswith(("done", "error "))]
+    assert not unnamed, unnamed
+    if outcome.killed:
+        assert injection.fault == KILL
+    else:
+        assert outcome.status == 0, f"the program died of it: {outcome.status}"
+        assert outcome.said, "the program ended without a word"
+
+
+def _answer(line: str) -> Answered:
+    told = json.loads(line.removeprefix("answer "))
+    return Answered((told["source"], told["id"]), told["index"], told["receipt"].encode())
