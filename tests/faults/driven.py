@@ -12,7 +12,7 @@ and the first process says `ended STATUS`.  The thread that works says nothing i
 injected into its calls strikes the ledger, never these words.
 
 Two programs are driven: `append` takes a blob and a batch, twice, and `export` publishes what is
-recorded.  A further one is one more row in PROGRAMS.
+recorded; `replay` does both in one life, from start to end.  A further one is one more row in PROGRAMS.
 """
 
 import json
@@ -28,9 +28,10 @@ from counterfoil.app.record import LOCAL, Recorder
 from counterfoil.errors import CounterfoilError
 from counterfoil.events.event import Event
 from counterfoil.ledger.append import Ledger
+from tests.faults.planted import PLANTED
 from tests.ledgers import PROJECT, make_sample, open_ledger
 
-BATCHES: Final = ((250, 259), (259, 262))
+BATCHES: Final = ((250, 259), (259, 262), (262, 265))
 SEED: Final = "driven"
 
 Say = Callable[[str], None]
@@ -44,20 +45,35 @@ def batch(recorder: Recorder, first: int, end: int) -> list[Event]:
 
 def _append(_ledger: Ledger, recorder: Recorder, say: Say) -> None:
     """Take a blob, and events in a batch, the first of which names it; twice."""
-    for first, end in BATCHES:
-        events = batch(recorder, first, end)
-        for event, answer in zip(
-            events, recorder.record(PROJECT, events, LOCAL, "cli"), strict=True
-        ):
-            say("answer " + json.dumps({
-                "source": event.source, "id": event.id, "index": answer.index,
-                "receipt": answer.receipt.decode(),
-            }))  # fmt: skip
+    for first, end in BATCHES[:2]:
+        _record(recorder, first, end, say)
+
+
+def _record(recorder: Recorder, first: int, end: int, say: Say) -> None:
+    events = batch(recorder, first, end)
+    for event, answer in zip(events, recorder.record(PROJECT, events, LOCAL, "cli"), strict=True):
+        say(
+            "answer "
+            + json.dumps(
+                {
+                    "source": event.source,
+                    "id": event.id,
+                    "index": answer.index,
+                    "receipt": answer.receipt.decode(),
+                }
+            )
+        )
 
 
 def _export(ledger: Ledger, _recorder: Recorder, _say: Say) -> None:
     """Publish what is recorded."""
     ledger.export_now()
+
+
+def _more(ledger: Ledger, recorder: Recorder, say: Say) -> None:
+    """Publish, record one batch more, and leave it to the end to publish that."""
+    ledger.export_now()
+    _record(recorder, *BATCHES[-1], say)
 
 
 def _nothing(_ledger: Ledger, _recorder: Recorder, _say: Say) -> None:
@@ -69,6 +85,7 @@ PROGRAMS: Final[dict[str, tuple[Step, Step]]] = {
     # What is done before `ready`, where nothing is injected yet, and what after it.
     "append": (_nothing, _append),
     "export": (_append, _export),
+    "replay": (_append, _more),
 }
 
 
@@ -117,10 +134,12 @@ def _say(line: str) -> None:
 
 
 def main(arguments: Sequence[str] = sys.argv[1:]) -> None:
-    """Take lines until there are no more; with arguments, do one run."""
+    """Take lines until there are no more; with arguments, do one run, with what is planted in it."""
     words = open(0, "rb", buffering=0)  # noqa: SIM115  it stays open until the end
     if arguments:
-        program, directory = arguments
+        program, directory, *planted = arguments
+        for name in planted:
+            PLANTED[name]()
         _run(program, Path(directory), words)
         return
     while line := words.readline():

@@ -28,7 +28,7 @@ from counterfoil.client.evidence import verify_path
 from counterfoil.verifier.report import Report
 from tests.faults.aftermath import Answered, Outside, check_outside
 from tests.faults.driven import BATCHES, PROGRAMS, SEED, batch
-from tests.ledgers import PROJECT, build_ledger, open_ledger
+from tests.ledgers import PROJECT, create_ledger, make_sample, open_ledger
 
 KILL: Final = "signal=KILL"
 RUN_TIMEOUT_S: Final = 60.0
@@ -111,7 +111,7 @@ class Driver:
         self._runs = 0
         self._heard = b""
         for program in PROGRAMS:
-            build_ledger(folder / program, events=BEFORE[program], seed=SEED)
+            make_ledger(folder / program, BEFORE[program])
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.driven"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
@@ -141,8 +141,8 @@ class Driver:
             )
             _check_outcome(outcome, injection)
             if outcome.killed:
-                _check_whole(directory)  # as an outsider finds it, before any start mended it
-            check_left(directory, outcome.answered)
+                check_whole(directory)  # as an outsider finds it, before any start mended it
+            check_left(directory, Outside(outcome.answered))
         return outcome
 
     def run(self, program: str, thread: str, directory: Path, *options: str) -> Outcome:
@@ -199,6 +199,13 @@ class Driver:
         return line.decode()
 
 
+def make_ledger(directory: Path, size: int) -> None:
+    """Make the ledger that runs begin with: so many entries, published and closed."""
+    create_ledger(directory, (PROJECT,), SEED)
+    with open_ledger(directory, SEED) as (_, recorder):
+        recorder.record(PROJECT, [make_sample(number) for number in range(size)], LOCAL, "cli")
+
+
 def errors_of(call: str) -> tuple[str, ...]:
     """Return the errors that may be injected into a call: those it can have."""
     if call in CANNOT_FAIL:
@@ -234,29 +241,30 @@ def family_of(call: str) -> str:
     return next((name for name, calls in FAMILIES.items() if call in calls), OTHERS)
 
 
-def check_left(directory: Path, answered: list[Answered]) -> None:
+def check_left(directory: Path, outside: Outside) -> None:
     """Judge what a run left, and what the next start makes of it: all of it stays true.
 
     The next start sends everything again: what was acknowledged keeps its index, the rest is
     recorded now or was recorded before its answer was lost, and a conflict is never the answer.
     """
-    check_outside(directory, Outside(list(answered)))
-    given = list(answered)
+    check_outside(directory, outside)
+    given = outside.copy()
     with open_ledger(directory, SEED) as (_, recorder):
         for first, end in BATCHES:
             events = batch(recorder, first, end)
             answers = recorder.record(PROJECT, events, LOCAL, "cli")
             # A request is recorded whole or not at all, also when nobody was answered.
             assert len({one.status for one in answers}) == 1, "half a request was recorded"
-            given += [
+            given.answered += [
                 Answered((event.source, event.id), one.index, one.receipt)
                 for event, one in zip(events, answers, strict=True)
             ]
-    _check_whole(directory)
-    check_outside(directory, Outside(given))
+    check_whole(directory)
+    check_outside(directory, given)
 
 
-def _check_whole(directory: Path) -> None:
+def check_whole(directory: Path) -> None:
+    """Assert that `verify` finds nothing wrong with a directory, beside nobody who has it open."""
     report = verify_path(str(directory))
     assert isinstance(report, Report)
     assert report.ok, report.lines()
