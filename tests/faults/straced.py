@@ -27,7 +27,7 @@ from counterfoil.app.record import LOCAL
 from counterfoil.client.evidence import verify_path
 from counterfoil.verifier.report import Report
 from tests.faults.aftermath import Answered, Outside, check_outside
-from tests.faults.driven import BATCHES, PROGRAMS, SEED, batch
+from tests.faults.driven import BATCHES, SEED, batch
 from tests.ledgers import PROJECT, create_ledger, make_sample, open_ledger
 
 KILL: Final = "signal=KILL"
@@ -110,7 +110,7 @@ class Driver:
         self._strace = strace
         self._runs = 0
         self._heard = b""
-        for program in PROGRAMS:
+        for program in BEFORE:
             make_ledger(folder / program, BEFORE[program])
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.driven"],
