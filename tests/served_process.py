@@ -27,6 +27,8 @@ class ServerProcess:
     token: str = ""
     said: list[str] = field(default_factory=list)
     workers: int = 0
+    files: int = 0
+    """How many descriptors each of its processes may have; 0 for what the tests may have."""
 
     @property
     def url(self) -> str:
@@ -35,8 +37,9 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        limited = ["sh", "-c", f'ulimit -n {self.files}; exec "$@"', "-"] if self.files else []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "counterfoil", "serve", "--dir", self.directory,
+            [*limited, sys.executable, "-m", "counterfoil", "serve", "--dir", self.directory,
              "--port", str(self.port), "--workers", str(self.workers)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -99,9 +102,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def server_process(directory: Path, workers: int = 0) -> Iterator[ServerProcess]:
+def server_process(directory: Path, workers: int = 0, files: int = 0) -> Iterator[ServerProcess]:
     """Serve an existing ledger until the block ends."""
-    server = ServerProcess(directory, free_port(), workers=workers)
+    server = ServerProcess(directory, free_port(), workers=workers, files=files)
     server.start()
     try:
         yield server

@@ -147,8 +147,14 @@ async def read_chunks(request: Request, limit_bytes: int, pace: Pace) -> AsyncIt
     """Yield a request's body as it arrives.
 
     Raises:
-        RequestError: `body_too_large` over `limit_bytes`, `request_timeout` when it stalls.
+        RequestError: `body_too_large` over `limit_bytes`, `request_timeout` when it stalls,
+            `content_type` when it is compressed.
     """
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        # What it would become has no bound until it is unpacked, and no digest until then.
+        raise RequestError(
+            "content_type", "a compressed body is not taken; send it without Content-Encoding"
+        )
     declared = request.headers.get("content-length", "")
     loop = asyncio.get_running_loop()
     started = loop.time()

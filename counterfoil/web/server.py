@@ -47,8 +47,9 @@ from counterfoil.web.api import dispatch
 from counterfoil.web.api.errors import internal, problem
 from counterfoil.web.api.route import Served
 from counterfoil.web.api.table import ROUTES
+from counterfoil.web.crowd import raise_files_limit
 from counterfoil.web.identity import Door
-from counterfoil.web.protocol import AdoptedProtocol, settings
+from counterfoil.web.protocol import AdoptedProtocol, BoundedConfig, settings
 from counterfoil.web.security import Guard, Pace
 from counterfoil.web.site import make_site
 from counterfoil.web.told import Told
@@ -155,9 +156,10 @@ class Server(uvicorn.Server):
     """uvicorn, told where we write our address and what ends first."""
 
     def __init__(
-        self, config: uvicorn.Config, home: Home, local: str, public: str, workers: int = 0
+        self, config: BoundedConfig, home: Home, local: str, public: str, workers: int = 0
     ) -> None:
         super().__init__(config)
+        self._bounded = config
         self._home = home
         self._count = workers
         self.workers: Workers | None = None
@@ -200,7 +202,7 @@ class Server(uvicorn.Server):
     ) -> None:
         def protocol() -> asyncio.Protocol:
             return AdoptedProtocol(
-                config=self.config,
+                config=self._bounded,
                 server_state=self.server_state,
                 app_state=self.lifespan.state,
                 received=received,
@@ -311,6 +313,7 @@ def serve(
         UnavailableError: `port_in_use`.
         RequestError: `config_invalid`, `file_unreadable`.
     """
+    raise_files_limit()
     sock = bind(host, port)
     try:
         tls = (tls_cert, tls_key) if tls_cert and tls_key else None

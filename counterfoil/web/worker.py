@@ -52,6 +52,7 @@ from counterfoil.ids import SystemRandomness
 from counterfoil.policy.access import Credential
 from counterfoil.web.api.errors import MEDIA_TYPE, RETRY_AFTER_S, document_of, status_of
 from counterfoil.web.api.posted import BODY_MAX_BYTES, EventsAnswer, entry_answer
+from counterfoil.web.crowd import end_unread
 from counterfoil.web.head import HEAD_MAX_BYTES, START, Head, read_head
 from counterfoil.web.security import HEADERS, HSTS
 from counterfoil.web.site import Site, make_site
@@ -220,6 +221,7 @@ class Connection(asyncio.Protocol):
         # Any byte of an answer that waits here counts as full: who gets the connection next must
         # not speak before the answer is out, and letting go of it drops what still waits.
         self._transport.set_write_buffer_limits(high=0)
+        end_unread(transport.get_extra_info("socket"))
         self._worker.connections.add(self)
         self._be_patient()
 

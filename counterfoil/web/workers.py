@@ -184,6 +184,7 @@ class _Worker(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._bytes_of: dict[int, bytes] = {}
         self._socket_of: dict[int, socket.socket] = {}
+        self._lost: set[int] = set()
         self._outbox: list[Stands | Unplaced] = []
         self._posting = threading.Lock()
         handing.setblocking(False)
@@ -268,16 +269,24 @@ class _Worker(asyncio.Protocol):
             data, descriptors, _, _ = socket.recv_fds(self._handing, 8, 1)
         except BlockingIOError:
             return
-        if not descriptors:
+        if not data:
             # The other end is closed; the channel says so too.
             self._loop.remove_reader(self._handing)
             return
         number = int.from_bytes(data, "big")
+        if not descriptors:
+            # None was left to take it by: that connection is lost, and no other one.
+            self._lost.add(number)
+            self._take_over(number)
+            return
         self._socket_of[number] = socket.socket(fileno=descriptors[0])
         self._take_over(number)
 
     def _take_over(self, number: int) -> None:
         """Serve a connection here once both its halves have come."""
+        if number in self._lost and number in self._bytes_of:
+            self._lost.discard(number)
+            del self._bytes_of[number]
         if number in self._bytes_of and number in self._socket_of:
             self._adopt(self._socket_of.pop(number), self._bytes_of.pop(number))
 
