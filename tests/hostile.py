@@ -73,7 +73,7 @@ class Attacked:
         request = urllib.request.Request(
             f"{self.server.url}/v1/events",
             data=event(name, HONEST),
-            headers={**self._token(), "Content-Type": "application/json"},
+            headers={**self.token(), "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             assert answer.status == 201
@@ -83,7 +83,7 @@ class Attacked:
     def get(self, path: str, **query: str) -> Any:
         """Return a JSON document."""
         address = f"{self.server.url}{path}?{urllib.parse.urlencode(query)}"
-        request = urllib.request.Request(address, headers=self._token())
+        request = urllib.request.Request(address, headers=self.token())
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return json.load(answer)
 
@@ -99,7 +99,8 @@ class Attacked:
         items = self.get("/v1/search", q=f"source:{source}", limit="500")["items"]
         return [one["id"] for one in items]
 
-    def _token(self) -> dict[str, str]:
+    def token(self) -> dict[str, str]:
+        """Return the header of a client that may."""
         return {"Authorization": f"Bearer {self.server.token}"}
 
     # What the system says of the server.
