@@ -108,6 +108,19 @@ class Ledger:
     def open(self) -> None:
         """Check every log as it is found, sign and publish its head, and start the threads.
 
+        Raises:
+            EvidenceError: as `check`.
+        """
+        self.check()
+        self._writer.start()
+        self._exporting.start()
+
+    def check(self) -> None:
+        """Check every log as it is found, sign and publish its head.
+
+        `open` does this and starts the threads; without them, whoever called this calls
+        `write_queued` and `export_now` himself, in an order he can repeat.
+
         A public directory that cannot be written does not keep the ledger from recording; the
         export is tried again.
 
@@ -127,8 +140,6 @@ class Ledger:
         except UnavailableError as error:
             _log.error("the export broke off: %s", error)
             self._grown.set()
-        self._writer.start()
-        self._exporting.start()
 
     def append(self, project: str, items: Sequence[Item]) -> "Future[list[Appended]]":
         """Queue items to be recorded together, in order, or not at all.
@@ -293,23 +304,38 @@ class Ledger:
             )
         return None
 
+    def write_queued(self) -> None:
+        """Commit all that is queued as one batch and answer it: a turn of the writer thread.
+
+        Only for a ledger that was checked and not opened: there is one writer.
+        """
+        if batch := self._take_all():
+            self._commit(batch)
+
     def _write(self) -> None:
         """Run the writer thread: take everything queued, commit it, again."""
         while batch := self._take():
-            live = [one for one in batch if one.begin()]
-            try:
-                grown = self._committer.commit(live)
-            except Exception as error:  # noqa: BLE001  whatever it was, nobody waits for ever
-                self._stop(error, live)
-                continue
-            for signed in grown:
-                self._announce(signed)
+            self._commit(batch)
+
+    def _commit(self, batch: Sequence[Request]) -> None:
+        live = [one for one in batch if one.begin()]
+        try:
+            grown = self._committer.commit(live)
+        except Exception as error:  # noqa: BLE001  whatever it was, nobody waits for ever
+            self._stop(error, live)
+            return
+        for signed in grown:
+            self._announce(signed)
 
     def _take(self) -> list[Request]:
         """Wait for requests and take them all; nothing once closed and drained."""
         with self._changed:
             while not self._queue and not self._closing:
                 self._changed.wait()
+            return self._take_all()
+
+    def _take_all(self) -> list[Request]:
+        with self._changed:
             batch = list(self._queue)
             self._queue.clear()
             self._queued_entries = 0

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from counterfoil.errors import EvidenceError, RequestError
-from counterfoil.stores.files import Aside, Staging, os_errors_translated, sync_directory
+from counterfoil.stores.file_system import sync_directory
+from counterfoil.stores.files import Aside, Staging, os_errors_translated
 
 STORED_NAME = re.compile(r"sha256:([0-9a-f]{64})")
 """How a stored blob is named: by the SHA-256 of its bytes as they lie on the disk."""

@@ -9,13 +9,13 @@ was ever logged.
 """
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from counterfoil.ids import Randomness, short_id
 from counterfoil.ledger.store import BlobKey, Person
 from counterfoil.stores import sqlite_statements as sql
+from counterfoil.stores.sqlite_driver import STANDARD, Connection, Driver
 from counterfoil.stores.sqlite_open import Database, Kind, create_database
 
 ERASABLE = Kind("erasable.db", 0x43466572, 1, sql.ERASABLE_SCHEMA, secure_delete=True)
@@ -33,14 +33,21 @@ class ErasableStore:
         create: make it if it is absent.  Otherwise an absent file is an error: without its keys
             everything would read as erased.
         write: whether this process holds the directory's lock.
+        driver: what opens it.
     """
 
     def __init__(
-        self, path: Path, randomness: Randomness, *, create: bool = False, write: bool = True
+        self,
+        path: Path,
+        randomness: Randomness,
+        *,
+        create: bool = False,
+        write: bool = True,
+        driver: Driver = STANDARD,
     ) -> None:
-        if create and not path.exists():
-            create_database(path, ERASABLE)
-        self._db = Database(path, ERASABLE, write=write)
+        if create and driver.size_bytes(path) is None:
+            create_database(path, ERASABLE, driver)
+        self._db = Database(path, ERASABLE, write=write, driver=driver)
         self._randomness = randomness
 
     def put_event_keys(self, project: str, first: int, keys: Sequence[bytes]) -> None:
@@ -129,6 +136,6 @@ class ErasableStore:
         return None if row is None else BlobKey(*row)
 
 
-def _person(db: sqlite3.Connection, statement: str, name: str) -> Person | None:
+def _person(db: Connection, statement: str, name: str) -> Person | None:
     row = db.execute(statement, (name,)).fetchone()
     return None if row is None else Person(*row)

@@ -10,9 +10,6 @@ that is for a person to look at.
 """
 
 import errno
-import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from counterfoil.errors import EvidenceError, UnavailableError
+from counterfoil.stores.file_system import SYSTEM, FileSystem
 from counterfoil.tlog.checkpoint import Checkpoint, parse_checkpoint
 from counterfoil.tlog.note import parse_note
 
@@ -30,9 +28,11 @@ class Staging:
     Args:
         root: the directory the files lie below; made at the first write.
         mode: the permissions of finished files.
+        system: the calls that write.
     """
 
-    def __init__(self, root: Path, mode: int) -> None:
+    def __init__(self, root: Path, mode: int, system: FileSystem = SYSTEM) -> None:
+        self._system = system
         self._aside = root / ".writing"
         self._mode = mode
         self._cleared = False
@@ -47,55 +47,60 @@ class Staging:
         with os_errors_translated(self._aside.parent):
             self._clear()
             for path, data in files:
-                handle, aside = tempfile.mkstemp(dir=self._aside)
-                with os.fdopen(handle, "wb") as file:
+                file, aside = self._system.create_aside(self._aside)
+                with file:
                     file.write(data)
-                    changed.update(self._place(file, Path(aside), path))
-            for directory in changed:
-                sync_directory(directory)
+                    changed.update(self._place(file, aside, path))
+            for directory in sorted(changed):
+                self._system.sync_directory(directory)
 
     @contextmanager
     def open_aside(self) -> Iterator["Aside"]:
         """Open one file to be written piece by piece; gone after the block unless it is kept."""
         with os_errors_translated(self._aside.parent):
             self._clear()
-            handle, aside = tempfile.mkstemp(dir=self._aside)
-        path = Path(aside)
-        file = os.fdopen(handle, "wb")
+            file, path = self._system.create_aside(self._aside)
         try:
-            yield Aside(self, file, path)
+            yield Aside(self._system, self, file, path)
         finally:
             # A disk may fail at these too, and what was written may be lost with it.
             with os_errors_translated(path), file:
-                path.unlink(missing_ok=True)
+                self._system.remove(path)
 
     def place(self, file: IO[bytes], aside: Path, path: Path) -> None:
         """Give a file that is written its name; durable on return."""
         with os_errors_translated(self._aside.parent):
             for directory in self._place(file, aside, path):
-                sync_directory(directory)
+                self._system.sync_directory(directory)
 
     def _place(self, file: IO[bytes], aside: Path, path: Path) -> set[Path]:
         """Sync a file and rename it; return the directories that are to be synced."""
-        changed = {*_make_directories(path.parent), path.parent}
-        file.flush()
-        os.fchmod(file.fileno(), self._mode)
-        os.fsync(file.fileno())
-        aside.rename(path)
+        changed = {*self._make_directories(path.parent), path.parent}
+        self._system.set_mode(file, self._mode)
+        self._system.sync(file)
+        self._system.rename(aside, path)
         return changed
+
+    def _make_directories(self, directory: Path) -> list[Path]:
+        """Make a directory and return the parents whose list of names changed."""
+        if self._system.is_directory(directory):
+            return []
+        changed = self._make_directories(directory.parent)
+        self._system.make_directory(directory)
+        return [*changed, directory.parent]
 
     def _clear(self) -> None:
         with self._lock:
             if not self._cleared:
-                shutil.rmtree(self._aside, ignore_errors=True)
-                self._aside.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._system.clear_directory(self._aside)
                 self._cleared = True
 
 
 class Aside:
     """One file while it is written beside its tree."""
 
-    def __init__(self, staging: Staging, file: IO[bytes], path: Path) -> None:
+    def __init__(self, system: FileSystem, staging: Staging, file: IO[bytes], path: Path) -> None:
+        self._system = system
         self._staging = staging
         self._file = file
         self._path = path
@@ -109,15 +114,14 @@ class Aside:
         """Yield what has been written, from the beginning."""
         with os_errors_translated(self._path):
             self._file.flush()
-            with self._path.open("rb") as file:
+            with self._system.open_read(self._path) as file:
                 while data := file.read(step_bytes):
                     yield data
 
     def sync(self) -> None:
         """Make what has been written durable, so that keeping it takes a moment only."""
         with os_errors_translated(self._path):
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            self._system.sync(self._file)
 
     def keep(self, path: Path) -> None:
         """Give it its name, in the place of what may stand there; durable on return.
@@ -133,6 +137,7 @@ class PublicFiles:
     Args:
         directory: `DIR/public`; below it one directory a project, holding `checkpoint` and
             `tile/...` and nothing else, all of mode 0444.
+        system: the calls that write.
 
     Attributes:
         before_publishing: given project and signed checkpoint before it is published, it returns
@@ -142,15 +147,16 @@ class PublicFiles:
     who checks the signature believe anything else.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, system: FileSystem = SYSTEM) -> None:
         self._directory = directory
-        self._staging = Staging(directory, 0o444)
+        self._system = system
+        self._staging = Staging(directory, 0o444, system)
         self._publishing = threading.Lock()
         self.before_publishing: Callable[[str, bytes], bytes] | None = None
 
     def published(self, project: str) -> bytes | None:
         """Return the signed checkpoint that stands there; None before the first."""
-        return _read(self._directory / project / "checkpoint")
+        return self._read(self._directory / project / "checkpoint")
 
     def write(self, project: str, files: Iterable[tuple[str, bytes]]) -> None:
         """Write files that are absent or hold the same bytes; durable on return."""
@@ -208,15 +214,15 @@ class PublicFiles:
         with os_errors_translated(self._directory):
             for path in full:
                 partials = self._directory / project / f"{path}.p"
-                if partials.is_dir():
-                    shutil.rmtree(partials)
+                if self._system.is_directory(partials):
+                    self._system.remove_tree(partials)
 
     def _checked(
         self, project: str, files: Iterable[tuple[str, bytes]]
     ) -> Iterator[tuple[Path, bytes]]:
         for name, data in files:
             path = self._directory / project / name
-            standing = _read(path)
+            standing = self._read(path)
             if standing is not None and standing != data:
                 raise EvidenceError(
                     "forked",
@@ -226,14 +232,9 @@ class PublicFiles:
             # so an earlier export broke off, and its sync may be the very thing that failed.
             yield path, data
 
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    def _read(self, path: Path) -> bytes | None:
+        with os_errors_translated(path):
+            return self._system.read(path)
 
 
 @contextmanager
@@ -250,23 +251,6 @@ def os_errors_translated(place: Path) -> Iterator[None]:
         raise UnavailableError(
             "storage", f"{where}: {error.strerror}; check the disk, then restart"
         ) from error
-
-
-def _make_directories(directory: Path) -> list[Path]:
-    """Make a directory and return the parents whose list of names changed."""
-    if directory.is_dir():
-        return []
-    changed = _make_directories(directory.parent)
-    directory.mkdir(mode=0o755, exist_ok=True)
-    return [*changed, directory.parent]
-
-
-def _read(path: Path) -> bytes | None:
-    with os_errors_translated(path):
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            return None
 
 
 def _parse(checkpoint: bytes) -> Checkpoint:

@@ -6,7 +6,6 @@ Without the signing key every change shows when the tree is recomputed.
 """
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from counterfoil.errors import EvidenceError, RequestError, UnavailableError
 from counterfoil.ledger.store import Kept, Known, LogInfo, Row, Sealed
 from counterfoil.stores import sqlite_statements as sql
+from counterfoil.stores.sqlite_driver import STANDARD, Connection, Driver
 from counterfoil.stores.sqlite_open import Database, Kind, create_database
 from counterfoil.tlog.tree import EMPTY_ROOT, TreeHead
 
@@ -29,12 +29,15 @@ class SqliteLogStore:
         create: make it if it is absent.  Otherwise an absent file is an error: an empty ledger
             in the place of a lost one would be a rollback nobody notices.
         write: whether this process holds the directory's lock and may append.
+        driver: what opens it.
     """
 
-    def __init__(self, path: Path, *, create: bool = False, write: bool = True) -> None:
-        if create and not path.exists():
-            create_database(path, LEDGER)
-        self._db = Database(path, LEDGER, write=write)
+    def __init__(
+        self, path: Path, *, create: bool = False, write: bool = True, driver: Driver = STANDARD
+    ) -> None:
+        if create and driver.size_bytes(path) is None:
+            create_database(path, LEDGER, driver)
+        self._db = Database(path, LEDGER, write=write, driver=driver)
 
     def create_log(self, project: str, origin: str) -> None:
         """Add an empty log; durable on return."""
@@ -118,7 +121,7 @@ class SqliteLogStore:
 class SqliteWriting:
     """One open write transaction on `ledger.db`."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Connection) -> None:
         self._db = db
 
     def head(self, project: str) -> TreeHead:
@@ -192,14 +195,14 @@ class SqliteWriting:
             )
 
 
-def _head(db: sqlite3.Connection, project: str) -> TreeHead:
+def _head(db: Connection, project: str) -> TreeHead:
     row = db.execute(sql.SELECT_HEAD, (project,)).fetchone()
     if row is None:
         raise RequestError("project_unknown", f"this ledger has no log for project {project}")
     return TreeHead(*row)
 
 
-def _find(db: sqlite3.Connection, project: str, source: str, event_id: str) -> Known | None:
+def _find(db: Connection, project: str, source: str, event_id: str) -> Known | None:
     row = db.execute(sql.SELECT_IDEM, (project, source, event_id)).fetchone()
     return None if row is None else Known(*row)
 

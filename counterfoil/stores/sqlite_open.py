@@ -11,7 +11,6 @@ Crash safety: WAL with `synchronous=FULL` syncs the write-ahead log before a COM
 Source: https://sqlite.org/wal.html, https://sqlite.org/pragma.html.
 """
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -20,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
+from counterfoil.stores.sqlite_driver import STANDARD, Connection, Driver
 
 PAGE_SIZE_BYTES = 16_384
-BUSY_TIMEOUT_S = 5.0
 IMMUTABLE = "ro&immutable=1"
 _WRITER_PRAGMAS = ("synchronous = FULL", "mmap_size = 0", "trusted_schema = OFF")
 _READER_PRAGMAS = (
@@ -59,6 +58,7 @@ class Database:
         path: the file; it must exist (see `create_database`).
         kind: what it has to be.
         write: whether to open the writing connection.  The caller holds the directory's lock.
+        driver: what opens it.
 
     Raises:
         RequestError: `not_a_ledger`: no such file, another file, or a later layout.
@@ -66,14 +66,15 @@ class Database:
         EvidenceError: `damaged`.
     """
 
-    def __init__(self, path: Path, kind: Kind, *, write: bool) -> None:
+    def __init__(self, path: Path, kind: Kind, *, write: bool, driver: Driver = STANDARD) -> None:
         self._path = path
+        self._driver = driver
         self._kind = kind
         self._closed = False
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[Connection] = []
         self._write_lock = threading.Lock()
-        self._writer: sqlite3.Connection | None = None
-        if not path.is_file():
+        self._writer: Connection | None = None
+        if driver.size_bytes(path) is None:
             raise RequestError("not_a_ledger", f"{path} does not exist: is this a ledger?")
         if write:
             with translated(kind.name):
@@ -89,7 +90,7 @@ class Database:
             pass  # the first reader is opened, and so checked, before anybody relies on it
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[Connection]:
         """Run a block as one IMMEDIATE transaction on the writing connection.
 
         Commits when the block ends, durable on return; rolls back on any exception.
@@ -108,7 +109,7 @@ class Database:
                 raise
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[Connection]:
         """Lend a read-only connection; one thread uses it at a time."""
         with translated(self._kind.name):
             try:
@@ -124,7 +125,7 @@ class Database:
                     self._idle.append(connection)
 
     @contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection]:
+    def snapshot(self) -> Iterator[Connection]:
         """Lend a read-only connection inside one read transaction: all statements agree."""
         with self.reading() as connection:
             connection.execute("BEGIN")
@@ -144,25 +145,19 @@ class Database:
                 self._writer.close()
                 self._writer = None
 
-    def _connect_reader(self) -> sqlite3.Connection:
+    def _connect_reader(self) -> Connection:
         try:
             return self._connect("ro", _READER_PRAGMAS)
         except sqlite3.OperationalError:
             # A reader needs the -shm file, or a directory where it may make one.  Where neither
             # is given and no write-ahead log stands, nobody writes: the file alone is complete.
             log = self._path.with_name(self._path.name + "-wal")
-            if self._writer is not None or (log.exists() and log.stat().st_size):
+            if self._writer is not None or self._driver.size_bytes(log):
                 raise
             return self._connect(IMMUTABLE, _READER_PRAGMAS)
 
-    def _connect(self, mode: str, pragmas: Sequence[str]) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            f"{self._path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            timeout=BUSY_TIMEOUT_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+    def _connect(self, mode: str, pragmas: Sequence[str]) -> Connection:
+        connection = self._driver.connect(self._path, mode)
         try:
             for pragma in pragmas:
                 connection.execute(f"PRAGMA {pragma}")
@@ -174,7 +169,7 @@ class Database:
             raise
         return connection
 
-    def _check_kind(self, connection: sqlite3.Connection) -> None:
+    def _check_kind(self, connection: Connection) -> None:
         [application_id] = connection.execute("PRAGMA application_id").fetchone()
         [version] = connection.execute("PRAGMA user_version").fetchone()
         kind = self._kind
@@ -188,7 +183,7 @@ class Database:
                 f"this one reads layout {kind.version} alone: use that version, or begin a fresh ledger",
             )
 
-    def _check_journal(self, connection: sqlite3.Connection) -> None:
+    def _check_journal(self, connection: Connection) -> None:
         [journal] = connection.execute("PRAGMA journal_mode").fetchone()
         if journal != "wal":
             raise EvidenceError(
@@ -198,7 +193,13 @@ class Database:
             )
 
 
-def create_database(path: Path, kind: Kind) -> None:
+def create_database(
+    path: Path,
+    kind: Kind,
+    driver: Driver = STANDARD,
+    *,
+    page_size_bytes: int = PAGE_SIZE_BYTES,
+) -> None:
     """Make an empty database file; durable on return.
 
     Raises:
@@ -208,13 +209,13 @@ def create_database(path: Path, kind: Kind) -> None:
     ledger.
     """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        driver.create(path)
     except FileExistsError as error:
         raise RequestError("dir_exists", f"{path} exists; choose another directory") from error
     with translated(kind.name):
-        connection = sqlite3.connect(path, isolation_level=None)
+        connection = driver.connect(path, "rw")
         try:
-            connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
+            connection.execute(f"PRAGMA page_size = {page_size_bytes}")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
@@ -226,11 +227,7 @@ def create_database(path: Path, kind: Kind) -> None:
             connection.execute("COMMIT")
         finally:
             connection.close()
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    driver.sync_names(path.parent)
 
 
 @contextmanager

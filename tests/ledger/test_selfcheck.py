@@ -16,6 +16,7 @@ from counterfoil.ledger.store import LogStore
 from counterfoil.stores.erasable import ErasableStore
 from counterfoil.stores.files import PublicFiles
 from counterfoil.stores.sqlite import SqliteLogStore, SqliteWriting
+from counterfoil.stores.sqlite_driver import Connection
 from counterfoil.tlog.checkpoint import sign_checkpoint
 from counterfoil.tlog.note import SignerKey
 from counterfoil.tlog.tree import EMPTY_ROOT, TreeHead
@@ -67,7 +68,7 @@ class CountingSigner(SignerKey):
 class FlippingStore(SqliteLogStore):
     """Storage that changes its mind between the commit and the read-back."""
 
-    flip: Callable[[sqlite3.Connection], object] | None = None
+    flip: Callable[[Connection], object] | None = None
 
     @contextmanager
     def write(self) -> Iterator[SqliteWriting]:

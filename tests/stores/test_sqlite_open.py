@@ -14,6 +14,7 @@ from counterfoil.ids import SeededRandomness
 from counterfoil.stores import sqlite_statements
 from counterfoil.stores.erasable import ERASABLE, ErasableStore
 from counterfoil.stores.sqlite import LEDGER, SqliteLogStore
+from counterfoil.stores.sqlite_driver import Connection
 from counterfoil.stores.sqlite_open import PAGE_SIZE_BYTES, Database, Kind, create_database
 
 NOBODY = 65_534
@@ -26,7 +27,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def _pragma(db: sqlite3.Connection, name: str) -> object:
+def _pragma(db: Connection, name: str) -> object:
     [value] = db.execute(f"PRAGMA {name}").fetchone()
     return value
 
