@@ -1,11 +1,10 @@
 """Faults planted in the ledger, each of which a power cut has to bring to light."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
-from counterfoil.stores import files, sqlite_open
+from counterfoil.stores import file_system, sqlite_open
 
 
 def _commits_unsynced() -> None:
@@ -16,24 +15,22 @@ def _commits_unsynced() -> None:
 def _files_unsynced() -> None:
     """Files get their names before their bytes are on the disk."""
 
-    def place(self: files.Staging, file: IO[bytes], aside: Path, path: Path) -> set[Path]:
-        changed = {*files._make_directories(path.parent), path.parent}
+    def sync(self: file_system.SystemFiles, file: IO[bytes]) -> None:
+        """Trust the file system."""
+        del self
         file.flush()
-        os.fchmod(file.fileno(), self._mode)
-        aside.rename(path)
-        return changed
 
-    files.Staging._place = place  # type: ignore[method-assign]
+    file_system.SystemFiles.sync = sync  # type: ignore[method-assign]
 
 
 def _names_unsynced() -> None:
     """Directories are not synced: files are whole, and their names may be gone."""
 
-    def sync_directory(directory: Path) -> None:
+    def sync_directory(self: file_system.SystemFiles, path: Path) -> None:
         """Trust the file system."""
-        del directory
+        del self, path
 
-    files.sync_directory = sync_directory
+    file_system.SystemFiles.sync_directory = sync_directory  # type: ignore[method-assign]
 
 
 PLANTED: Final[dict[str, Callable[[], None]]] = {
