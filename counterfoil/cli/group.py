@@ -53,7 +53,7 @@ def group(*, debug: bool) -> None:
 
 
 # Verbs that record nothing: a request they cannot make is a mistake in their words.
-READING = frozenset({"trace", "receipt", "verify", "search", "prove", "tail"})
+READING = frozenset({"trace", "receipt", "verify", "search", "prove", "tail", "fsck"})
 
 # As a shell names the end of a program whose reader went away: 128 + SIGPIPE.
 READER_GONE = 141

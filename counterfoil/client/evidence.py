@@ -245,7 +245,7 @@ def _verify_exported(
     if checkpoint is not None:
         root = checkpoint.root.hex()
         seen = LogSeen("", checkpoint.origin, checkpoint.size, root, verdict.fingerprint)
-        held = log_held("tile/entries", reader, checkpoint.size) if verdict.whole else None
+        held = log_held("tile/entries", reader, verdict)
         notes += hold_against(against, given.policy, {checkpoint.origin: held}, findings)
     elif against:
         notes.append("nothing was compared with --against: no checkpoint here can be trusted")

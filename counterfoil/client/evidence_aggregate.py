@@ -6,7 +6,7 @@ database has to hold the same, and may be ahead.
 Source: docs/adr/0023.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from counterfoil.client.evidence_rows import SqliteRows, foreign_rows, projects
@@ -15,6 +15,7 @@ from counterfoil.tlog.tile import node_from_tiles
 from counterfoil.tlog.tree import TreeHead
 from counterfoil.verifier.aggregate import AGGREGATE
 from counterfoil.verifier.aggregate_rows import AggregateRowsCheck
+from counterfoil.verifier.depth import Enter, unmetered
 from counterfoil.verifier.kept import RowNames
 from counterfoil.verifier.ledger import LedgerCheck
 from counterfoil.verifier.log import LogReader, LogVerdict, exported_tiles
@@ -25,8 +26,8 @@ PREFIX = f"public/{AGGREGATE}/"
 
 def check_aggregate_rows(
     database: EvidenceDatabase, blobs: Path, export: Callable[[int], LogVerdict | None],
-    exported: LogReader, findings: Findings,
-) -> LogVerdict | None:  # fmt: skip
+    exported: LogReader, findings: Findings, enter: Enter = unmetered,
+) -> tuple[LogVerdict | None, Mapping[str, int]]:  # fmt: skip
     """Check `aggregate.db`, and the exported log against it.
 
     Args:
@@ -36,9 +37,10 @@ def check_aggregate_rows(
             there is nothing to check yet.
         exported: the exported log.
         findings: where findings go.
+        enter: told of the stages.
 
     Returns:
-        What `export` returned.
+        What `export` returned, and what was looked at in the database, name -> count.
     """
     names = RowNames("", database.name)
     try:
@@ -48,19 +50,21 @@ def check_aggregate_rows(
         foreign_rows(database, [AGGREGATE], findings)
         rows = SqliteRows(AGGREGATE, database, None, blobs, names)
         beside = AggregateRowsCheck(rows, findings, names)
-        check = LedgerCheck(rows, findings, names, beside=beside)
+        check = LedgerCheck(rows, findings, names, beside=beside, enter=enter)
         check.run()
     except Damaged:
-        return export(1)
+        return export(1), {}
+    counts = {"entries": check.size, "tiles": check.tiles, "idempotency_keys": beside.listed}
     verdict = export(check.size)
     signed = verdict.checkpoint if verdict is not None else None
     if verdict is None or signed is None:
-        return verdict
+        return verdict, counts
     if (origin := found.get(AGGREGATE)) != signed.origin:
         name = names.row("logs", AGGREGATE, "" if origin is None else "origin")
         message = f"the log's key is that of {signed.origin}"
         findings.add("missing" if origin is None else "damaged", name, message)
-    node = node_from_tiles(exported_tiles(exported, signed.size)) if verdict.whole else None
+    tiles = exported_tiles(exported, signed.size, verdict.mended)
+    node = node_from_tiles(tiles) if verdict.whole else None
     try:
         check.compare_export(TreeHead(signed.size, signed.root), node, f"{PREFIX}checkpoint")
         for path in verdict.beyond:
@@ -69,4 +73,4 @@ def check_aggregate_rows(
                 findings.add("damaged", PREFIX + path, message)
     except Damaged:
         pass  # reported where it was read
-    return verdict
+    return verdict, counts

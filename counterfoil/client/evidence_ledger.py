@@ -6,21 +6,17 @@ opened, so the database can only be ahead of them, and one read transaction then
 """
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from counterfoil.client import evidence_crew
 from counterfoil.client.evidence_aggregate import PREFIX, check_aggregate_rows
-from counterfoil.client.evidence_files import (
-    NAMED_FILE_MAX_BYTES,
-    DirectoryLog,
-    read_bounded,
-    unreadable,
-)
+from counterfoil.client.evidence_export import Export, SnapshotLog
+from counterfoil.client.evidence_files import unreadable
+from counterfoil.client.evidence_keys import KeyFiles
 from counterfoil.client.evidence_rows import (
     AGGREGATED,
     ERASABLE,
@@ -30,15 +26,16 @@ from counterfoil.client.evidence_rows import (
     projects,
 )
 from counterfoil.client.evidence_sqlite import Damaged, EvidenceDatabase, Kind
-from counterfoil.errors import EvidenceError, RequestError, UnavailableError
+from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.tlog.checkpoint_text import parse_checkpoint
-from counterfoil.tlog.keys import VerifierKey, parse_signer_key, parse_vkey
+from counterfoil.tlog.keys import VerifierKey
 from counterfoil.tlog.note_text import parse_note
 from counterfoil.tlog.policy import Log, Policy
 from counterfoil.tlog.tile import node_from_tiles, root_from_tiles
 from counterfoil.tlog.tree import EMPTY_ROOT, TreeHead
 from counterfoil.verifier.aggregate import AGGREGATE, AggregateCheck, is_aggregate
 from counterfoil.verifier.anchor import Held, compare_growth
+from counterfoil.verifier.depth import EVERYTHING, Survey
 from counterfoil.verifier.kept import RowNames
 from counterfoil.verifier.ledger import LedgerCheck, Tallies
 from counterfoil.verifier.log import LogReader, LogVerdict, check_log, exported_tiles
@@ -56,12 +53,18 @@ class CheckedLog:
         seen: for the report.
         key: the key found in the directory, when nobody said whom to trust.
         held: for comparing with outside evidence; None when its tree is not whole.
+        counts: what was looked at in this log, name -> count.
+        first: the first entry that was read.
+        opened: the first entry that was opened.
     """
 
     origin: str
     seen: LogSeen
     key: VerifierKey | None
     held: Held | None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    first: int = 0
+    opened: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,9 @@ class LedgerResult:
 
 @contextmanager
 def check_ledger(
-    directory: Path, policy: Policy | None, project: str | None, findings: Findings
-) -> Iterator[LedgerResult]:
+    directory: Path, policy: Policy | None, project: str | None, findings: Findings,
+    survey: Survey = EVERYTHING,
+) -> Iterator[LedgerResult]:  # fmt: skip
     """Check a ledger directory; the databases stay open for the block, to compare further.
 
     Args:
@@ -85,80 +89,29 @@ def check_ledger(
         policy: whose signatures count; None to trust the keys in the directory.
         project: check only this log; None for all.
         findings: where findings go.
+        survey: how much is looked at.
 
     Raises:
         RequestError: `project_unknown`.
         UnavailableError: `storage`.
     """
-    with _Directory(directory, policy, findings).check(project) as result:
+    with _Directory(directory, policy, findings, survey).check(project) as result:
         yield result
-
-
-class _SnapshotLog(DirectoryLog):
-    """An exported log whose checkpoint was read, and whose files were listed, at one moment.
-
-    What the exporter adds later is not looked at: the database is opened after that moment, so
-    nothing listed can be ahead of it.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
-        try:
-            self._checkpoint: bytes | EvidenceError | None = super().checkpoint()
-        except EvidenceError as error:
-            self._checkpoint = error
-        self._names = list(super().names())
-
-    def checkpoint(self) -> bytes | None:
-        """Return the checkpoint as it was."""
-        if isinstance(self._checkpoint, EvidenceError):
-            raise self._checkpoint
-        return self._checkpoint
-
-    def names(self) -> Iterator[str]:
-        """Yield the files there were."""
-        return iter(self._names)
-
-    def holds_anything(self) -> bool:
-        """Tell whether there is a checkpoint, or anything else."""
-        return self._checkpoint is not None or bool(self._names)
-
-
-class _Export:
-    """The exported log of a project, checked when there is time: at the latest for the verdict."""
-
-    def __init__(self, prefix: str, log: _SnapshotLog, policy: Policy | None) -> None:
-        self.log = log
-        self._prefix = prefix
-        self._policy = policy
-        self._findings = Findings()
-        self._verdict: LogVerdict | None = None
-
-    def check(self) -> None:
-        """Check it now, and keep what is found."""
-        self._verdict = check_log(
-            self.log, self._policy, self._findings, lambda path: self._prefix + path
-        )
-
-    def verdict(self, findings: Findings) -> LogVerdict:
-        """Return what the check led to, and hand on what it found."""
-        if self._verdict is None:
-            self.check()
-        assert self._verdict is not None
-        findings.extend(self._findings)
-        return self._verdict
 
 
 class _Directory:
     """One check of one directory."""
 
-    def __init__(self, directory: Path, policy: Policy | None, findings: Findings) -> None:
+    def __init__(
+        self, directory: Path, policy: Policy | None, findings: Findings, survey: Survey
+    ) -> None:
         self._directory = directory
+        self._survey = survey
         self._policy = policy
         self._findings = findings
         self._checked: Counter[str] = Counter()
         self._notes: list[str] = []
-        self._keys_directory = _keys_directory(directory)
+        self._keys = KeyFiles(directory, findings)
         self._aggregate_policy: Policy | None = None
 
     @contextmanager
@@ -169,7 +122,7 @@ class _Directory:
             found = self._projects(ledger)
             aggregate = exported.pop(AGGREGATE, None)
             if aggregate is None and (self._directory / AGGREGATED.name).exists():
-                aggregate = _SnapshotLog(self._directory / "public" / AGGREGATE)
+                aggregate = SnapshotLog(self._directory / "public" / AGGREGATE)
             names = sorted(found.keys() | exported.keys())
             if project is not None and project == AGGREGATE and aggregate is not None:
                 names = []
@@ -181,7 +134,7 @@ class _Directory:
                 names = [project]
             logs = []
             for name in names:
-                log = exported.get(name) or _SnapshotLog(self._directory / "public" / name)
+                log = exported.get(name) or SnapshotLog(self._directory / "public" / name)
                 if name.startswith("_") and self._is_not_asked_for(name, log):
                     continue
                 rows, labels = None, RowNames(f" of {name}" if len(found) > 1 else "")
@@ -190,9 +143,8 @@ class _Directory:
                 logs.append(self._log(name, found.get(name), log, rows, labels))
             if aggregate is not None and project in {None, AGGREGATE}:
                 logs += self._aggregate(aggregate, logs)
-            yield LedgerResult(
-                tuple(logs), dict(self._checked), tuple(self._notes), self._aggregate_policy
-            )
+            notes = (*self._keys.notes, *self._notes)
+            yield LedgerResult(tuple(logs), dict(self._checked), notes, self._aggregate_policy)
 
     def _projects(self, ledger: EvidenceDatabase | None) -> dict[str, str | None]:
         """Return project -> origin of the logs in the database, and report rows of no log."""
@@ -208,7 +160,7 @@ class _Directory:
             return {}
         return found
 
-    def _exported(self) -> dict[str, _SnapshotLog]:
+    def _exported(self) -> dict[str, SnapshotLog]:
         public = self._directory / "public"
         try:
             names = sorted(entry.name for entry in public.iterdir()) if public.is_dir() else []
@@ -221,22 +173,23 @@ class _Directory:
             if not _PROJECT.fullmatch(name) or not (public / name).is_dir():
                 self._findings.add("damaged", f"public/{name}", "no log of any project")
                 continue
-            found[name] = _SnapshotLog(public / name)
+            found[name] = SnapshotLog(public / name)
         return found
 
     def _log(
         self,
         project: str,
         origin: str | None,
-        exported: _SnapshotLog,
+        exported: SnapshotLog,
         rows: SqliteRows | None,
         names: RowNames,
     ) -> CheckedLog:
-        key = self._key(project) if self._policy is None else None
+        key = self._keys.key(project) if self._policy is None else None
         policy = self._policy
         if policy is None and key is not None:
             policy = Policy.for_vkey(key)
-        export = _Export(f"public/{project}/", exported, policy)
+        survey, depth = self._survey, self._survey.of(project)
+        export = Export(f"public/{project}/", exported, policy, depth.start, survey.enter)
         if rows is None:
             name = names.row("logs", project)
             self._findings.add("missing", name, f"public/{project} is of no log of the database")
@@ -256,12 +209,15 @@ class _Directory:
         origin = known or origin or ""
         if check is None:
             size = verdict.entries if verdict is not None else 0
-            return CheckedLog(origin, LogSeen(project, origin, size, "", fingerprint), key, None)
+            seen = LogSeen(project, origin, size, "", fingerprint)
+            return CheckedLog(origin, seen, key, None, _exported_counts(verdict))
         if signed is not None and verdict is not None:
-            node = node_from_tiles(exported_tiles(exported, signed.size)) if verdict.whole else None
+            tiles = exported_tiles(exported, signed.size, verdict.mended)
+            node = node_from_tiles(tiles) if verdict.whole else None
             try:
                 head = TreeHead(signed.size, signed.root)
-                check.compare_export(head, node, f"public/{project}/checkpoint")
+                with survey.enter("root"):
+                    check.compare_export(head, node, f"public/{project}/checkpoint")
             except Damaged:
                 pass  # reported where it was read
             if signed.size < check.size:
@@ -272,26 +228,38 @@ class _Directory:
         root = check.root.hex() if check.root is not None else ""
         seen = LogSeen(project, origin, check.size, root, fingerprint)
         held = Held(f"ledger.db entries ({project})", check.size, check.node(), check.root_at)
-        return CheckedLog(origin, seen, key, held if check.whole else None)
+        counts = {
+            "entries": check.size - check.depth.first(check.size),
+            "tiles": check.tiles,
+            "sealed_pieces": check.kept.pieces,
+            "blobs": check.kept.blobs,
+            "idempotency_keys": check.kept.idem_listed,
+            "idempotency_digests": check.kept.idem,
+            **_exported_counts(verdict),
+        }
+        return CheckedLog(
+            origin, seen, key, held if check.whole else None, counts,
+            check.depth.first(check.size), check.depth.opened(check.size),
+        )  # fmt: skip
 
-    def _is_not_asked_for(self, name: str, exported: _SnapshotLog) -> bool:
+    def _is_not_asked_for(self, name: str, exported: SnapshotLog) -> bool:
         """Say, and note, that the policy does not name one of the ledger's own logs."""
         if self._policy is None or _names_origin(self._policy, exported):
             return False
         self._notes.append(f"public/{name} is of a log the policy does not name: not looked at")
         return True
 
-    def _aggregate(self, exported: _SnapshotLog, logs: Sequence[CheckedLog]) -> list[CheckedLog]:
+    def _aggregate(self, exported: SnapshotLog, logs: Sequence[CheckedLog]) -> list[CheckedLog]:
         """Check the aggregate log, and the logs that are here against what it has on record."""
         key, policy = None, self._policy
         if policy is None:
-            key = self._key(AGGREGATE)
+            key = self._keys.key(AGGREGATE)
             keys = [key, *(log.key for log in logs)]
             policy = Policy(tuple(Log(one) for one in keys if one is not None))
         elif self._is_not_asked_for(AGGREGATE, exported):
             return []
         self._aggregate_policy = policy
-        verdict = self._check_aggregate(exported, policy)
+        verdict, counts = self._check_aggregate(exported, policy)
         signed, check = (verdict.checkpoint, verdict.aggregate) if verdict else (None, None)
         if verdict is None or signed is None or check is None:
             return []
@@ -306,36 +274,61 @@ class _Directory:
         seen = LogSeen(
             AGGREGATE, signed.origin, signed.size, signed.root.hex(), verdict.fingerprint
         )
-        own = log_held(f"public/{AGGREGATE}", exported, signed.size) if verdict.whole else None
-        return [CheckedLog(signed.origin, seen, key, own)]
+        own = log_held(f"public/{AGGREGATE}", exported, verdict)
+        return [
+            CheckedLog(
+                signed.origin, seen, key, own, {**counts, **_exported_counts(verdict)},
+                opened=signed.size,
+            )
+        ]  # fmt: skip
 
-    def _check_aggregate(self, exported: _SnapshotLog, policy: Policy) -> LogVerdict | None:
+    def _check_aggregate(
+        self, exported: SnapshotLog, policy: Policy
+    ) -> tuple[LogVerdict | None, Mapping[str, int]]:
+        """Check the exported aggregate log and its database; return what the latter holds."""
+        enter = self._survey.enter
+
         def export(size: int) -> LogVerdict | None:
             if size == 0 and not exported.holds_anything():
                 return None  # an empty log has nothing to export yet
-            verdict = check_log(exported, policy, self._findings, lambda path: PREFIX + path)
+            verdict = check_log(
+                exported, policy, self._findings, lambda path: PREFIX + path, enter=enter
+            )
             self._checked.update({"aggregated_checkpoints": verdict.entries})
             return verdict
 
         with self._database(AGGREGATED) as database:
             if database is None:
-                return export(1)
+                return export(1), {}
             blobs = self._directory / "blobs"
-            return check_aggregate_rows(database, blobs, export, exported, self._findings)
+            return check_aggregate_rows(database, blobs, export, exported, self._findings, enter)
 
     def _rows(
         self, project: str, rows: SqliteRows, names: RowNames, meanwhile: Callable[[], None]
     ) -> LedgerCheck | None:
+        depth = self._survey.of(project)
+
         def crew(size: int) -> Tallies | None:
             # Without its keys a ledger has nothing to share out: pieces stay closed.
-            return evidence_crew.begin(self._directory, project, size)
+            return evidence_crew.begin(self._directory, project, size, depth)
 
-        check = LedgerCheck(rows, self._findings, names, crew, meanwhile)
+        def check_to(findings: Findings) -> LedgerCheck:
+            enter = self._survey.enter
+            return LedgerCheck(rows, findings, names, crew, meanwhile, depth=depth, enter=enter)
+
+        scratch = Findings()
+        check = check_to(scratch)
         try:
             check.run()
+            if depth.start and (not check.whole or len(scratch)):
+                # What is wrong, and where, takes all entries.
+                depth, scratch = replace(depth, start=0), Findings()
+                check = check_to(scratch)
+                check.run()
         except Damaged:
             return None
         finally:
+            self._findings.extend(scratch)
             self._checked.update(
                 {
                     "entries": check.size,
@@ -347,21 +340,12 @@ class _Directory:
             )
         return check
 
-    def _export(
-        self, project: str, export: _Export, check: LedgerCheck | None
-    ) -> LogVerdict | None:
+    def _export(self, project: str, export: Export, check: LedgerCheck | None) -> LogVerdict | None:
         prefix = f"public/{project}/"
         if check is not None and check.size == 0 and not export.log.holds_anything():
             return None  # an empty log has nothing to export yet
         verdict = export.verdict(self._findings)
-        self._checked.update(
-            {
-                "checkpoints": int(verdict.checkpoint is not None),
-                "exported_entries": verdict.entries,
-                "exported_tiles": verdict.tiles,
-                "further_files": verdict.files,
-            }
-        )
+        self._checked.update(_exported_counts(verdict))
         if verdict.beyond and check is not None:
             for path in verdict.beyond:
                 self._beyond(prefix + path, path, check)
@@ -375,34 +359,6 @@ class _Directory:
             return
         if not inside:
             self._findings.add("damaged", name, f"no part of the log of {check.size} entries")
-
-    def _key(self, project: str) -> VerifierKey | None:
-        """Return the verifier key in the directory, and compare the signer key with it."""
-        name = f"keys/{project}.vkey"
-        try:
-            data = read_bounded(self._keys_directory / f"{project}.vkey", NAMED_FILE_MAX_BYTES)
-            if data is None:
-                self._findings.add("missing", name, "the key the log is checked with is not there")
-                return None
-            key = parse_vkey(_one_line(data))
-            Policy.for_vkey(key)
-        except EvidenceError as error:
-            self._findings.add("damaged", name, error.message)
-            return None
-        self._compare_signer(project, key)
-        return key
-
-    def _compare_signer(self, project: str, key: VerifierKey) -> None:
-        name = f"keys/{project}.key"
-        try:
-            data = read_bounded(self._keys_directory / f"{project}.key", NAMED_FILE_MAX_BYTES)
-            if data is not None and parse_signer_key(_one_line(data)).vkey != key:
-                self._findings.add("damaged", name, f"not the key of keys/{project}.vkey")
-        except EvidenceError:
-            # The message may quote the file, and the file is a secret.
-            self._findings.add("damaged", name, "no signer key")
-        except UnavailableError:
-            self._notes.append(f"{name} is not readable and was not looked at")
 
     @contextmanager
     def _database(self, kind: Kind) -> Iterator[EvidenceDatabase | None]:
@@ -424,7 +380,9 @@ class _Directory:
         except Damaged:
             return None
         try:
-            database.check_pages()
+            if self._survey.pages:
+                with self._survey.enter("pages"):
+                    database.check_pages()
         except Damaged:
             database.close()
             return None
@@ -432,6 +390,17 @@ class _Directory:
             database.close()
             raise
         return database
+
+
+def _exported_counts(verdict: LogVerdict | None) -> dict[str, int]:
+    if verdict is None:
+        return {}
+    return {
+        "checkpoints": int(verdict.checkpoint is not None),
+        "exported_entries": verdict.entries,
+        "exported_tiles": verdict.tiles,
+        "further_files": verdict.files,
+    }
 
 
 def aggregate_notes(check: AggregateCheck) -> list[str]:
@@ -442,7 +411,7 @@ def aggregate_notes(check: AggregateCheck) -> list[str]:
     return [f"{counted}: not who signed was checked, no key of theirs is named, but that they grew"]
 
 
-def _names_origin(policy: Policy, exported: _SnapshotLog) -> bool:
+def _names_origin(policy: Policy, exported: SnapshotLog) -> bool:
     """Tell whether a policy lists the log an exported checkpoint says it is of."""
     try:
         note = exported.checkpoint()
@@ -452,9 +421,12 @@ def _names_origin(policy: Policy, exported: _SnapshotLog) -> bool:
     return any(log.key.name == origin for log in policy.logs)
 
 
-def log_held(name: str, reader: LogReader, size: int) -> Held:
-    """Return an exported log that is whole as what anchors are compared with."""
-    read = exported_tiles(reader, size)
+def log_held(name: str, reader: LogReader, verdict: LogVerdict) -> Held | None:
+    """Return an exported log as what anchors are compared with; None if it is not whole."""
+    if verdict.checkpoint is None or not verdict.whole:
+        return None
+    size = verdict.checkpoint.size
+    read = exported_tiles(reader, size, verdict.mended)
 
     def root_at(earlier: int) -> bytes | None:
         try:
@@ -463,23 +435,3 @@ def log_held(name: str, reader: LogReader, size: int) -> Held:
             return None
 
     return Held(name, size, node_from_tiles(read), root_at)
-
-
-def _one_line(data: bytes) -> str:
-    if not data.endswith(b"\n"):
-        raise EvidenceError("note_invalid", "the file does not end in a newline: is it cut off?")
-    try:
-        return data[:-1].decode("ascii")
-    except UnicodeDecodeError as error:
-        raise EvidenceError("note_invalid", f"not ASCII at byte {error.start}") from error
-
-
-def _keys_directory(directory: Path) -> Path:
-    """Return where the settings say the keys are; unusable settings leave the default."""
-    try:
-        data = read_bounded(directory / "counterfoil.toml", NAMED_FILE_MAX_BYTES) or b""
-        settings = tomllib.loads(data.decode("utf-8")).get("keys")
-    except (EvidenceError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        settings = None
-    named = settings.get("directory") if isinstance(settings, dict) else None
-    return directory / (named if isinstance(named, str) else "keys")

@@ -245,6 +245,14 @@ class SqliteRows:
                 self._ledger.value(n, int, cell, None),
             )
 
+    def last_tile(self) -> int:
+        """Return the largest n of the tiles of level 0, -1 without any."""
+        rows = self._ledger.rows(
+            "SELECT n FROM tiles WHERE project = ? AND level = 0 ORDER BY n DESC LIMIT 1",
+            (self._project,),
+        )
+        return max((n for (n,) in rows if isinstance(n, int)), default=-1)
+
     def strays(self, size: int) -> Iterator[tuple[str, int]]:
         """Yield (table, index) of rows whose index lies outside the log."""
         for table in _BY_INDEX:

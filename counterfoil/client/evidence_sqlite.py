@@ -79,7 +79,7 @@ class EvidenceDatabase:
         self._kind = kind
         self._findings = findings
         with self._errors():
-            self._db = _connect(path)
+            self._db = connect(path)
         try:
             with self._errors():
                 self._db.text_factory = _text
@@ -195,7 +195,12 @@ class EvidenceDatabase:
             raise Damaged(self._kind.name) from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a database for reading alone, beside a server or without one; see the three cases.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
     log, index = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
     uri = f"{path.absolute().as_uri()}?mode=ro"
     if not (log.exists() and (log.stat().st_size or index.exists())):

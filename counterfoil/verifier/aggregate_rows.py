@@ -37,6 +37,13 @@ class AggregateRowsCheck:
         self._findings = findings
         self._names = names
         self._posted: dict[tuple[str, str], int] = {}
+        # Of an entry that is not the tree's, the row cannot be looked up: it is no stray for that.
+        self._unread: set[int] = set()
+
+    @property
+    def listed(self) -> int:
+        """Return how many idempotency keys were found to be there."""
+        return len(self._posted)
 
     def bundle(self, first: int, entries: Sequence[bytes | None]) -> None:
         """Check the rows of some entries; None stands for an entry that is not the tree's."""
@@ -52,13 +59,15 @@ class AggregateRowsCheck:
         for index, entry in enumerate(entries, first):
             if entry is not None:
                 self._check_idem(index, entry)
+            else:
+                self._unread.add(index)
 
     def finish(self) -> None:
         """Report idempotency rows that are of no entry, by the index they lead to."""
         if self._rows.idem_count() == len(self._posted):
             return
         for source, name, index in self._rows.idem_keys():
-            if (source, name) not in self._posted:
+            if (source, name) not in self._posted and index not in self._unread:
                 message = f"({source[:64]!a}, {name[:64]!a}) is the key of no entry"
                 self._damaged("idem", index, "source or id", message)
 

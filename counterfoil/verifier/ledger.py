@@ -21,6 +21,7 @@ from counterfoil.tlog.tile import (
 )
 from counterfoil.tlog.tree import EMPTY_ROOT, HASH_SIZE, TreeHead, leaf_hash
 from counterfoil.verifier.compare import differences
+from counterfoil.verifier.depth import WHOLE, Depth, Enter, unmetered
 from counterfoil.verifier.kept import KeptRows, RowNames
 from counterfoil.verifier.report import Findings
 from counterfoil.verifier.rows import RowsCheck, Tally
@@ -50,6 +51,10 @@ class LogRows(KeptRows, Protocol):
         """Yield (level, n) of every tile, in that order."""
         ...
 
+    def last_tile(self) -> int:
+        """Return the largest n of the tiles of level 0, -1 without any."""
+        ...
+
     def strays(self, size: int) -> Iterable[tuple[str, int]]:
         """Yield (table, index) of rows whose index lies outside the log."""
         ...
@@ -76,10 +81,13 @@ def trusted(rows: LogRows, first: int, entries: Sequence[bytes | None]) -> list[
 class LedgerTree:
     """The tree as `ledger.db` holds it; `counterfoil.verifier.tree.StoredTree`."""
 
-    def __init__(self, rows: LogRows, findings: Findings, names: RowNames) -> None:
+    def __init__(
+        self, rows: LogRows, findings: Findings, names: RowNames, enter: Enter = unmetered
+    ) -> None:
         self._rows = rows
         self._findings = findings
         self._names = names
+        self._enter = enter
 
     def entries(self, n: int, width: int) -> Sequence[bytes | None]:
         """Return the entries of one bundle; absent rows are reported."""
@@ -93,7 +101,8 @@ class LedgerTree:
 
     def tile(self, level: int, n: int, width: int) -> bytes | None:
         """Return a tile; one that is absent or of another width is reported."""
-        data = self._rows.tile(level, n)
+        with self._enter("tiles"):
+            data = self._rows.tile(level, n)
         unit = TILE_WIDTH**level
         span = n * TILE_WIDTH * unit, (n * TILE_WIDTH + width) * unit - 1
         if data is None:
@@ -149,6 +158,8 @@ class LedgerCheck:
         crew: who checks ranges of rows meanwhile; None to check them one after the other.
         meanwhile: called when the crew has begun: what can be done until it has ended.
         beside: who checks what stands beside entries that are no events.
+        depth: how much is looked at.
+        enter: told of the stages: leaves, tiles, commitments, idempotency.
     """
 
     def __init__(
@@ -159,13 +170,18 @@ class LedgerCheck:
         crew: Crew | None = None,
         meanwhile: Callable[[], None] = lambda: None,
         beside: Beside | None = None,
+        depth: Depth = WHOLE,
+        enter: Enter = unmetered,
     ) -> None:
         self.size = 0
         self.root: bytes | None = None
         self.tiles = 0
         self.whole = False
-        self.kept = RowsCheck(rows, findings, names)
-        self._beside: Beside = beside or self.kept
+        self._mended: Mapping[tuple[int, int], bytes] = {}
+        self.kept = RowsCheck(rows, findings, names, enter)
+        self._beside = beside
+        self.depth = depth
+        self._enter = enter
         self._rows = rows
         self._crew = crew
         self._meanwhile = meanwhile
@@ -182,10 +198,18 @@ class LedgerCheck:
         expected = head[1] if head is not None and size == self.size else None
         if not self._shared(expected):
             check = self._tree(expected, self._findings)
-            self.whole = check.run(self._bundle)
+            with self._enter("leaves"):
+                self.whole = check.run(self._bundle)
             self.root, self.tiles = check.root, check.tiles
-        self._beside.finish()
-        self._find_strays()
+            self._mended = check.mended
+        everything = self.depth.first(self.size) == 0
+        with self._enter("commitments"):
+            if self._beside is not None:
+                self._beside.finish()
+            else:
+                self.kept.finish(everything=everything)
+        if everything:
+            self._find_strays()
 
     def _shared(self, expected: bytes | None) -> bool:
         """Check with the crew; say whether all is whole.  If not, nothing is reported yet.
@@ -200,10 +224,12 @@ class LedgerCheck:
         check = self._tree(expected, scratch)
         try:
             # Whoever looks at a range compares its entries with their tile: once is enough.
-            whole = check.run_above_leaves()
+            with self._enter("leaves"):
+                whole = check.run_above_leaves()
             self._meanwhile()
         finally:
-            found = tallies()
+            with self._enter("commitments"):
+                found = tallies()
         if not whole or len(scratch) or found is None:
             return False
         self.kept.take(found, self.size)
@@ -211,15 +237,15 @@ class LedgerCheck:
         return True
 
     def _tree(self, expected: bytes | None, findings: Findings) -> TreeCheck:
-        tree = LedgerTree(self._rows, findings, self._names)
-        return TreeCheck(tree, self.size, expected, findings)
+        tree = LedgerTree(self._rows, findings, self._names, self._enter)
+        return TreeCheck(tree, self.size, expected, findings, self.depth.first(self.size))
 
     def node(self) -> Node:
-        """Return the node function of the stored tiles; it raises EvidenceError."""
+        """Return the node function of the tiles; it raises EvidenceError."""
         return node_from_tiles(self._read_tile)
 
     def root_at(self, size: int) -> bytes | None:
-        """Return the root the stored tiles had at an earlier size; None if they cannot tell."""
+        """Return the root the tiles had at an earlier size; None if they cannot tell."""
         if size == 0:
             return EMPTY_ROOT
         if size > self.size:
@@ -270,7 +296,14 @@ class LedgerCheck:
 
     def _bundle(self, first: int, entries: Sequence[bytes | None]) -> None:
         """Check what stands beside entries, but for those that the stored tile contradicts."""
-        self._beside.bundle(first, trusted(self._rows, first, entries))
+        believed = trusted(self._rows, first, entries)
+        with self._enter("commitments"):
+            if self._beside is not None:
+                self._beside.bundle(first, believed)
+            elif first >= self.depth.opened(self.size):
+                self.kept.bundle(first, believed)
+            else:
+                self.kept.listed(first, believed)
 
     def _size(self, head: tuple[int, bytes] | None) -> tuple[int, int]:
         """Return the stored size, and the size that two of head, entries and tiles agree on."""
@@ -287,10 +320,7 @@ class LedgerCheck:
         return size, by_entries
 
     def _size_by_tiles(self) -> int:
-        last = -1
-        for level, n in self._rows.tile_keys():
-            if level == 0:
-                last = max(last, n)
+        last = self._rows.last_tile()
         data = self._rows.tile(0, last) if last >= 0 else None
         return last * TILE_WIDTH + len(data) // HASH_SIZE if data is not None else 0
 
@@ -307,7 +337,9 @@ class LedgerCheck:
                 self._findings.add("damaged", name, f"no tile of a tree of {self.size} entries")
 
     def _read_tile(self, level: int, n: int) -> bytes:
-        data = self._rows.tile(level, n)
+        # A stored tile that is wrong was named already; taking it for the log would be a fork
+        # that is none.
+        data = self._mended.get((level, n)) or self._rows.tile(level, n)
         if data is None or len(data) % HASH_SIZE or not data:
             raise EvidenceError("missing", f"no usable {tile_path(level, n)} in the database")
         return data

@@ -6,8 +6,9 @@ there, whole; nothing else is.  A file is named by its path below the log's pref
 Source: C2SP tlog-tiles (paths, partial tiles, "may fall back to the full tile").
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 from counterfoil.errors import EvidenceError
@@ -26,6 +27,7 @@ from counterfoil.tlog.tile import (
 )
 from counterfoil.tlog.tree import HASH_SIZE
 from counterfoil.verifier.aggregate import AggregateCheck, is_aggregate
+from counterfoil.verifier.depth import Enter, unmetered
 from counterfoil.verifier.report import Findings
 from counterfoil.verifier.tree import TreeCheck
 
@@ -33,6 +35,7 @@ CHECKPOINT = "checkpoint"
 CHECKPOINT_MAX_BYTES = 1 << 20
 TILE_MAX_BYTES = TILE_WIDTH * HASH_SIZE
 BUNDLE_MAX_BYTES = TILE_WIDTH * (2 + 65_535)
+_NOTHING: Mapping[tuple[int, int], bytes] = MappingProxyType({})
 
 
 class LogReader(Protocol):
@@ -72,6 +75,7 @@ class LogVerdict:
         files: how many further files were compared or named.
         beyond: files of tiles that start after the signed tree: an export under way.
         aggregate: what an aggregate log holds of others; None for every other log.
+        mended: what tiles that are wrong would have to hold, see `TreeCheck`.
     """
 
     checkpoint: Checkpoint | None
@@ -82,11 +86,13 @@ class LogVerdict:
     files: int
     beyond: tuple[str, ...]
     aggregate: AggregateCheck | None = None
+    mended: Mapping[tuple[int, int], bytes] = field(default_factory=dict)
 
 
 def check_log(
-    reader: LogReader, policy: Policy | None, findings: Findings, name: Callable[[str], str]
-) -> LogVerdict:
+    reader: LogReader, policy: Policy | None, findings: Findings, name: Callable[[str], str],
+    *, start: int = 0, enter: Enter = unmetered,
+) -> LogVerdict:  # fmt: skip
     """Check an exported log.
 
     Args:
@@ -95,26 +101,32 @@ def check_log(
             already: then the files are compared with each other.
         findings: where findings go.
         name: turns a path below the log's prefix into the name used in findings.
+        start: bundles of entries before it are not read; a multiple of 256.
+        enter: told of the stages: bundles, leaves, tiles, signature.
 
-    Cost: one pass over everything; memory stays flat.
+    Cost: one pass over everything from `start` on; memory stays flat.
     """
-    checkpoint, fingerprint = read_checkpoint(reader, policy, findings, name(CHECKPOINT))
+    with enter("signature"):
+        checkpoint, fingerprint = read_checkpoint(reader, policy, findings, name(CHECKPOINT))
     if checkpoint is None:
         # Nobody vouches for a size: what can be said is whether the files agree with each other.
         size, root = _largest(reader), None
     else:
         size, root = checkpoint.size, checkpoint.root
-    tree = ExportedTree(reader, findings, name)
-    check = TreeCheck(tree, size, root, findings)
+    tree = ExportedTree(reader, findings, name, enter)
+    check = TreeCheck(tree, size, root, findings, min(start, size) // TILE_WIDTH * TILE_WIDTH)
     aggregate = None
     if policy is not None and checkpoint is not None and is_aggregate(checkpoint.origin):
         keys = [log.key for log in policy.logs]
         aggregate = AggregateCheck(keys, findings, lambda index: name(f"entry {index}"))
-    whole = check.run(aggregate.bundle if aggregate else None)
-    files, beyond = _check_names(tree, reader, size, findings, name)
+    with enter("leaves"):
+        whole = check.run(aggregate.bundle if aggregate else None)
+    with enter("tiles"):
+        files, beyond = _check_names(tree, reader, size, findings, name)
     return LogVerdict(
-        checkpoint, fingerprint, whole, check.entries, check.tiles, files, beyond, aggregate
-    )
+        checkpoint, fingerprint, whole, check.entries, check.tiles, files, beyond, aggregate,
+        check.mended,
+    )  # fmt: skip
 
 
 def read_checkpoint(
@@ -148,13 +160,21 @@ def signer_fingerprint(policy: Policy, note: bytes) -> str:
 class ExportedTree:
     """The tree as its exported files hold it; `counterfoil.verifier.tree.StoredTree`."""
 
-    def __init__(self, reader: LogReader, findings: Findings, name: Callable[[str], str]) -> None:
+    def __init__(
+        self, reader: LogReader, findings: Findings, name: Callable[[str], str],
+        enter: Enter = unmetered,
+    ) -> None:  # fmt: skip
         self._reader = reader
         self._findings = findings
         self._name = name
+        self._enter = enter
 
     def entries(self, n: int, width: int) -> Sequence[bytes | None]:
         """Return bundle `n`; all None when the file is absent or no bundle of that width."""
+        with self._enter("bundles"):
+            return self._entries(n, width)
+
+    def _entries(self, n: int, width: int) -> Sequence[bytes | None]:
         path, span = entries_path(n, width), _span(-1, n, width)
         try:
             data = self._reader.bundle(n, width)
@@ -177,6 +197,10 @@ class ExportedTree:
 
     def tile(self, level: int, n: int, width: int) -> bytes | None:
         """Return a tile, cut out of the full one if only that is there."""
+        with self._enter("tiles"):
+            return self._tile(level, n, width)
+
+    def _tile(self, level: int, n: int, width: int) -> bytes | None:
         path, span = tile_path(level, n, width), _span(level, n, width)
         try:
             data = self._reader.tile(level, n, width)
@@ -242,10 +266,17 @@ def _check_names(
     return count, tuple(beyond)
 
 
-def exported_tiles(reader: LogReader, size: int) -> ReadTile:
-    """Return what `tlog.tile` reads tiles of the tree of `size` with: EvidenceError if absent."""
+def exported_tiles(
+    reader: LogReader, size: int, mended: Mapping[tuple[int, int], bytes] = _NOTHING
+) -> ReadTile:
+    """Return what `tlog.tile` reads tiles of the tree of `size` with: EvidenceError if absent.
+
+    Those of `mended` are taken in the place of files that were found to be wrong.
+    """
 
     def read(level: int, n: int) -> bytes:
+        if (level, n) in mended:
+            return mended[level, n]
         width = _expected_width(Tile(level, n, TILE_WIDTH), size)
         data = reader.tile(level, n, width) if width else None
         if data is None and 0 < width < TILE_WIDTH:

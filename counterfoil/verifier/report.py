@@ -11,7 +11,7 @@ from typing import Literal
 
 from counterfoil.events.canonical import JSON
 
-Klass = Literal["damaged", "missing", "forked", "unlogged_absence"]
+Klass = Literal["damaged", "missing", "forked", "unlogged_absence", "stale"]
 Trust = Literal["self", "policy", "vkey"]
 
 MAX_FINDINGS = 1_000
@@ -24,7 +24,8 @@ class Finding:
     """One thing that is wrong, named so that a person can go and look at it.
 
     Args:
-        klass: damaged, missing, forked or unlogged_absence.
+        klass: damaged, missing, forked or unlogged_absence; `stale` for what is derived from
+            the log, is no evidence, and does not follow from it.
         object: the file, row or cell, such as `public/default/tile/0/000.p/37`.
         first: index of the first entry concerned, from 0; None when no entry is.
         last: index of the last one, inclusive.

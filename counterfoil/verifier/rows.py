@@ -19,7 +19,9 @@ from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import Entry, read_entry
 from counterfoil.verifier import rules
 from counterfoil.verifier.blobs import BlobsCheck
+from counterfoil.verifier.depth import Enter, unmetered
 from counterfoil.verifier.kept import (
+    IdemRow,
     KeptRows,
     PieceRow,
     RowNames,
@@ -54,17 +56,21 @@ class RowsCheck:
         rows: where rows come from.
         findings: where findings go.
         names: how rows are called.
+        enter: told of the stage idempotency.
 
     Cost: about 60 us an entry, and every blob is read; memory holds one bundle and a
     piece of one blob.
     """
 
-    def __init__(self, rows: KeptRows, findings: Findings, names: RowNames) -> None:
+    def __init__(
+        self, rows: KeptRows, findings: Findings, names: RowNames, enter: Enter = unmetered
+    ) -> None:
         self.pieces = 0
         self.idem = 0
         self._rows = rows
         self._findings = findings
         self._names = names
+        self._enter = enter
         self._suspects = Suspects(findings)
         self._blobs = BlobsCheck(rows, findings, names)
         self._absent: dict[str, tuple[int, int]] = {}
@@ -87,7 +93,7 @@ class RowsCheck:
         blobs = self._rows.blobs(first, end)
         keys = self._rows.event_keys(first, end)
         readable = dict(self._readable(first, entries))
-        idem = self._rows.idem([(entry.source, entry.id) for entry in readable.values()])
+        idem = self._idem(readable.values())
         self._check_times(readable)
         for index, entry in readable.items():
             opened = Opened(
@@ -97,6 +103,19 @@ class RowsCheck:
                 complete=True,
             )  # fmt: skip
             self._check(opened, readable=keys is not None)
+
+    def listed(self, first: int, entries: Sequence[bytes | None]) -> None:
+        """Check only that the idempotency keys of some entries lead to them; open nothing."""
+        self._size = first + len(entries)
+        readable = dict(self._readable(first, entries))
+        idem = self._idem(readable.values())
+        self._check_times(readable)
+        for index, entry in readable.items():
+            self._check_listed(index, entry, idem.get((entry.source, entry.id)))
+
+    def _idem(self, entries: Iterable[Entry]) -> Mapping[tuple[str, str], IdemRow]:
+        with self._enter("idempotency"):
+            return self._rows.idem([(entry.source, entry.id) for entry in entries])
 
     def _check_times(self, entries: Mapping[int, Entry]) -> None:
         """Report entries that claim to be older than one before them: the server never does."""
@@ -139,10 +158,22 @@ class RowsCheck:
             return None
         return Tally(self.pieces, self._blobs.count, self.idem, self._listed)
 
-    def finish(self) -> None:
-        """Report what needed all entries: keys of people, and idempotency rows of no entry."""
+    @property
+    def idem_listed(self) -> int:
+        """Return how many idempotency keys were found to be there."""
+        return self._listed
+
+    def finish(self, *, everything: bool = True) -> None:
+        """Report what needed all entries: keys of people, and idempotency rows of no entry.
+
+        Without `everything` some were not looked at, so rows of no entry cannot be told.
+        """
         self._finish_keys()
-        self._find_stray_idem()
+        with self._enter("idempotency"):
+            if everything:
+                self._find_stray_idem()
+            else:
+                self._report_unlisted(self._unlisted)
 
     def _finish_keys(self) -> None:
         self._suspects.finish()
@@ -312,15 +343,8 @@ class RowsCheck:
 
     def _check_idem(self, one: Opened, event: dict[str, JSON] | None) -> None:
         row = one.idem
-        if row is None:
-            self._unlisted[one.index] = one.entry.id
-            return
-        self._listed += 1
-        if row.index != one.index:
-            name = self._names.row("idem", one.index, "idx")
-            message = f"the key of entry {one.index} leads to entry {row.index}"
-            self._findings.add("damaged", name, message, one.index)
-        if event is None or one.event_key is None or not one.complete:
+        self._check_listed(one.index, one.entry, row)
+        if row is None or event is None or one.event_key is None or not one.complete:
             return
         self.idem += 1
         try:
@@ -338,13 +362,26 @@ class RowsCheck:
             Observation(ok=hmac.compare_digest(expected, row.digest), cells=cells, message=message)
         )
 
+    def _check_listed(self, index: int, entry: Entry, row: IdemRow | None) -> None:
+        if row is None:
+            self._unlisted[index] = entry.id
+            return
+        self._listed += 1
+        if row.index != index:
+            name = self._names.row("idem", index, "idx")
+            message = f"the key of entry {index} leads to entry {row.index}"
+            self._findings.add("damaged", name, message, index)
+
     def _find_stray_idem(self) -> None:
         """Tell rows of a changed key from rows that are gone, and name those of no entry."""
         count = self._rows.idem_count()
         waiting = {index: key for index, key in self._unlisted.items() if key}
         if count != self._listed + len(self._unlisted) - len(waiting):
             waiting = self._name_strays(waiting)
-        for index in sorted(waiting):
+        self._report_unlisted(waiting)
+
+    def _report_unlisted(self, waiting: Mapping[int, str]) -> None:
+        for index in sorted(index for index, key in waiting.items() if key):
             name = self._names.row("idem", index)
             self._findings.add("missing", name, "the entry's key is not there", index)
 

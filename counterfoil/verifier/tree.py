@@ -16,7 +16,7 @@ from typing import Protocol
 
 from counterfoil.tlog.tile import TILE_WIDTH, hash_tile
 from counterfoil.tlog.tree import EMPTY_ROOT, HASH_SIZE, fold_right, leaf_hash
-from counterfoil.verifier.report import Findings
+from counterfoil.verifier.report import MAX_FINDINGS, Findings
 
 Hashes = list[bytes | None]
 Each = Callable[[int, Sequence[bytes | None]], None]
@@ -81,9 +81,17 @@ class TreeCheck:
         root: what it must lead to; None when no trusted root is known: then the tree is only
             compared with itself.
         findings: where findings go.
+        start: entries before it are not read, and their hashes are taken from the stored tiles;
+            a multiple of 256.  Whoever asks for that has their root from elsewhere.
+
+    Attributes:
+        mended: what the stored tiles that are wrong or not there would have to hold, by (level,
+            n); known once the tree was found to lead to its root, and used to go on comparing.
     """
 
-    def __init__(self, tree: StoredTree, size: int, root: bytes | None, findings: Findings) -> None:
+    def __init__(
+        self, tree: StoredTree, size: int, root: bytes | None, findings: Findings, start: int = 0
+    ) -> None:
         self.tiles = 0
         self.entries = 0
         self.root: bytes | None = None
@@ -91,11 +99,14 @@ class TreeCheck:
         self._size = size
         self._expected = root
         self._findings = findings
+        self._first = start // TILE_WIDTH
         self._pending: list[Hashes] = [[]]
-        self._done: list[int] = [0]
+        self._done: list[int] = [self._first]
         self._conflicts: list[_Conflict] = []
         self._edges: list[_Edge] = []
         self._parents: dict[int, tuple[int, Hashes | None]] = {}
+        self._right: dict[tuple[int, int], Hashes] = {}
+        self.mended: dict[tuple[int, int], bytes] = {}
 
     def run(self, each: Each | None = None) -> bool:
         """Check everything; return whether the tree leads to the root.
@@ -126,7 +137,8 @@ class TreeCheck:
         return self._run(leaves)
 
     def _run(self, leaves: Callable[[int, int], Hashes]) -> bool:
-        for n in range(-(-self._size // TILE_WIDTH)):
+        self._begin()
+        for n in range(self._first, -(-self._size // TILE_WIDTH)):
             if self._findings.full:
                 return False
             width = min(TILE_WIDTH, self._size - n * TILE_WIDTH)
@@ -136,6 +148,29 @@ class TreeCheck:
                 self._close(0)
         self._settle_edges()
         return self.root is not None and self.root == self._expected
+
+    def _begin(self) -> None:
+        """Take the hashes of what lies before the start from the tiles that hold them."""
+        count, level = self._first, 1
+        while count:
+            n, width = divmod(count, TILE_WIDTH)
+            hashes: Hashes = []
+            if width:
+                stored = self._stored(level, n, min(TILE_WIDTH, self._width(level, n)))
+                hashes = [None] * width if stored is None else stored[:width]
+            self._pending.append(hashes)
+            self._done.append(n)
+            count, level = n, level + 1
+
+    def _keep_right(self, level: int, n: int, right: Hashes, stored: Hashes | None) -> None:
+        """Remember what a stored tile should hold that holds something else, or is not there."""
+        if right != stored and len(self._right) < MAX_FINDINGS:
+            self._right[level, n] = right
+
+    def _width(self, level: int, n: int) -> int:
+        """Return how many hashes the tree has from the beginning of that tile on."""
+        above: int = self._size // TILE_WIDTH**level
+        return above - n * TILE_WIDTH
 
     def _close(self, level: int) -> None:
         """Compare a full tile, and hand its hash to the level above."""
@@ -152,6 +187,7 @@ class TreeCheck:
             self._conflicts.append(_Conflict(level, n, TILE_WIDTH, positions, above))
             if above:
                 chosen = stored
+        self._keep_right(level, n, chosen, stored)
         if level + 1 == len(self._pending):
             self._pending.append([])
             self._done.append(0)
@@ -167,6 +203,8 @@ class TreeCheck:
                 stored = self._stored(level, n, width)
                 positions = _differences(computed, stored)
                 filled = _filled(computed, stored)
+                if stored is None:
+                    self._keep_right(level, n, filled, None)
                 self._edges.append(
                     _Edge(level, n, filled, stored if positions else None, positions)
                 )
@@ -183,6 +221,8 @@ class TreeCheck:
             if edge.stored is not None
         ]
         proved = root is not None and root == self._expected
+        if proved:
+            self._mend(choice)
         for conflict in self._conflicts:
             self._blame(conflict, proved=proved)
         if not self._conflicts and root is not None and not proved and self._expected is not None:
@@ -190,6 +230,16 @@ class TreeCheck:
                 f"entries and tiles agree with each other and lead to {root.hex()},"
                 f" not to {self._expected.hex()}"
             )
+
+    def _mend(self, choice: Sequence[bool]) -> None:
+        """Say what the tiles that are wrong have to hold: the tree leads to its root with it."""
+        for edge, above in zip(self._edges, choice, strict=True):
+            if not above and edge.stored is not None:
+                self._keep_right(edge.level, edge.n, edge.computed, edge.stored)
+        for place, hashes in self._right.items():
+            known = [digest for digest in hashes if digest is not None]
+            if len(known) == len(hashes):
+                self.mended[place] = b"".join(known)
 
     def _choices(self) -> Iterator[tuple[bool, ...]]:
         options = [(False, True) if edge.stored is not None else (False,) for edge in self._edges]
@@ -252,8 +302,7 @@ class TreeCheck:
         parent, position = divmod(n, TILE_WIDTH)
         kept = self._parents.get(level)
         if kept is None or kept[0] != parent:
-            above = self._size // TILE_WIDTH ** (level + 1)
-            width = min(TILE_WIDTH, above - parent * TILE_WIDTH)
+            width = min(TILE_WIDTH, self._width(level + 1, parent))
             data = self._tree.tile(level + 1, parent, width)
             kept = (parent, None if data is None else _split(data))
             self._parents[level] = kept

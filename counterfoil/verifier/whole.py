@@ -81,13 +81,65 @@ def tally_range(rows: RangeRows, first: int, end: int) -> Tally | None:
     return check.tally(end - first)
 
 
+def tally_listed(rows: RangeRows, first: int, end: int) -> Tally | None:
+    """Check entries, their leaves and their idempotency keys, and open nothing; as `tally_range`.
+
+    Cost: about 15 us an entry.
+    """
+    times = _Times(rows)
+    try:
+        for start in range(first, end, TILE_WIDTH):
+            cells = _leaves(rows, start, min(start + TILE_WIDTH, end))
+            if cells is None:
+                return None
+            read = [read_entry(data) for _, data, _ in cells]
+            if not times.are_in_order(start, [entry.recordedtime for entry in read]):
+                return None
+            posted = [(entry.source, entry.id) for entry in read]
+            idem = {place: index for place, index, _ in rows.idem_cells(posted)}
+            if any(idem.get(place) != cell[0] for place, cell in enumerate(cells)):
+                return None
+    except CounterfoilError:
+        return None
+    return Tally(0, 0, 0, end - first)
+
+
+def _leaves(rows: RangeRows, start: int, end: int) -> Sequence[tuple[int, bytes, bytes]] | None:
+    """Return the entries of one bundle if each is there and what its leaf commits to."""
+    entries = rows.entry_cells(start, end)
+    if [one[0] for one in entries] != list(range(start, end)):
+        return None
+    # A server may have added to the last tile since somebody counted the entries.
+    tile = rows.tile(0, start // TILE_WIDTH) or b""
+    if not tile.startswith(b"".join([leaf_hash(data) for _, data, _ in entries])):
+        return None
+    return entries
+
+
+class _Times:
+    """Says whether recorded times never step back."""
+
+    def __init__(self, rows: RangeRows) -> None:
+        self._rows = rows
+        self._latest = ""
+
+    def are_in_order(self, start: int, times: list[str]) -> bool:
+        """Say whether no entry claims to be older than one before it, in another range too."""
+        if start and not self._latest:
+            [(_, before, _)] = self._rows.entry_cells(start - 1, start)
+            self._latest = read_entry(before).recordedtime
+        ordered = [self._latest, *times]
+        self._latest = ordered[-1]
+        return ordered == sorted(ordered)
+
+
 class _Whole:
     """Says whether bundles are whole, and counts what it opened."""
 
     def __init__(self, rows: RangeRows) -> None:
         self._rows = rows
         self._pieces = 0
-        self._latest = ""
+        self._times = _Times(rows)
         self._found = Findings()
         self._blobs = BlobsCheck(rows, self._found, RowNames())
 
@@ -102,15 +154,11 @@ class _Whole:
             CounterfoilError: they are not, or nobody can tell.
         """
         rows, indices = self._rows, list(range(start, end))
-        entries, keys = rows.entry_cells(start, end), rows.event_key_cells(start, end)
-        if [one[0] for one in entries] != indices or [one[0] for one in keys] != indices:
-            return False
-        # A server may have added to the last tile since somebody counted the entries.
-        tile = rows.tile(0, start // TILE_WIDTH) or b""
-        if not tile.startswith(b"".join([leaf_hash(data) for _, data, _ in entries])):
+        entries, keys = _leaves(rows, start, end), rows.event_key_cells(start, end)
+        if entries is None or [one[0] for one in keys] != indices:
             return False
         read = [read_entry(data) for _, data, _ in entries]
-        if not self._are_times_in_order(start, [entry.recordedtime for entry in read]):
+        if not self._times.are_in_order(start, [entry.recordedtime for entry in read]):
             return False
         posted = [(entry.source, entry.id) for entry in read]
         idem = {place: (index, digest) for place, index, digest in rows.idem_cells(posted)}
@@ -137,15 +185,6 @@ class _Whole:
                 if not self._are_blobs_whole(index, entry, salt, key, its_blobs, event):
                     return False
         return True
-
-    def _are_times_in_order(self, start: int, times: list[str]) -> bool:
-        """Say whether no entry claims to be older than one before it, in another range too."""
-        if start and not self._latest:
-            [(_, before, _)] = self._rows.entry_cells(start - 1, start)
-            self._latest = read_entry(before).recordedtime
-        ordered = [self._latest, *times]
-        self._latest = ordered[-1]
-        return ordered == sorted(ordered)
 
     def _open(
         self, entry: Entry, salt: bytes, event_key: bytes, pieces: Sequence[PieceCells]

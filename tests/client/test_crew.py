@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from counterfoil.client import evidence_crew
+from counterfoil.verifier.depth import Depth
 from tests.client.verifying import verify
 from tests.ledgers import Built, build_ledger
 
@@ -73,8 +74,8 @@ def test_an_idempotency_row_too_many_is_found_though_every_range_is_whole(
 def test_a_process_that_dies_costs_time_and_no_verdict(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(path: Path, project: str, size: int) -> object:
-        waiting = begin(path, project, size)
+    def killed(path: Path, project: str, size: int, depth: Depth) -> object:
+        waiting = begin(path, project, size, depth)
         assert multiprocessing.active_children()
         for child in multiprocessing.active_children():
             assert child.pid is not None

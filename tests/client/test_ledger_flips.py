@@ -12,6 +12,7 @@ from counterfoil.client import evidence_crew
 from counterfoil.client.evidence import verify_path
 from counterfoil.client.evidence_rows import ERASABLE, LEDGER
 from counterfoil.events.canonical import JSON
+from counterfoil.verifier.depth import WHOLE, Depth
 from counterfoil.verifier.ledger import Tallies
 from counterfoil.verifier.report import Report
 from counterfoil.verifier.rows import Tally
@@ -105,7 +106,7 @@ def test_every_changed_cell_is_found_with_its_table_and_its_entry(
     assert verify(directory).ok
 
 
-def crew_of_one(directory: Path, project: str, size: int) -> Tallies:
+def crew_of_one(directory: Path, project: str, size: int, _depth: Depth = WHOLE) -> Tallies:
     """Do what a crew does, in this process: one range."""
 
     def wait() -> list[Tally] | None:
