@@ -265,7 +265,7 @@ def create_home(
                 "dir_exists", f"{directory} is no empty directory; choose one that is"
             )
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = _take_lock(directory)
+        lock = take_lock(directory)
         try:
             _create(directory, randomness, origin, project, existing=existing)
         finally:
@@ -332,7 +332,7 @@ def open_home(
     """
     check_ledger(directory)
     with os_errors_translated(directory):
-        lock = _take_lock(directory)
+        lock = take_lock(directory)
         try:
             return Home(directory, lock, clock, randomness, follow_elsewhere=follow_elsewhere)
         except BaseException:
@@ -400,7 +400,7 @@ def require_log(log: LogReads, project: str) -> None:
         )
 
 
-def _take_lock(directory: Path) -> int:
+def take_lock(directory: Path) -> int:
     """Take DIR/lock for this process; the kernel gives it back however we end.
 
     Raises:

@@ -127,6 +127,29 @@ UPSERT_TILE = """
 """
 """Write a tile in the place of its narrower form."""
 
+MEND_ENTRY = "UPDATE entries SET entry = ? WHERE project = ? AND idx = ?"
+"""Write an entry's bytes again, as its bundle has them.  docs/adr/0028."""
+
+MEND_HEAD = """
+    INSERT INTO heads (project, size, root) VALUES (?, ?, ?)
+    ON CONFLICT (project) DO UPDATE SET size = excluded.size, root = excluded.root
+"""
+"""Write a head again, as its entries lead to it.  docs/adr/0028."""
+
+MEND_IDEM = """
+    INSERT INTO idem (project, source, id, idx, digest) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (project, source, id) DO UPDATE SET idx = excluded.idx, digest = excluded.digest
+"""
+"""Write an idempotency row again, as its event leads to it.  docs/adr/0028."""
+
+DELETE_IDEM = """
+    DELETE FROM idem WHERE project = ? AND source = CAST(? AS TEXT) AND id = CAST(? AS TEXT)
+"""
+"""Take out an idempotency row of no entry; its key may be no UTF-8.  docs/adr/0028."""
+
+DELETE_TILE = "DELETE FROM tiles WHERE project = ? AND level = ? AND n = ?"
+"""Take out a tile of no tree.  docs/adr/0028."""
+
 SELECT_TILE = "SELECT data FROM tiles WHERE project = ? AND level = ? AND n = ?"
 """Read a tile."""
 
