@@ -33,7 +33,7 @@ from counterfoil.tlog.note_text import parse_note
 from counterfoil.tlog.policy import Log, Policy
 from counterfoil.tlog.tile import node_from_tiles, root_from_tiles
 from counterfoil.tlog.tree import EMPTY_ROOT, TreeHead
-from counterfoil.verifier.aggregate import AGGREGATE, AggregateCheck, is_aggregate
+from counterfoil.verifier.aggregate import AGGREGATE, AggregateCheck
 from counterfoil.verifier.anchor import Held, compare_growth
 from counterfoil.verifier.depth import EVERYTHING, Survey
 from counterfoil.verifier.kept import RowNames
@@ -113,6 +113,7 @@ class _Directory:
         self._notes: list[str] = []
         self._keys = KeyFiles(directory, findings)
         self._aggregate_policy: Policy | None = None
+        self._origins: set[str] = set()
 
     @contextmanager
     def check(self, project: str | None) -> Iterator[LedgerResult]:
@@ -120,6 +121,9 @@ class _Directory:
         exported = self._exported()
         with self._database(LEDGER) as ledger, self._database(ERASABLE) as keys:
             found = self._projects(ledger)
+            self._origins = {
+                origin for name, origin in found.items() if origin and not name.startswith("_")
+            }
             aggregate = exported.pop(AGGREGATE, None)
             if aggregate is None and (self._directory / AGGREGATED.name).exists():
                 aggregate = SnapshotLog(self._directory / "public" / AGGREGATE)
@@ -244,7 +248,14 @@ class _Directory:
 
     def _is_not_asked_for(self, name: str, exported: SnapshotLog) -> bool:
         """Say, and note, that the policy does not name one of the ledger's own logs."""
-        if self._policy is None or _names_origin(self._policy, exported):
+        if self._policy is None:
+            return False
+        listed = {log.key.name for log in self._policy.logs}
+        # What the files claim must not decide alone: a changed byte would switch the check off.
+        own = {f"{origin}/{name}" for origin in self._origins}
+        if _claimed_origin(exported) in listed or own & listed:
+            return False
+        if not own and any(origin.endswith(f"/{name}") for origin in listed):
             return False
         self._notes.append(f"public/{name} is of a log the policy does not name: not looked at")
         return True
@@ -411,14 +422,13 @@ def aggregate_notes(check: AggregateCheck) -> list[str]:
     return [f"{counted}: not who signed was checked, no key of theirs is named, but that they grew"]
 
 
-def _names_origin(policy: Policy, exported: SnapshotLog) -> bool:
-    """Tell whether a policy lists the log an exported checkpoint says it is of."""
+def _claimed_origin(exported: SnapshotLog) -> str | None:
+    """Return the log an exported checkpoint says it is of; None where it says nothing."""
     try:
         note = exported.checkpoint()
-        origin = parse_checkpoint(parse_note(note).text).origin if note is not None else ""
+        return None if note is None else parse_checkpoint(parse_note(note).text).origin
     except EvidenceError:
-        return any(is_aggregate(log.key.name) for log in policy.logs)
-    return any(log.key.name == origin for log in policy.logs)
+        return None
 
 
 def log_held(name: str, reader: LogReader, verdict: LogVerdict) -> Held | None:

@@ -1,0 +1,106 @@
+"""Every cell of a database of a ledger, one at a time: changed, put back, and what has to be said.
+
+A cell that is changed is named with its table, and with the entry of its row and no other.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from counterfoil.client.evidence_rows import AGGREGATED, ERASABLE, LEDGER
+from counterfoil.client.evidence_sqlite import Kind
+from counterfoil.verifier.report import Report
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (LEDGER, ERASABLE, AGGREGATED)}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: which file, table and column, all values of its row, and the row's entry."""
+
+    file: str
+    table: str
+    column: str
+    row: tuple[object, ...]
+    index: int | None
+
+    @property
+    def value(self) -> object:
+        """What the cell holds."""
+        return self.row[KINDS[self.file].columns[self.table].index(self.column)]
+
+    def __str__(self) -> str:
+        return f"{self.file} {self.table} {self.row} {self.column}"
+
+
+def cells(directory: Path, name: str) -> Iterator[Cell]:
+    """Yield every cell of every evidence table of a database."""
+    kind = KINDS[name]
+    db = sqlite3.connect(directory / name)
+    for table, columns in kind.columns.items():
+        for row in db.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall():  # noqa: S608  names of ours
+            index = row[columns.index("idx")] if "idx" in columns else None
+            for column in columns:
+                yield Cell(name, table, column, row, index)
+    db.close()
+
+
+def changed(value: object) -> object:
+    """Return another value of the same type, one step away."""
+    match value:
+        case int():
+            return value + 1_000
+        case str():
+            return (value[:-1] + chr(ord(value[-1]) ^ 16)) if value else "x"
+        case bytes():
+            middle = len(value) // 2
+            return value[:middle] + bytes([value[middle] ^ 1]) + value[middle + 1 :]
+    raise AssertionError(value)
+
+
+def set_cell(directory: Path, cell: Cell, *, undo: bool) -> None:
+    """Change a cell by one step, or put it back."""
+    put(directory, cell, changed(cell.value), undo=undo)
+
+
+def other_types(value: object) -> list[object]:
+    """Return values that look like `value` and are of another type."""
+    match value:
+        case int():
+            return [value + 0.5, str(value)]
+        case str():
+            return [value.encode(), *([0] if not value else [])]
+        case bytes():
+            return [value.hex()]
+    raise AssertionError(value)
+
+
+def put(directory: Path, cell: Cell, value: object, *, undo: bool = False) -> None:
+    """Put a value into a cell; with `undo`, put back what it held before that value."""
+    columns = KINDS[cell.file].columns[cell.table]
+    at = columns.index(cell.column)
+    after = (*cell.row[:at], value, *cell.row[at + 1 :])
+    old, new = (after, cell.row[at]) if undo else (cell.row, value)
+    db = sqlite3.connect(directory / cell.file)
+    db.execute("PRAGMA ignore_check_constraints = ON")
+    db.execute("PRAGMA synchronous = OFF")
+    where = " AND ".join(f"{column} = ?" for column in columns)
+    count = db.execute(
+        f"UPDATE {cell.table} SET {cell.column} = ? WHERE {where}",  # noqa: S608  names of ours
+        (new, *old),
+    ).rowcount
+    db.commit()
+    db.close()
+    assert count == 1, f"{cell} is one cell"
+
+
+def is_named(cell: Cell, report: Report) -> bool:
+    """Whether the table is named, and the entry of the row, and no entry besides."""
+    if not any(f"{cell.file} {cell.table}" in one.object for one in report.findings):
+        return False
+    if cell.index is None:
+        return True
+    spans = [(one.first, one.last) for one in report.findings if one.first is not None]
+    moved = {cell.index, cell.index + 1_000} if cell.column == "idx" else {cell.index}
+    return (cell.index, cell.index) in spans and {first for first, _ in spans} <= moved
