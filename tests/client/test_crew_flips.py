@@ -9,6 +9,7 @@ import pytest
 from counterfoil.client import evidence_crew
 from counterfoil.client.evidence import verify_path
 from counterfoil.events.canonical import JSON
+from counterfoil.verifier.depth import WHOLE, Depth
 from counterfoil.verifier.ledger import Tallies
 from counterfoil.verifier.report import Report
 from counterfoil.verifier.rows import Tally
@@ -34,7 +35,7 @@ def verify(directory: Path) -> Report:
     return report
 
 
-def crew_of_one(directory: Path, project: str, size: int) -> Tallies:
+def crew_of_one(directory: Path, project: str, size: int, _depth: Depth = WHOLE) -> Tallies:
     """Do what a crew does, in this process: one range."""
 
     def wait() -> list[Tally] | None:
