@@ -1,15 +1,20 @@
 """Docs are tested: what they say about verbs, errors and commands is what the code does."""
 
+import contextlib
 import re
 import shlex
+import sqlite3
 from pathlib import Path
 
 import click
 
 from counterfoil import __version__
+from counterfoil.app.home import create_home, open_home
 from counterfoil.cli import VERBS
 from counterfoil.cli.group import group
+from counterfoil.clock import SteppedClock
 from counterfoil.errors import CODES
+from counterfoil.ids import SeededRandomness
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -140,3 +145,73 @@ def test_adrs_are_numbered_once_and_say_what_holds_them() -> None:
         assert text.startswith(f"# {path.name[:4]} "), path.name
         for head in ("Problem", "Choice", "Instead", "Price", "Held by"):
             assert re.search(rf"^{head} ", text, flags=re.MULTILINE), f"{path.name}: no {head}"
+
+
+def test_every_test_that_trust_md_names_exists() -> None:
+    """The page asks nobody to believe it; a test that is gone is a claim nobody checks."""
+    text = (ROOT / "docs" / "trust.md").read_text("utf-8")
+    paths = list((ROOT / "tests").rglob("*.py"))
+    tests = set(re.findall(r"^ *def (test_\w+)", "".join(map(_text, paths)), flags=re.MULTILINE))
+    files = {path.name for path in paths}
+    named = re.findall(r"`(?:tests/[\w/]*?)?(test_\w+(?:\.py)?)(?:\[[^`]*\])?`", text)
+
+    assert len(named) > 60
+    assert [name for name in named if name not in tests | files] == []
+    folders = re.findall(r"`(tests/[\w/.]+)`", text)
+    assert [path for path in folders if not (ROOT / path).exists()] == []
+
+
+def test_every_paragraph_on_a_part_says_what_is_gained_and_what_shows_it() -> None:
+    """A part without one of them reads as if there were nothing to gain, or nothing to see."""
+    text = (ROOT / "docs" / "trust.md").read_text("utf-8")
+    parts = text.split("## Part by part")[1].split("\n## ")[0]
+    missing = [
+        f"{part.splitlines()[0]}: no {head}"
+        for part in re.split(r"^### ", parts, flags=re.MULTILINE)[1:]
+        for head in ("Gain", "Shows|`test_")
+        if re.search(rf"^(?:{head})", part, flags=re.MULTILINE) is None
+    ]
+
+    assert missing == []
+
+
+def test_everything_a_ledger_directory_holds_is_in_trust_md(tmp_path: Path) -> None:
+    """A table or file nobody thought about is what an attacker looks for."""
+    text = (ROOT / "docs" / "trust.md").read_text("utf-8")
+    create_home(tmp_path / "ledger", SeededRandomness("docs"), origin="log.example/docs")
+    with open_home(tmp_path / "ledger", SteppedClock(), SeededRandomness("docs")):
+        names = {re.sub(r"-(wal|shm)$", "", one.name) for one in (tmp_path / "ledger").iterdir()}
+        tables = {
+            table
+            for name in ("ledger.db", "erasable.db", "aggregate.db", "state.db")
+            for table in _tables(tmp_path / "ledger" / name)
+        }
+    listed = re.findall(
+        r"^\| `([^`]+)`", _part(ARCHITECTURE, "## A ledger directory"), re.MULTILINE
+    )
+    names |= {name.split("/")[0] for name in listed}
+
+    assert names >= {"ledger.db", "blobs", "timestamps", "lock"}
+    assert [name for name in sorted(names) if not re.search(rf"\b{re.escape(name)}\b", text)] == []
+    assert [table for table in sorted(tables) if f"`{table}`" not in text] == []
+
+
+ARCHITECTURE = ROOT / "docs" / "ARCHITECTURE.md"
+
+
+def _tables(path: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return [
+            name
+            for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            if not name.startswith("sqlite_")
+        ]
+
+
+def _part(page: Path, heading: str) -> str:
+    """Return one section of a page."""
+    return _text(page).split(f"{heading}\n")[1].split("\n## ")[0]
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8")
