@@ -20,6 +20,7 @@ from counterfoil.verifier import rules
 from counterfoil.verifier.rows import Tally
 from tests.client.test_odd_events import SHAPES, event
 from tests.client.verifying import verify
+from tests.insider import backdate, read_history, write_history
 from tests.ledgers import PROJECT, build_ledger, create_ledger, make_sample, open_ledger
 
 EVENTS = 8
@@ -175,3 +176,26 @@ def test_no_range_is_whole_whose_log_committed_to_other_bytes_than_the_blob_it_k
     assert [one.message for one in verify(tmp_path).findings] == [
         "blob/0 is not what the entry committed to"
     ]
+
+
+@pytest.mark.parametrize(
+    ("index", "first"),
+    [(2, 0), (256, 0), (256, 256)],
+    ids=["within a bundle", "across two bundles", "across two ranges"],
+)
+def test_no_range_is_whole_with_an_entry_older_than_the_one_before_it(
+    tmp_path: Path, index: int, first: int
+) -> None:
+    create_ledger(tmp_path, (PROJECT,))
+    with open_ledger(tmp_path) as (_, recorder):
+        recorder.record(PROJECT, [make_sample(number) for number in range(258)], LOCAL, "cli")
+    evidence_crew._open(tmp_path, PROJECT)
+    assert evidence_crew._tally(first, 258) is not None
+    lines = read_history(tmp_path)
+    lines[index] = backdate(lines[index], "2020-01-01T00:00:00.000Z")
+    write_history(tmp_path, lines)
+
+    evidence_crew._open(tmp_path, PROJECT)
+    assert evidence_crew._tally(first, 258) is None
+    found = [one.line() for one in verify(tmp_path).findings]
+    assert any(f"entry {index})" in one and "recorded at 2020" in one for one in found)
