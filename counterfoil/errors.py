@@ -9,6 +9,7 @@ the `position` of the refused event in a batch.
 from typing import ClassVar
 
 Fact = str | int | bool
+MESSAGE_LENGTH_MAX = 1_000
 
 
 class CounterfoilError(Exception):
@@ -24,9 +25,9 @@ class CounterfoilError(Exception):
 
     def __init__(self, code: str, message: str, **facts: Fact) -> None:
         assert CODES[code][0] == self.group, f"{code} is not a {self.group} code"
-        super().__init__(message)
         self.code = code
-        self.message = message
+        self.message = _one_line(message)
+        super().__init__(self.message)
         self.facts = facts
 
 
@@ -46,6 +47,17 @@ class EvidenceError(CounterfoilError):
     """Stop.  Two things that must agree do not; keep both, tell a person, never retry."""
 
     group = "evidence"
+
+
+def _one_line(message: str) -> str:
+    r"""Keep the promise of one line, whatever was quoted: senders choose its length and its breaks.
+
+    >>> _one_line("no word:\r\nDELETE"), len(_one_line("9" * 5_000))
+    ('no word: DELETE', 1000)
+    """
+    if len(message) > MESSAGE_LENGTH_MAX:
+        message = message[: MESSAGE_LENGTH_MAX - 1] + "…"
+    return message if message.isprintable() else " ".join(message.splitlines())
 
 
 # code -> (group, HTTP status, what it means).  The catalogue in docs/errors.md is checked

@@ -112,7 +112,7 @@ def sign(
     ).encode()
 
 
-def key_set(*keys: RSAKey | ECKey) -> bytes:
+def key_set(*keys: RSAKey | ECKey | OKPKey) -> bytes:
     """Return the public halves as an issuer publishes them."""
     return json.dumps({"keys": [key.as_dict(private=False) for key in keys]}).encode()
 

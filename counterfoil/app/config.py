@@ -162,9 +162,14 @@ def read_config(directory: Path) -> Config:
         config = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Config)
     except FileNotFoundError:
         return Config()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+    # ValueError: no TOML, no UTF-8, or a number of thousands of digits.
+    except (ValueError, msgspec.ValidationError) as error:
         raise RequestError(
             "config_invalid", f"{FILE_NAME}: {error}; correct the line and start again"
+        ) from error
+    except RecursionError as error:
+        raise RequestError(
+            "config_invalid", f"{FILE_NAME}: lists within lists without end; correct the line"
         ) from error
     _check_witnesses(config.witness)
     for environment, tier in config.tiers.items():

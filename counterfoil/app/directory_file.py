@@ -8,6 +8,7 @@ Pure.  Cost: about 20 us a line.
 """
 
 import hashlib
+import re
 from typing import Final, TypeVar
 
 from counterfoil.app.directory_csv import read_csv
@@ -41,6 +42,8 @@ from counterfoil.policy.places import TIERS
 from counterfoil.policy.roles import ROLES
 
 FILE_BYTES_MAX: Final = 3_000_000
+# What stands for bytes that were no UTF-8.
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 FORMS: Final = ("yaml", "csv")
 TURN_DAYS_MAX: Final = 366
 TimedT = TypeVar("TimedT", bound=Timed)
@@ -65,6 +68,8 @@ def read_directory(content: str, form: str) -> DirectoryFile:
             f"the file is {len(encoded):,} bytes; a directory file has at most "
             f"{FILE_BYTES_MAX:,}: split it by team",
         )
+    if (odd := _SURROGATE.search(content)) is not None:
+        raise refused(content.count("\n", 0, odd.start()) + 1, "the file is not in UTF-8 here")
     if form == "yaml":
         try:
             top = _mapping(read_yaml(content), "apiVersion", "actors", "teams", "roles")

@@ -133,10 +133,12 @@ def _text(value: Any) -> str:  # noqa: ANN401  a member of a JSON line
 
 def show_line(line: Line) -> None:
     """Print one entry; nothing in it can act on the terminal."""
-    said = f"{_text(line['actor'])} {line['sentence']}"
-    if line["outcome"] and line["outcome"] not in line["sentence"]:
-        said += f" ({line['outcome']})"
-    click.echo(f"{line['recordedtime']}  {line['index']:>7}  {output.plain(said)}")
+    sentence, outcome = _text(line.get("sentence")), _text(line.get("outcome"))
+    said = f"{_text(line.get('actor'))} {sentence}"
+    if outcome and outcome not in sentence:
+        said += f" ({outcome})"
+    when = output.plain(_text(line.get("recordedtime")))
+    click.echo(f"{when}  {line['index']:>7}  {output.plain(said)}")
 
 
 def _show_json(line: Line) -> None:

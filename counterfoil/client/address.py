@@ -17,7 +17,7 @@ def split_address(url: str) -> urllib.parse.SplitResult:
     """
     parts = _split(url)
     if parts is None:
-        raise RequestError("usage", f"{url!a} is no http(s) address; give it as https://HOST")
+        raise RequestError("usage", f"{url[:200]!a} is no http(s) address; give it as https://HOST")
     return parts
 
 

@@ -49,6 +49,8 @@ JOB_FOLDERS: Final = (
     *("COUNTERFOIL_JOB_DIR", "RUNNER_TEMP", "CI_PROJECT_DIR"),
     *("BUILDKITE_BUILD_CHECKOUT_PATH", "CIRCLE_WORKING_DIRECTORY"),
 )
+# No session lasts longer by far; a number beyond it is no time.
+_LASTS_MAX_S: Final = 86_400 * 366
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -270,22 +272,25 @@ def _read_answer(answer: bytes, url: str) -> tuple[str, float]:
         token, lasts_s = said["access_token"], said["expires_in"]
     except (ValueError, LookupError, TypeError, RecursionError):
         token, lasts_s = None, None
-    if not isinstance(token, str) or not isinstance(lasts_s, int) or not token:
+    if not isinstance(token, str) or not token or not _is_lasting(lasts_s):
         raise UnavailableError(
             "unreachable", f"{url}: this is no answer of Counterfoil; check the address"
         )
     return token, float(lasts_s)
 
 
+def _is_lasting(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value <= _LASTS_MAX_S
+
+
 def _read_session(path: Path, now_s: float) -> str:
     """Return the session that is kept, "" if none is, or it ends soon."""
     try:
         kept: Any = json.loads(path.read_bytes())
-        token, until_s = kept["token"], kept["until_s"]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        token, until_s = kept["token"], float(kept["until_s"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, OverflowError):
         return ""
-    usable = isinstance(token, str) and isinstance(until_s, int | float)
-    return token if usable and now_s < until_s - MARGIN_S else ""
+    return token if isinstance(token, str) and now_s < until_s - MARGIN_S else ""
 
 
 def _digest(*words: str) -> str:

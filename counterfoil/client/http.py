@@ -7,11 +7,11 @@ What is neither comes from another program, such as a proxy: `unreachable`.
 
 import contextlib
 import http.client
-import json
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import IO, Any, NotRequired, TypedDict
 
 import msgspec
@@ -29,6 +29,10 @@ from counterfoil.tlog.receipt import parse_receipt
 
 ANSWER_MAX_BYTES = 256 * 1024 * 1024
 """A report of 100,000 cases is answered with a receipt for each: about 2.4 KB."""
+DETAIL_LENGTH_MAX = 1_000
+"""Of what a server says is wrong, so much is shown."""
+LINE_MAX_BYTES = 1 << 20
+"""The most one line of a stream may take: an entry in words has a few kilobytes."""
 BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
 OCTETS = "application/octet-stream"
 REPORT_TIMEOUT_S = 600.0
@@ -235,7 +239,7 @@ class Client:
             request.add_header(name, value)
         try:
             with self._opener.open(request, timeout=silence_s) as answer:
-                yield iter(answer.readline, b"")
+                yield iter(partial(answer.readline, LINE_MAX_BYTES + 1), b"")
         except urllib.error.HTTPError as error:
             with error:
                 raise _problem(error.code, error.read(ANSWER_MAX_BYTES)) from None
@@ -289,11 +293,15 @@ class Client:
 def _problem(status: int, body: bytes) -> CounterfoilError:
     """Turn an RFC 9457 document back into the error it names."""
     try:
-        problem = json.loads(body)
+        problem = msgspec.json.decode(body)
         code = problem["code"]
         group = CODES[code][0]
-        detail = str(problem["detail"])
-    except (ValueError, LookupError, TypeError, RecursionError):
+        # One line that can be printed, whatever stands there.
+        detail = "".join(
+            char if char.isprintable() else " "
+            for char in str(problem["detail"])[:DETAIL_LENGTH_MAX]
+        )
+    except (msgspec.MsgspecError, ValueError, LookupError, TypeError, RecursionError):
         return UnavailableError(
             "unreachable", f"the server answered {status} without saying why; try again later"
         )

@@ -69,6 +69,6 @@ def read_report(path: Path) -> tuple[str, dict[str, str], bytes]:
         query = {str(name): str(value) for name, value in header["query"].items()}
         if header["counterfoil-report"] == _VERSION and isinstance(header["project"], str):
             return header["project"], query, content
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         pass
     raise RequestError("spool_invalid", f"{path} is no report this version kept")

@@ -7,11 +7,12 @@ entry and never a second copy.  The place to go on from is the number of the las
 Source: HTML living standard, section 9.2.6 (interpreting an event stream).
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from counterfoil.client.http import Client
+import msgspec
+
+from counterfoil.client.http import LINE_MAX_BYTES, Client
 from counterfoil.errors import UnavailableError
 
 # The server says something every 15 s; twice that and a bit is a dead line.
@@ -74,18 +75,35 @@ def follow(
 def entries(lines: Iterable[bytes]) -> Iterator[Line]:
     r"""Yield the data of whole `entry` events; what is cut off at the end is dropped.
 
+    Raises:
+        UnavailableError: `unreachable`: what comes is no entry, or too large for one.
+
     >>> whole = [b'id: 7\n', b'event: entry\n', b'data: {"index": 7}\n', b'\n']
     >>> [line["index"] for line in entries([b": hello\n", b"\n", *whole, *whole[:3]])]
     [7]
     """
     name, data = "", list[bytes]()
     for raw in lines:
+        if len(raw) + sum(map(len, data)) > LINE_MAX_BYTES:
+            raise UnavailableError("unreachable", f"an entry of over {LINE_MAX_BYTES} bytes came")
         line = raw.rstrip(b"\r\n")
         if not line and raw:
             if name == "entry" and data:
-                yield json.loads(b"\n".join(data))
+                yield _read(b"\n".join(data))
             name, data = "", list[bytes]()
         elif line.startswith(b"event:"):
             name = line[6:].strip().decode("utf-8", "replace")
         elif line.startswith(b"data:"):
             data.append(line[5:].removeprefix(b" "))
+
+
+def _read(data: bytes) -> Line:
+    try:
+        line: Any = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        line = None
+    if not isinstance(line, dict) or type(line.get("index")) is not int:
+        raise UnavailableError(
+            "unreachable", "what came is no entry of a log; is this Counterfoil?"
+        )
+    return line

@@ -159,19 +159,22 @@ def _read_checkpoint(note: bytes) -> Checkpoint:
 def _id_of(entry: bytes) -> object:
     try:
         return json.loads(entry)["id"]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return None
 
 
 def _check_contents(entry: bytes, event: bytes, opening: Mapping[str, str]) -> None:
     from counterfoil.events import canonical  # noqa: PLC0415  reports need none of it
     from counterfoil.events.codec import check_event  # noqa: PLC0415  the same
+    from counterfoil.events.commitments import KEY_BYTES  # noqa: PLC0415  the same
     from counterfoil.events.entry import read_entry  # noqa: PLC0415  the same
 
     try:
         keys = {name: base64.b64decode(key, validate=True) for name, key in opening.items()}
     except ValueError as error:
         raise EvidenceError("commitment", "an opening that is no base64") from error
+    if any(len(key) != KEY_BYTES for key in keys.values()):
+        raise EvidenceError("commitment", f"an opening that is not {KEY_BYTES} bytes")
     compared = check_event(read_entry(entry), canonical.read(event), keys).compared
     if "body" not in compared:
         raise EvidenceError("commitment", "the answer opens no body, so nothing was compared")

@@ -196,7 +196,8 @@ def _index(engine_name: str) -> int:
 def _named_place(statement: Statement, message: str) -> int:
     """Return where the name stands that an engine's message quotes, or the policy's beginning."""
     for quoted in re.findall(r"`(.+?)`", message):
-        at = find(statement, words_of(quoted))
+        words = words_of(quoted)
+        at = find(statement, words) if words else None
         if at is not None:
             return at
     return statement.tokens[0].position
@@ -230,7 +231,8 @@ def _syntax_place(written: CedarText, statement: Statement, message: str) -> int
     unexpected = message.startswith("unexpected token")
     repeated = message.startswith("duplicate")
     for name in re.findall(r"[`'](.+?)[`']", message) or re.findall(r": ([@\w:]+)$", message):
-        at = find(reached, words_of(name), last=unexpected or repeated)
+        words = words_of(name)
+        at = find(reached, words, last=unexpected or repeated) if words else None
         if at is None:
             # Part of a word, such as an escape within a string.
             inside = written.text.find(name, start, tokens[low - 1].position)
