@@ -10,6 +10,7 @@ import bz2
 import errno
 import gzip
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -42,8 +43,9 @@ _PACKERS: dict[bytes, Callable[..., object]] = {
 }
 _BROKEN = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError,
-    RuntimeError,
+    RuntimeError, LookupError, OverflowError, struct.error,
 )  # fmt: skip
+"""What the readers of archives stumble with over bytes that are none."""
 
 
 class ArchiveLog:

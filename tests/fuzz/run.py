@@ -3,10 +3,10 @@
     python -m tests.fuzz.run notes --seconds 60
     python -m tests.fuzz.run all --seconds 60 --jobs 2
     python -m tests.fuzz.run all --together --runs 2000 --seed 1
-    python -m tests.fuzz.run notes --replay crash-0123
+    python -m tests.fuzz.run notes --replay broke-0123
 
 Exit 0: every input became a value or a named error.  Otherwise the one that did not is left in a
-file `crash-...` (`timeout-...`, `oom-...`) of the folder it was called in.
+file `broke-...` (`timeout-...`, `oom-...`) of the folder it was called in.
 
 The first byte of an input chooses the decoder of the family, the rest is what that one reads.
 The fuzzer ends its process by itself, so it runs in one of its own, over a folder of samples that
@@ -14,6 +14,7 @@ is removed here.
 """
 
 import argparse
+import hashlib
 import subprocess
 import sys
 import tempfile
@@ -84,7 +85,11 @@ def _fuzz(families: Sequence[str], samples: Path, seconds: int, runs: int, seed:
 
     def try_one(data: bytes) -> None:
         if data:
-            meet(decoders[data[0] % len(decoders)], data[1:])
+            try:
+                meet(decoders[data[0] % len(decoders)], data[1:])
+            except BaseException:
+                Path(f"broke-{hashlib.sha256(data).hexdigest()[:16]}").write_bytes(data)
+                raise
 
     words = (
         f"-max_total_time={seconds}", f"-runs={runs}", f"-seed={seed}", f"-timeout={TIMEOUT_S}",
