@@ -12,6 +12,7 @@ from counterfoil.app.home import (
     open_home,
     require_log,
 )
+from counterfoil.app.place import real_place
 from counterfoil.app.serving import serving_address
 from counterfoil.app.signin import make_link
 from counterfoil.clock import SystemClock
@@ -127,7 +128,7 @@ def _state(directory: Path) -> Iterator[State]:
     """Open state.db beside a running server: it is not evidence, and takes short writes."""
     check_ledger(directory)
     with os_errors_translated(directory):
-        state = State(directory / "state.db")
+        state = State(real_place(directory) / "state.db")
         try:
             yield state
         finally:

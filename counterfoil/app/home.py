@@ -10,10 +10,11 @@ What must hold: whoever writes holds the lock from before the first byte until a
 """
 
 import contextlib
-import fcntl
+import logging
 import os
 import re
 import threading
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,21 +24,23 @@ from typing import Self
 from counterfoil.app.access import Access
 from counterfoil.app.blobs import Blobs
 from counterfoil.app.circumstances import Looking
+from counterfoil.app.clock_check import check_clock, doubt
 from counterfoil.app.config import FILE_NAME, TEMPLATE, Config, read_config
 from counterfoil.app.follow import Follower
 from counterfoil.app.following import FollowingElsewhere
 from counterfoil.app.jobs import Jobs
 from counterfoil.app.live import Live
 from counterfoil.app.outside import Outside
+from counterfoil.app.place import check_mount, real_place, take_lock
 from counterfoil.app.read import Reader
 from counterfoil.app.record import Recorder
 from counterfoil.app.reserved import base_of, read_signer
 from counterfoil.app.scrub import Scrubber
-from counterfoil.app.serving import serving_address
 from counterfoil.app.spool import SpoolWatch, deliver_into
 from counterfoil.app.tokens import Tokens
 from counterfoil.clock import Clock
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
+from counterfoil.events.entry import read_entry
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Ledger
 from counterfoil.ledger.store import LogReads
@@ -56,6 +59,7 @@ DEFAULT_PROJECT = "default"
 _TOKEN = re.compile(r"[!-~]{16,200}")
 HOUSEKEEPING_S = 1.0
 SWEEP_EVERY_S = 3_600.0
+_log = logging.getLogger(__name__)
 
 
 class Home:
@@ -105,6 +109,7 @@ class Home:
             self.ledger = Ledger(self.log, self.keys, signers, self.public, clock)
             self.ledger.open()
             opened.callback(self.ledger.close)
+            _look_at_clock(self.ledger, signers, clock)
             self.live = Live()
             opened.callback(self.live.close)
             self.access = Access(
@@ -247,7 +252,8 @@ def create_home(
         project: the project of the log.
 
     Raises:
-        RequestError: `dir_exists`, `origin_invalid`, `project_invalid`.
+        RequestError: `dir_exists`, `origin_invalid`, `project_invalid`, `unsafe_access`,
+            `network_storage`.
         UnavailableError: `read_only`, `storage`, `locked`.
 
     If we crash in between, the directory has no ledger.db yet: remove it and start again.
@@ -264,7 +270,9 @@ def create_home(
             raise RequestError(
                 "dir_exists", f"{directory} is no empty directory; choose one that is"
             )
+        check_mount(directory.resolve())
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory = real_place(directory)
         lock = take_lock(directory)
         try:
             _create(directory, randomness, origin, project, existing=existing)
@@ -326,18 +334,31 @@ def open_home(
     With `follow_elsewhere` the rows of pages are made by a process of their own.
 
     Raises:
-        RequestError: `dir_missing`, `not_a_ledger`, `config_invalid`.
-        UnavailableError: `locked` (somebody else has it), `read_only`, `storage`.
+        RequestError: `dir_missing`, `not_a_ledger`, `config_invalid`, `unsafe_access`,
+            `network_storage`.
+        UnavailableError: `locked` (somebody else has it), `read_only`, `storage`, `clock`.
         EvidenceError: the start-up checks found `damaged`, `rolled_back` or `forked`.
     """
     check_ledger(directory)
+    check_clock(clock.now())
     with os_errors_translated(directory):
-        lock = take_lock(directory)
+        # By its own name from here on: two links to it are one ledger, with one lock.
+        real = real_place(directory)
+        lock = take_lock(real)
         try:
-            return Home(directory, lock, clock, randomness, follow_elsewhere=follow_elsewhere)
+            return Home(real, lock, clock, randomness, follow_elsewhere=follow_elsewhere)
         except BaseException:
             os.close(lock)
             raise
+
+
+def _look_at_clock(ledger: Ledger, projects: Iterable[str], clock: Clock) -> None:
+    """Tell the operator where the clock does not go with what was recorded."""
+    for project in projects:
+        last = ledger.last_entry(project)
+        why = doubt(clock.now(), read_entry(last).recordedtime) if last else ""
+        if why:
+            _log.warning("log %s: %s", project, why)
 
 
 def check_ledger(directory: Path) -> None:
@@ -398,30 +419,6 @@ def require_log(log: LogReads, project: str) -> None:
             "project_unknown",
             f"this ledger has no log {project!r}; add it with: counterfoil init DIR --project",
         )
-
-
-def take_lock(directory: Path) -> int:
-    """Take DIR/lock for this process; the kernel gives it back however we end.
-
-    Raises:
-        UnavailableError: `locked`.
-    """
-    lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock)
-        address = serving_address(directory)
-        who = f"the server at {address}" if address else "another process"
-        raise UnavailableError(
-            "locked", f"{who} owns {directory}; stop it, or talk to it with --url"
-        ) from error
-    except BaseException:
-        os.close(lock)
-        raise
-    # An address left behind by a killed server is nobody's: clients would send it the token.
-    (directory / "server.json").unlink(missing_ok=True)
-    return lock
 
 
 def _ensure_access_log(

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 import msgspec
 
 from counterfoil.app.blobs import Blobs
+from counterfoil.app.clock_check import check_clock
 from counterfoil.app.posted import Answer
 from counterfoil.app.prepare import (
     May,
@@ -25,7 +26,7 @@ from counterfoil.app.prepare import (
 from counterfoil.app.readings import Readings
 from counterfoil.app.refusals import Attempt, Refusals
 from counterfoil.clock import Clock, format_time
-from counterfoil.errors import RequestError
+from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.events import codec, commitments
 from counterfoil.events.entry import read_entry
 from counterfoil.events.event import Event
@@ -171,11 +172,15 @@ class Recorder:
             times_at: of the same, for each item.
 
         Whoever prepared them has asked the policy, and they name no blobs.  The errors of
-        `Ledger.append` are the future's.
+        `Ledger.append`, and `clock`, are the future's.
         """
         stood: Future[Stood] = Future()
         with self._order:
-            recorded = self._stamp(project)
+            try:
+                recorded = self._stamp(project)
+            except UnavailableError as error:
+                stood.set_exception(error)
+                return stood
             ready = [stamped(item, at, recorded) for item, at in zip(items, times_at, strict=True)]
             placing = self._ledger.place(project, ready)
 
@@ -278,11 +283,17 @@ class Recorder:
                     each.committing.add(piece)
 
     def _stamp(self, project: str) -> str:
-        """Return the recorded time: the clock's, or the last one if the clock stepped back."""
+        """Return the recorded time: the clock's, or the last one if the clock stepped back.
+
+        Raises:
+            UnavailableError: `clock`: it cannot be right.
+        """
+        now = self._clock.now()
+        check_clock(now)
         if project not in self._last_recorded:
             last = self._ledger.last_entry(project)
             self._last_recorded[project] = read_entry(last).recordedtime if last else ""
-        stamp = max(format_time(self._clock.now()), self._last_recorded[project])
+        stamp = max(format_time(now), self._last_recorded[project])
         self._last_recorded[project] = stamp
         return stamp
 

@@ -16,3 +16,16 @@ def serving_address(directory: Path, which: str = "url") -> str | None:
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return address if isinstance(address, str) else None
+
+
+def holder(directory: Path, lock: bytes) -> str:
+    """Return in words who holds a ledger: where it answers, and which process it is.
+
+    Args:
+        directory: of the ledger.
+        lock: what stands in its lock file: the number of the process that took it last.
+    """
+    address = serving_address(directory)
+    who = f"the server at {address[:200]}" if address else "another process"
+    number = lock.strip()
+    return f"{who} (process {int(number)})" if number.isdigit() else who

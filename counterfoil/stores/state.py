@@ -72,6 +72,8 @@ _COSIGNED: Final = sa.Table(
     sa.Column("note", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
+LAYOUT: Final = 1
+"""Of the tables here; tables may be added within it, and what stands never means another thing."""
 _ARRIVAL: Final = tuple(_ARRIVALS.c[name] for name in ("digest", "stored", "size_bytes", "arrived"))
 
 
@@ -104,11 +106,28 @@ class WebhookSource:
     secrets: tuple[bytes, ...]
 
 
+def _check_layout(path: Path, connection: sa.Connection) -> None:
+    """Refuse a file of a later layout, and mark one that has no mark yet."""
+    layout = connection.execute(sa.text("PRAGMA user_version")).scalar_one()
+    if layout > LAYOUT:
+        raise RequestError(
+            "not_a_ledger",
+            f"{path} has layout {layout}, written by a later version of Counterfoil; "
+            f"this one reads layout {LAYOUT} alone: use that version",
+        )
+    if layout < LAYOUT:
+        connection.execute(sa.text(f"PRAGMA user_version = {LAYOUT}"))
+
+
 class State:
     """The open file.  Safe to use from any thread; every call is its own transaction.
 
     Args:
         path: of state.db; made (0600) when absent.
+
+    Raises:
+        RequestError: `not_a_ledger`: a file of a later layout.
+        UnavailableError: `storage`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -121,6 +140,7 @@ class State:
             connect_args={"timeout": 5.0},
         )
         with self._transaction() as connection:
+            _check_layout(path, connection)
             METADATA.create_all(connection)
         self.tokens = TokenRows(self._transaction)
         self.asked = AskedRows(self._transaction)

@@ -1,0 +1,165 @@
+"""Where a ledger stands: what must hold of its directory before anything is written in it.
+
+One directory is one ledger, whatever it is called: it may be reached by a link, and inside it
+nothing is one.  A link or a second name of `ledger.db` would give two directories, with two
+locks, one database: two writers, two histories.  What opens entries or signs them is its owner's
+alone, and nothing is anybody's to change but its owner's.
+
+The bits of the modes are looked at, not what we may do: root may read everything, and a key that
+others can read is no secret because root runs the server.  Verifying asks none of this.
+
+Source: docs/how-to/files.md; docs/adr/0030.
+"""
+
+import contextlib
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from counterfoil.app.config import FILE_NAME, read_config
+from counterfoil.app.serving import holder
+from counterfoil.errors import RequestError, UnavailableError
+from counterfoil.stores.mounts import shared_mount
+
+LOCK: Final = "lock"
+_DATABASES: Final = ("ledger.db", "erasable.db", "state.db", "views.db", "aggregate.db")
+_BESIDE: Final = ("", "-wal", "-shm")
+_FOLDERS: Final = ("blobs", "public", "spool", "timestamps")
+_SECRET: Final = frozenset({"erasable.db", "state.db"})
+"""Databases with secrets in them: the keys of events and people, secrets of webhooks."""
+_OTHERS: Final = 0o077
+_CHANGED_BY_OTHERS: Final = 0o022
+
+
+def real_place(directory: Path) -> Path:
+    """Return the directory itself, whatever links lead to it, once it is fit for a ledger.
+
+    Args:
+        directory: an existing ledger.
+
+    Raises:
+        RequestError: `unsafe_access`: an owner, a mode or a link lets others in;
+            `network_storage`; `config_invalid`.
+
+    Cost: a call of the system for each file that is looked at, some twenty.
+    """
+    real = directory.resolve(strict=True)
+    check_mount(real)
+    _check(real, is_secret=False)
+    for path, is_secret in _inside(real):
+        _refuse_link(path)
+        _check(path, is_secret=is_secret)
+    keys = real / read_config(real).keys.directory
+    if keys.is_relative_to(real):
+        _refuse_link(keys)
+    _check(keys, is_secret=False)
+    for path in sorted(keys.glob("*.key")):
+        # Outside of the ledger keys may be links: that is how secrets are mounted in containers.
+        if keys.is_relative_to(real):
+            _refuse_link(path)
+        _check(path, is_secret=True)
+    return real
+
+
+def check_mount(directory: Path) -> None:
+    """Refuse a directory that other machines may have mounted too.
+
+    Args:
+        directory: absolute, with no link in it; it may be about to be made.
+
+    Raises:
+        RequestError: `network_storage`.
+    """
+    mount = shared_mount(directory)
+    if mount is not None:
+        raise RequestError(
+            "network_storage",
+            f"{directory} lies on {mount.kind}, mounted at {mount.point}: databases and locks do"
+            " not hold there; keep the ledger on a disk of this machine",
+        )
+
+
+def take_lock(directory: Path) -> int:
+    """Take DIR/lock for this process; the kernel gives it back however we end.
+
+    Raises:
+        UnavailableError: `locked`, with who holds it.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    lock = os.open(directory / LOCK, flags, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Who holds it, for those it is refused to; on a full disk they have to do without.
+        with contextlib.suppress(OSError):
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except BlockingIOError as error:
+        who = holder(directory, os.pread(lock, 20, 0))
+        os.close(lock)
+        raise UnavailableError(
+            "locked", f"{who} owns {directory}; stop it, or talk to it with --url"
+        ) from error
+    except BaseException:
+        os.close(lock)
+        raise
+    # An address left behind by a killed server is nobody's: clients would send it the token.
+    (directory / "server.json").unlink(missing_ok=True)
+    return lock
+
+
+def _inside(directory: Path) -> Iterator[tuple[Path, bool]]:
+    """Yield what may stand in a ledger, and whether it is its owner's alone."""
+    for name in _DATABASES:
+        for suffix in _BESIDE:
+            yield directory / f"{name}{suffix}", name in _SECRET
+    yield directory / "admin.token", True
+    for name in (FILE_NAME, LOCK, *_FOLDERS):
+        yield directory / name, False
+
+
+def _refuse_link(path: Path) -> None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if stat.S_ISLNK(found.st_mode):
+        raise RequestError(
+            "unsafe_access",
+            f"{path} is a link: nothing in a ledger is one, or two directories could be one ledger;"
+            " put the file itself there, or mount its folder there",
+        )
+    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+        raise RequestError(
+            "unsafe_access",
+            f"{path} has {found.st_nlink} names: by another one a second server could write it;"
+            " copy it, and put the copy in its place",
+        )
+
+
+def _check(path: Path, *, is_secret: bool) -> None:
+    """Refuse what belongs to somebody else, or is open to others; what is absent is fine."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return
+    if found.st_uid != os.geteuid():
+        raise RequestError(
+            "unsafe_access",
+            f"{path} belongs to user {found.st_uid}, and this runs as user {os.geteuid()}: run it"
+            f" as that user, or give all of the ledger to this one: chown -R {os.geteuid()}",
+        )
+    mode = stat.S_IMODE(found.st_mode)
+    if is_secret and stat.S_ISREG(found.st_mode) and mode & _OTHERS:
+        raise RequestError(
+            "unsafe_access",
+            f"{path} is open to others (mode {mode:04o}), and what it holds is secret; run:"
+            f" chmod 600 {path}; if others were there, think of it as known to them",
+        )
+    if mode & _CHANGED_BY_OTHERS:
+        raise RequestError(
+            "unsafe_access",
+            f"{path} may be changed by others (mode {mode:04o}); run: chmod go-w {path}",
+        )
