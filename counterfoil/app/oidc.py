@@ -254,7 +254,7 @@ class Oidc:
                 said = msgspec.json.decode(answer.body, type=_TokenError).error
                 refuse("code", f"{provider.title} did not take its own code: {said[:80]!a}")
             return msgspec.json.decode(answer.body, type=_Tokens)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             refuse("provider", f"{provider.title} gave no id token")
 
 

@@ -111,7 +111,7 @@ class Issuer:
             self._foreign(f"does not answer: {str(error)[:300]}")
         try:
             return msgspec.json.decode(answer, type=shape)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._foreign(f"does not answer in the standard's form at {address[:200]!a}")
 
     def _foreign(self, what: str) -> NoReturn:

@@ -327,7 +327,7 @@ class Passkeys:
         """
         try:
             client = msgspec.json.decode(_bytes(answer.response.clientDataJSON), type=_ClientData)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             refuse("malformed", "what the browser signed is not in the standard's form")
         challenge = _bytes(client.challenge)
         now = format_time(self._clock.now())
@@ -348,7 +348,7 @@ def _read(answer: bytes) -> _Answer:
         refuse("malformed", f"an answer over {ANSWER_MAX_BYTES} bytes is no passkey's")
     try:
         return msgspec.json.decode(answer, type=_Answer)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         refuse("malformed", "this is not the JSON a browser makes of a passkey")
 
 

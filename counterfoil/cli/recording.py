@@ -413,7 +413,7 @@ def _try(limit_s: float, url: str, token: str, sent: Sent) -> Answered:
         return status, "", answer
     try:
         return status, f"{url} refused it: {json.loads(answer)['detail']}", answer
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return status, f"{url} answered {status}", answer
 
 

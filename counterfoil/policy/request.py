@@ -130,7 +130,7 @@ def restore(stored: bytes) -> Request:
     """
     try:
         return msgspec.json.decode(stored, type=Request)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(
             "attribute_invalid", f"a stored access request cannot be read: {error}"
         ) from error

@@ -69,7 +69,7 @@ async def read_json(request: Request, served: Served, shape: type[Shape]) -> Sha
     body = await read_body(request, JSON_MAX_BYTES, served.pace)
     try:
         return msgspec.json.decode(body, type=shape)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError("json_broken", "this is not what the page sends; reload it") from error
 
 

@@ -97,6 +97,8 @@ FOUND = {
         "texts: searches", b'ource:"x\r\ny"'),
     "an entry with a member of 5,000 characters": (
         "events: entries", b'{"' + LONG + b'":1}'),
+    "a passkey's answer nested deeper than the interpreter goes": (
+        "tokens: passkeys that are made", b'{"id":"a","response":' + b'{"a":' * 2_000),
     "a zip whose member has no name": ("tiles: archives of logs", _NAMELESS),
     "an opening of no length": (
         "proofs: answers with a receipt",

@@ -26,7 +26,7 @@ async def post_action(call: Call) -> Response:
     body = await read_body(request, LIMIT_BYTES, served.pace)
     try:
         given = msgspec.json.decode(body, type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError("json_broken", f"the body is no JSON object: {error}") from error
     done = await run_in_threadpool(act, call.home, call.credential, call.text("verb"), given, "api")
     return Response(msgspec.json.encode(done), media_type=_JSON)
