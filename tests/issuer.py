@@ -92,6 +92,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.answer(self)
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.server.answer(self)
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
         pass
 

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Final
 
-from counterfoil.client.witness import Answer
+from counterfoil.app.outbound import Answer
 from counterfoil.errors import CounterfoilError, EvidenceError
 from counterfoil.tlog.checkpoint_text import parse_checkpoint
 from counterfoil.tlog.keys import VerifierKey

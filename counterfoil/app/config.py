@@ -12,7 +12,7 @@ from typing import Annotated
 
 import msgspec
 
-from counterfoil.client.address import is_safe_address, split_address
+from counterfoil.client.address import is_safe_address, plain_address
 from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.policy.places import TIERS
 from counterfoil.tlog.keys import COSIGNATURE, MLDSA44, VerifierKey, parse_vkey
@@ -181,7 +181,7 @@ def read_config(directory: Path) -> Config:
     _check_providers(config.oidc)
     if config.timestamp.url:
         try:
-            split_address(config.timestamp.url)
+            plain_address(config.timestamp.url)
         except CounterfoilError as error:
             raise RequestError(
                 "config_invalid", f"{FILE_NAME}: timestamp: {error.message}"
@@ -195,7 +195,7 @@ def _check_witnesses(witnesses: Sequence[WitnessConfig]) -> None:
     for one in witnesses:
         try:
             key = parse_vkey(one.vkey)
-            split_address(one.url)
+            plain_address(one.url)
         except CounterfoilError as error:
             raise _refuse(one, error.message) from error
         if key.algorithm not in {COSIGNATURE, MLDSA44}:

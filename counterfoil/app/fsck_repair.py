@@ -31,7 +31,8 @@ from counterfoil.app.fsck_mend_log import LogSource, Mend, RowMend, plan_log
 from counterfoil.app.fsck_mend_rows import IdemPlan
 from counterfoil.app.fsck_record import record_repair
 from counterfoil.app.fsck_report import FsckReport, Repairs
-from counterfoil.app.home import Home, take_lock
+from counterfoil.app.home import Home
+from counterfoil.app.place import real_place, take_lock
 from counterfoil.client.evidence_files import DirectoryLog
 from counterfoil.client.evidence_keys import KeyFiles
 from counterfoil.client.evidence_rows import AGGREGATED, ERASABLE, LEDGER, SqliteRows, projects
@@ -73,6 +74,7 @@ def repair(
     require_ledger(directory)
     kept = [read_since(directory, path) for path in since]
     with os_errors_translated(directory):
+        directory = real_place(directory)
         try:
             lock = take_lock(directory)
         except UnavailableError as error:

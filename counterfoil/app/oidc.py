@@ -29,8 +29,8 @@ import msgspec
 from counterfoil.app.config import FILE_NAME, OidcConfig
 from counterfoil.app.oidc_issuer import TIMEOUT_S, Issuer, Metadata
 from counterfoil.app.oidc_token import Expected, check_id_token
+from counterfoil.app.outbound import NotFetchedError, ask
 from counterfoil.app.proving import digest, refuse
-from counterfoil.client.witness import call
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.ids import Randomness
@@ -244,7 +244,14 @@ class Oidc:
             if secret:
                 form["client_secret"] = secret
         body = urllib.parse.urlencode(form).encode()
-        answer = call("POST", metadata.token_endpoint, body, headers, TIMEOUT_S)
+        private = self._issuers[provider.name].private
+        try:
+            answer = ask(
+                "POST", metadata.token_endpoint, body, headers,
+                private=private, timeout_s=TIMEOUT_S,
+            )  # fmt: skip
+        except NotFetchedError as error:
+            raise UnavailableError("unreachable", f"{error}; asked again later") from error
         if answer.status >= 500:
             raise UnavailableError(
                 "unreachable", f"{provider.title} answered {answer.status}; try again later"

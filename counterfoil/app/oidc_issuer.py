@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
-from counterfoil.app.outbound import NotFetchedError, fetch
+from counterfoil.app.outbound import NotFetchedError, get, may_ask
 from counterfoil.client.address import is_safe_address
 from counterfoil.clock import Clock
 from counterfoil.errors import UnavailableError
@@ -52,6 +52,7 @@ class Issuer:
         self.url = url
         self._clock = clock
         self._lock = threading.Lock()
+        self._private = True
         self._metadata: tuple[datetime, Metadata] | None = None
         self._keys: tuple[datetime, list[PublicKey]] | None = None
 
@@ -65,6 +66,11 @@ class Issuer:
             if self._metadata is None or self._is_over(self._metadata[0], KEPT):
                 self._metadata = (self._clock.now(), self._discover())
             return self._metadata[1]
+
+    @property
+    def private(self) -> bool:
+        """Whether the addresses it names may be in a private network: only if it is in one too."""
+        return self._private
 
     def key(self, kid: str) -> PublicKey | None:
         """Return the key of a name; of "" the only one there is.  None if there is none.
@@ -87,7 +93,10 @@ class Issuer:
         return not timedelta(0) <= self._clock.now() - since < life
 
     def _discover(self) -> Metadata:
-        found: Metadata = self._get(self.url.rstrip("/") + _WELL_KNOWN, Metadata)
+        # A team's provider is often in its own network: the settings name it, so it is asked.
+        address = self.url.rstrip("/") + _WELL_KNOWN
+        found: Metadata
+        found, self._private = self._get(address, Metadata, private=True)
         if found.issuer != self.url:
             self._foreign(f"calls itself {found.issuer[:200]!a}")
         for address in (found.authorization_endpoint, found.token_endpoint, found.jwks_uri):
@@ -96,23 +105,24 @@ class Issuer:
         return found
 
     def _fetch_keys(self, address: str) -> list[PublicKey]:
-        document = self._get(address, dict[str, Any])
+        document, _ = self._get(address, dict[str, Any], private=self._private)
         items = document.get("keys")
         if not isinstance(items, list) or len(items) > KEYS_MAX:
             self._foreign(f"gives no list of at most {KEYS_MAX} keys")
         found = (import_key(item) for item in items if isinstance(item, dict))
         return [key for key in found if key is not None]
 
-    def _get(self, address: str, shape: Any) -> Any:  # noqa: ANN401  whatever `shape` makes
+    def _get(self, address: str, shape: Any, *, private: bool) -> tuple[Any, bool]:  # noqa: ANN401  whatever `shape` makes
+        """Return a document, and whether it came out of a private network."""
         try:
-            # A team's provider is often in its own network: the settings name it, so it is asked.
-            answer = fetch(address, private=True, limit_bytes=KEYS_MAX_BYTES, timeout_s=TIMEOUT_S)
+            answer = get(address, private=private, limit_bytes=KEYS_MAX_BYTES, timeout_s=TIMEOUT_S)
         except NotFetchedError as error:
             self._foreign(f"does not answer: {str(error)[:300]}")
         try:
-            return msgspec.json.decode(answer, type=shape)
+            found = msgspec.json.decode(answer.body, type=shape)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._foreign(f"does not answer in the standard's form at {address[:200]!a}")
+        return found, not may_ask(answer.address, private=False)
 
     def _foreign(self, what: str) -> NoReturn:
         raise UnavailableError(

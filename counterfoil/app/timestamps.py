@@ -18,7 +18,7 @@ from typing import Final
 from rfc3161_client import HashAlgorithm, PKIStatus, TimestampRequestBuilder
 from rfc3161_client import decode_timestamp_response as decode
 
-from counterfoil.client.witness import post
+from counterfoil.app.outbound import post
 from counterfoil.errors import EvidenceError, UnavailableError
 from counterfoil.stores.files import Staging
 from counterfoil.tlog.checkpoint_text import parse_checkpoint

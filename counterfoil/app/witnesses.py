@@ -26,7 +26,7 @@ from counterfoil.app.answers import WitnessStatus
 from counterfoil.app.asking import Alarm, Cosigned, Failed, ask, own_note
 from counterfoil.app.config import WitnessConfig
 from counterfoil.app.cosigned import CosignedNote, best_for, with_line, worth_keeping
-from counterfoil.client.witness import ask_witness
+from counterfoil.app.outbound import ask_witness
 from counterfoil.clock import Clock
 from counterfoil.errors import CounterfoilError, EvidenceError
 from counterfoil.ids import Randomness

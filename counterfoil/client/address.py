@@ -21,6 +21,19 @@ def split_address(url: str) -> urllib.parse.SplitResult:
     return parts
 
 
+def plain_address(url: str) -> urllib.parse.SplitResult:
+    """Return the parts of an address that holds no secret: it stands in settings and messages.
+
+    Raises:
+        RequestError: `usage`: as for `split_address`, or it names a user.
+    """
+    parts = split_address(url)
+    if parts.username is not None or parts.password is not None:
+        # Not repeated: what stands before the @ may be a password.
+        raise RequestError("usage", f"an address at {parts.hostname} names a user; leave that out")
+    return parts
+
+
 def check_token(token: str) -> None:
     """Refuse a token that no header can carry; the message does not show it.
 

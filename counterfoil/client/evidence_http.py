@@ -7,11 +7,11 @@ Source: C2SP tlog-tiles (bundles may come gzipped without negotiation).
 """
 
 import http.client
-import time
 import urllib.parse
 import zlib
 
 from counterfoil.client.address import check_token, split_address
+from counterfoil.client.hangup import HangUp, TimedConnection, in_a_line
 from counterfoil.errors import EvidenceError, RequestError, UnavailableError
 from counterfoil.tlog.tile import entries_path, tile_path
 from counterfoil.verifier.log import (
@@ -52,7 +52,7 @@ class HttpLog:
         self._prefix = urllib.parse.urlsplit(self.url).path
         self._timeout_s = timeout_s
         self._token = token
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection: TimedConnection | None = None
 
     def checkpoint(self) -> bytes | None:
         """Return the signed checkpoint."""
@@ -88,7 +88,7 @@ class HttpLog:
                 self.close()
                 raise UnavailableError(
                     "unreachable",
-                    f"{self.url}: {str(error) or type(error).__name__}; try again later",
+                    f"{self.url}: {in_a_line(error)}; try again later",
                 ) from error
             if status in _REDIRECTS:
                 target = self._redirected(target, location)
@@ -125,8 +125,16 @@ class HttpLog:
 
     def _ask(self, target: str, limit_bytes: int) -> tuple[int, str, bytes]:
         """Make one request and read its whole body, so that the connection can be used again."""
-        deadline = time.monotonic() + RESPONSE_MAX_S
-        connection = self._connect()
+        with HangUp(RESPONSE_MAX_S) as clock:
+            try:
+                return self._ask_in_time(target, limit_bytes, clock)
+            except (OSError, http.client.HTTPException, EvidenceError) as error:
+                if clock.over:
+                    raise TimeoutError(f"the answer takes over {RESPONSE_MAX_S:.0f} s") from error
+                raise
+
+    def _ask_in_time(self, target: str, limit_bytes: int, clock: HangUp) -> tuple[int, str, bytes]:
+        connection = self._connect(clock)
         headers = {"Accept-Encoding": "identity", "User-Agent": "counterfoil-verify"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -134,35 +142,39 @@ class HttpLog:
             connection.request("GET", target, headers=headers)
             response = connection.getresponse()
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            if clock.over:
+                raise
             # The server let an idle connection go; that is no failure of the request.
             self.close()
-            connection = self._connect()
+            connection = self._connect(clock)
             connection.request("GET", target, headers=headers)
             response = connection.getresponse()
         zipped = response.headers.get("Content-Encoding", "identity") == "gzip"
-        body = _read(response, limit_bytes, deadline, zipped=zipped)
+        body = _read(response, limit_bytes, zipped=zipped)
+        if clock.over:
+            raise TimeoutError
         if response.will_close:
             self.close()
         return response.status, response.headers.get("Location", ""), body
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _connect(self, clock: HangUp) -> TimedConnection:
         if self._connection is None:
             _, host, port = self._place
-            make = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-            self._connection = make(host, port, timeout=self._timeout_s)
+            self._connection = TimedConnection(host, port, self._timeout_s, secure=self._secure)
+        self._connection.clock = clock
+        if self._connection.sock is None:
+            self._connection.connect()
+        else:
+            clock.watch(self._connection.sock)
         return self._connection
 
 
-def _read(
-    response: http.client.HTTPResponse, limit_bytes: int, deadline: float, *, zipped: bool
-) -> bytes:
+def _read(response: http.client.HTTPResponse, limit_bytes: int, *, zipped: bool) -> bytes:
     """Read a body within its limits, unpacking it if it is gzipped."""
     unpack = zlib.decompressobj(wbits=31) if zipped else None
     parts: list[bytes] = []
     size_bytes = 0
     while chunk := response.read1(_CHUNK_BYTES):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"the answer takes over {RESPONSE_MAX_S:.0f} s")
         if unpack is not None:
             try:
                 chunk = unpack.decompress(chunk, limit_bytes + 1 - size_bytes)
