@@ -50,13 +50,15 @@ class Door:
                 An unknown or ended session is nobody, not an error: its pages sign in again.
                 `csrf`: a session that would change something without its CSRF header.
         """
-        authorization = request.headers.get("authorization")
-        if authorization is not None:
-            return Caller(self._bearer(authorization))
+        shown = request.headers.getlist("authorization")
+        if len(shown) > 1:
+            raise RequestError("token_invalid", "more than one Authorization header; send one")
+        if shown:
+            return Caller(self._bearer(shown[0]))
         caller = await self.visitor(request)
         if caller.csrf and request.method not in _SAFE_METHODS:
-            shown = request.headers.get(sessions.CSRF_HEADER, "")
-            if not sessions.csrf_matches(caller.csrf, shown):
+            token = request.headers.get(sessions.CSRF_HEADER, "")
+            if not sessions.csrf_matches(caller.csrf, token):
                 raise RequestError(
                     "csrf",
                     "a session may not do this without its X-Counterfoil-CSRF header; "
