@@ -6,41 +6,19 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS
-from schemathesis.core.result import Ok
-from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from counterfoil.errors import CODES
 from counterfoil.policy.access import VERBS
 from counterfoil.web import openapi
 from counterfoil.web.api.table import ROUTES
+from tests.api_operations import MODES, OPERATIONS, some
 from tests.web_server import Running
 
 DOCS = Path(__file__).parents[2] / "docs" / "http.md"
-
-
-def operations() -> dict[str, APIOperation[Any, Any, Any, Any]]:
-    document = openapi.document(ROUTES, "http://localhost")
-    # A stream does not end, so there is no answer to wait for: tests/web/test_live.py.
-    del document["paths"]["/v1/live"]
-    found: dict[str, APIOperation[Any, Any, Any, Any]] = {}
-    for result in schemathesis.openapi.from_dict(document).get_all_operations():
-        assert isinstance(result, Ok), result
-        found[result.ok().label] = result.ok()
-    return found
-
-
-OPERATIONS = operations()
-MODES = [
-    (route.name, mode)
-    for route in ROUTES
-    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
-    # What takes nothing cannot be sent anything wrong.
-    if route.name in OPERATIONS and (mode.is_positive or route.all_params or route.body)
-]
 
 
 @pytest.mark.parametrize(("name", "mode"), MODES)
@@ -49,14 +27,7 @@ def test_no_request_gets_an_answer_that_is_not_documented(
 ) -> None:
     """Whatever is sent, by the schema or against it: no 5xx; a documented status, type, body."""
 
-    @settings(
-        max_examples=15,
-        derandomize=True,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.explicit, Phase.generate],
-    )
+    @some(15)
     @given(OPERATIONS[name].as_strategy(generation_mode=mode))
     def check(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(
