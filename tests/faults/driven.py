@@ -11,8 +11,9 @@ number of each of its threads; on the next line it does its work, and says what 
 and the first process says `ended STATUS`.  The thread that works says nothing itself: what is
 injected into its calls strikes the ledger, never these words.
 
-Two programs are driven: `append` takes a blob and a batch, twice, and `export` publishes what is
-recorded; `replay` does both in one life, from start to end.  A further one is one more row in PROGRAMS.
+Two programs are driven: `append` takes a blob and a batch, twice; `export` publishes what is
+recorded, and `export-border` does where that completes tiles.  `replay` does both in one life,
+from opening to closing.  A further one is one more row in PROGRAMS.
 """
 
 import json
@@ -85,6 +86,7 @@ PROGRAMS: Final[dict[str, tuple[Step, Step]]] = {
     # What is done before `ready`, where nothing is injected yet, and what after it.
     "append": (_nothing, _append),
     "export": (_append, _export),
+    "export-border": (_append, _export),
     "replay": (_append, _more),
 }
 

@@ -32,9 +32,12 @@ from tests.ledgers import PROJECT, create_ledger, make_sample, open_ledger
 
 KILL: Final = "signal=KILL"
 RUN_TIMEOUT_S: Final = 60.0
-BEFORE: Final = {"append": 4, "export": 250}
-"""Entries that are published before the run; the export then crosses the border of a tile."""
-THREADS: Final = (("append", "driven"), ("append", "counterfoil-writer"), ("export", "driven"))
+BEFORE: Final = {"append": 4, "export": 20, "export-border": 250}
+"""Entries that are published before the run; the last export crosses the border of a tile."""
+THREADS: Final = (
+    ("append", "driven"), ("append", "counterfoil-writer"),
+    ("export", "driven"), ("export-border", "driven"),
+)  # fmt: skip
 """Who works in which program: the thread that asks, and the one that writes the log."""
 CANNOT_FAIL: Final = frozenset({
     "exit", "exit_group", "futex", "geteuid", "getpid", "gettid", "getuid", "restart_syscall",
@@ -264,7 +267,7 @@ def check_left(directory: Path, outside: Outside) -> None:
 
 
 def check_whole(directory: Path) -> None:
-    """Assert that `verify` finds nothing wrong with a directory, beside nobody who has it open."""
+    """Assert that `verify` finds nothing wrong with a directory that nobody has open."""
     report = verify_path(str(directory))
     assert isinstance(report, Report)
     assert report.ok, report.lines()
