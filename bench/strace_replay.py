@@ -33,7 +33,7 @@ def _share(work: tuple[Run, int, int, int, int]) -> int:
                 for seed in range(seeds if way in _SEEDED else 1):
                     chance = random.Random(f"{way} {number} {seed}")  # noqa: S311  no secrets
                     try:
-                        check_image(moment, keep_of(moment.at, chance), Path(folder) / "image")
+                        check_image(run, moment, keep_of(moment.at, chance), Path(folder) / "image")
                     except BaseException:
                         print(f"{way}, at call {number} ({run.calls[number].name}), seed {seed}")
                         raise

@@ -47,6 +47,7 @@ from counterfoil.ledger.store import LogReads
 from counterfoil.policy.access import LOG as ACCESS_LOG
 from counterfoil.stores.blobs import BlobFiles
 from counterfoil.stores.erasable import ErasableStore
+from counterfoil.stores.file_system import make_directory_durably, sync_directory
 from counterfoil.stores.files import PublicFiles, os_errors_translated
 from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.stores.state import State
@@ -271,7 +272,7 @@ def create_home(
                 "dir_exists", f"{directory} is no empty directory; choose one that is"
             )
         check_mount(directory.resolve())
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory_durably(directory)
         directory = real_place(directory)
         lock = take_lock(directory)
         try:
@@ -285,7 +286,7 @@ def _create(
 ) -> None:
     name = origin or f"counterfoil.invalid/{randomness.token(8).hex()}/{project}"
     keys = directory / read_config(directory).keys.directory
-    keys.mkdir(mode=0o700, exist_ok=True)
+    make_directory_durably(keys)
     if existing:
         _check_free(directory, project, name)
     if (keys / f"{project}.key").exists():
@@ -304,6 +305,9 @@ def _create(
     signer = SignerKey.from_seed(name, randomness.token(32))
     _write(keys / f"{project}.key", signer.to_text() + "\n", 0o600)
     _write(keys / f"{project}.vkey", f"{signer.vkey}\n", 0o644)
+    # The key is durable, name and all, before a log that needs it is: its entries outlive a power
+    # cut, and nobody could sign another one.
+    sync_directory(keys)
     store = SqliteLogStore(directory / "ledger.db", create=True)
     try:
         store.create_log(project, name)

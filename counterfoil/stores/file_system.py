@@ -135,3 +135,14 @@ def sync_directory(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def make_directory_durably(directory: Path) -> None:
+    """Make a directory (0700) unless it stands; its name, and those made above it, are durable.
+
+    A file in it that is synced can still be lost with the directory's name.
+    """
+    made = [one for one in (directory, *directory.parents) if not one.exists()]
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for one in made:
+        sync_directory(one.parent)

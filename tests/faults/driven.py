@@ -13,9 +13,11 @@ injected into its calls strikes the ledger, never these words.
 
 Two programs are driven: `append` takes a blob and a batch, twice; `export` publishes what is
 recorded, and `export-border` does where that completes tiles.  `replay` does both in one life,
-from opening to closing.  A further one is one more row in PROGRAMS.
+from opening to closing, and `birth` makes a ledger before it records.  A further one is one more
+row in PROGRAMS.
 """
 
+import ctypes
 import json
 import os
 import sys
@@ -25,15 +27,20 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Final
 
+from counterfoil.app.home import create_home, open_home
 from counterfoil.app.record import LOCAL, Recorder
+from counterfoil.clock import SystemClock
 from counterfoil.errors import CounterfoilError
 from counterfoil.events.event import Event
+from counterfoil.ids import SystemRandomness
 from counterfoil.ledger.append import Ledger
 from tests.faults.planted import PLANTED
 from tests.ledgers import PROJECT, make_sample, open_ledger
 
 BATCHES: Final = ((250, 259), (259, 262), (262, 265))
 SEED: Final = "driven"
+_PR_SET_PTRACER: Final = 0x59616D61
+BIRTH: Final = "birth"
 
 Say = Callable[[str], None]
 
@@ -91,6 +98,13 @@ PROGRAMS: Final[dict[str, tuple[Step, Step]]] = {
 }
 
 
+def _be_born(directory: Path) -> None:
+    """Make a ledger as `counterfoil init` does, open it as a server does, and record."""
+    create_home(directory, SystemRandomness())
+    with open_home(directory, SystemClock(), SystemRandomness()) as home:
+        _append(home.ledger, home.recorder, _say)
+
+
 def _run(program: str, directory: Path, words: IO[bytes]) -> None:
     """Be the child: open, wait, work, close."""
     said: SimpleQueue[str] = SimpleQueue()
@@ -135,6 +149,11 @@ def _say(line: str) -> None:
     os.write(1, line.encode() + b"\n")
 
 
+def _let_be_traced() -> None:
+    """Let a process that did not start us trace us, where only parents may (Yama)."""
+    ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(-1), 0, 0, 0)
+
+
 def main(arguments: Sequence[str] = sys.argv[1:]) -> None:
     """Take lines until there are no more; with arguments, do one run, with what is planted in it."""
     words = open(0, "rb", buffering=0)  # noqa: SIM115  it stays open until the end
@@ -142,12 +161,16 @@ def main(arguments: Sequence[str] = sys.argv[1:]) -> None:
         program, directory, *planted = arguments
         for name in planted:
             PLANTED[name]()
-        _run(program, Path(directory), words)
+        if program == BIRTH:
+            _be_born(Path(directory))
+        else:
+            _run(program, Path(directory), words)
         return
     while line := words.readline():
         program, directory = line.decode().split()
         child = os.fork()
         if not child:
+            _let_be_traced()
             _run(program, Path(directory), words)
             os._exit(0)
         _, status = os.waitpid(child, 0)

@@ -15,14 +15,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from counterfoil.app.home import open_home
+from counterfoil.app.record import Recorder
+from counterfoil.clock import SystemClock
+from counterfoil.ids import SystemRandomness
 from tests.faults import disk_model
 from tests.faults.aftermath import Answered, Outside
 from tests.faults.disk_model import Disk, Keep, Node
-from tests.faults.straced import check_left, check_whole, make_ledger
+from tests.faults.driven import BIRTH
+from tests.faults.straced import Opened, check_left, check_whole, make_ledger, open_driven
 
 CALLS: Final = (
     "openat,creat,write,pwrite64,writev,pwritev,ftruncate,truncate,fallocate,fsync,fdatasync,"
@@ -70,40 +76,69 @@ class Moment:
     outside: Outside
 
 
-def record(folder: Path, strace: str, planted: str = "") -> "Run":
-    """Run the program once under strace, with what is planted in it."""
-    before, directory, trace = folder / "before", folder / "ledger", folder / "trace"
-    make_ledger(before, BEFORE)
-    shutil.copytree(before, directory)
-    subprocess.run(
-        [strace, "-f", "-y", "-xx", "-s", str(_LONGEST_WRITE_BYTES), "-e", f"trace={CALLS}",
-         "-o", str(trace), sys.executable, "-m", "tests.faults.driven", "replay", str(directory),
-         *([planted] if planted else [])],
-        check=True, timeout=_RUN_TIMEOUT_S, capture_output=True, input=b"go\n",
-    )  # fmt: skip
-    return Run(before, directory, list(_inside(_calls(trace.read_text("ascii")), directory)))
-
-
 @dataclass(frozen=True)
 class Run:
-    """One recorded run: where it began, where it took place, and what it called."""
+    """One recorded run.
+
+    Args:
+        before: what stood at `root` when it began.
+        root: the directory that is modelled.
+        ledger: the ledger's path below it; "" if it is the same.
+        calls: what the run called.
+        opened: how the next start opens the ledger.
+    """
 
     before: Path
-    directory: Path
+    root: Path
+    ledger: str
     calls: list[Call]
+    opened: Opened
+
+
+def record(folder: Path, strace: str, planted: str = "") -> Run:
+    """Run `replay` once under strace, with what is planted in it, on a ledger that stands."""
+    before, root = folder / "before", folder / "root"
+    make_ledger(before, BEFORE)
+    shutil.copytree(before, root)
+    calls = _trace(strace, root, ["replay", str(root), *([planted] if planted else [])])
+    return Run(before, root, "", calls, open_driven)
+
+
+def record_birth(folder: Path, strace: str) -> Run:
+    """Run `birth` once under strace, in an empty directory."""
+    before, root = folder / "before", folder / "root"
+    before.mkdir()
+    root.mkdir()
+    calls = _trace(strace, root, [BIRTH, str(root / "ledger")])
+    return Run(before, root, "ledger", calls, _open_as_server)
+
+
+@contextmanager
+def _open_as_server(directory: Path) -> Iterator[Recorder]:
+    with open_home(directory, SystemClock(), SystemRandomness()) as home:
+        yield home.recorder
 
 
 def moments(run: Run) -> Iterator[Moment]:
     """Play a run, and stop after every call; the same disk goes on to the next moment."""
-    before = run.before
     files = {
-        str(path.relative_to(before)): path.read_bytes() if path.is_file() else None
-        for path in sorted(before.rglob("*"))
+        str(path.relative_to(run.before)): path.read_bytes() if path.is_file() else None
+        for path in sorted(run.before.rglob("*"))
     }
-    replay = _Replay(Disk(files), str(run.directory))
+    replay = _Replay(Disk(files), str(run.root))
     for call in sorted(run.calls, key=lambda one: one.ended if _is_sync(one) else one.began):
         replay.play(call)
         yield Moment(call.began, replay.disk, replay.outside)
+
+
+def _trace(strace: str, root: Path, words: list[str]) -> list[Call]:
+    trace = root.with_suffix(".trace")
+    subprocess.run(
+        [strace, "-f", "-y", "-xx", "-s", str(_LONGEST_WRITE_BYTES), "-e", f"trace={CALLS}",
+         "-o", str(trace), sys.executable, "-m", "tests.faults.driven", *words],
+        check=True, timeout=_RUN_TIMEOUT_S, capture_output=True, input=b"go\n",
+    )  # fmt: skip
+    return list(_inside(_calls(trace.read_text("ascii")), root))
 
 
 WAYS: Final[dict[str, Callable[[int, random.Random], Keep]]] = {
@@ -117,31 +152,34 @@ WAYS: Final[dict[str, Callable[[int, random.Random], Keep]]] = {
 """How a power cut can end, for a moment at a position of the trace."""
 
 
-def check_image(moment: Moment, keep: Keep, directory: Path, *, as_it_lies: bool = True) -> None:
+def check_image(
+    run: Run, moment: Moment, keep: Keep, folder: Path, *, as_it_lies: bool = True
+) -> None:
     """Lay an image out, and check it after the real ledger opened it.
 
     Args:
+        run: of what.
         moment: when the power is cut.
         keep: what survives that was not synced.
-        directory: absent, before and after.
-        as_it_lies: verify it before that start too, as an outsider might.
+        folder: absent, before and after.
+        as_it_lies: judge it before that start too, as an outsider might.
 
     Raises:
         AssertionError, CounterfoilError: something is lost, or the start refuses.
     """
+    folder.mkdir()
     try:
         for path, content in moment.disk.images(keep):
-            place = directory / path
-            place.parent.mkdir(parents=True, exist_ok=True)
             if content is None:
-                place.mkdir(exist_ok=True)
+                (folder / path).mkdir()
             else:
-                place.write_bytes(content)
+                (folder / path).write_bytes(content)
+        ledger = folder / run.ledger
         if as_it_lies:
-            check_whole(directory)
-        check_left(directory, moment.outside)
+            check_whole(ledger)
+        check_left(ledger, moment.outside, run.opened)
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        shutil.rmtree(folder)
 
 
 class _Replay:
@@ -200,7 +238,7 @@ class _Replay:
     def _rename(self, call: Call) -> None:
         old, new = self._paths(call)
         self.disk.rename(call.began, old, new)
-        if new == "public/default/checkpoint":
+        if new.endswith("public/default/checkpoint"):
             # The public may have read it from here on: nothing later may contradict it.
             note = self.disk.read(new)
             assert note is not None

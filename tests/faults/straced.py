@@ -17,13 +17,13 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from counterfoil.app.record import LOCAL
+from counterfoil.app.record import LOCAL, Recorder
 from counterfoil.client.evidence import verify_path
 from counterfoil.verifier.report import Report
 from tests.faults.aftermath import Answered, Outside, check_outside
@@ -62,16 +62,34 @@ OTHERS: Final = "everything else"
 _NO_SPACE: Final = (
     FAMILIES["writing"] | FAMILIES["syncing"] | FAMILIES["naming"] | {"open", "openat"}
 )
+_FULL: Final = "error=ENOSPC"
 _CALL: Final = re.compile(r"(\w+)\(")
+
+
+Opened = Callable[[Path], AbstractContextManager[Recorder]]
+"""How the next start opens a directory."""
 
 
 @dataclass(frozen=True)
 class Injection:
-    """One fault: `error=EIO` or `signal=KILL`, at the N-th occurrence of a call, from 1."""
+    """One fault: `error=EIO` or `signal=KILL`, at the N-th occurrence of a call, from 1.
+
+    Args:
+        call: its name.
+        fault: as strace has it.
+        occurrence: which of the calls of the thread fails.
+        lasting: every later one fails as well, as on a disk that stays full.
+    """
 
     call: str
     fault: str
     occurrence: int
+    lasting: bool = False
+
+    @property
+    def option(self) -> str:
+        """The value of strace's `-e`."""
+        return f"inject={self.call}:{self.fault}:when={self.occurrence}{'+' * self.lasting}"
 
 
 @dataclass(frozen=True)
@@ -137,16 +155,31 @@ class Driver:
 
     def strike(self, program: str, thread: str, injection: Injection) -> Outcome:
         """Make one run with one fault, and judge the directory it leaves."""
-        one = f"inject={injection.call}:{injection.fault}:when={injection.occurrence}"
         with self._fresh(program) as directory:
             outcome = self.run(
-                program, thread, directory, "-e", f"trace={injection.call}", "-e", one
+                program, thread, directory, "-e", f"trace={injection.call}", "-e", injection.option
             )
             _check_outcome(outcome, injection)
             if outcome.killed:
                 check_whole(directory)  # as an outsider finds it, before any start mended it
             check_left(directory, Outside(outcome.answered))
         return outcome
+
+    def start_on_a_failing_disk(self, calls: str, fault: str) -> list[str]:
+        """Start, append and end while every such call fails, then judge what is left.
+
+        Returns:
+            What it said, but for `ready`.
+        """
+        with self._fresh("append") as directory:
+            ended = subprocess.run(
+                [self._strace, "-f", "-e", f"trace={calls}", "-e", f"inject={calls}:{fault}",
+                 "-o", os.devnull, sys.executable, "-m", "tests.faults.driven", "append",
+                 str(directory)],
+                input="go\n", capture_output=True, text=True, timeout=RUN_TIMEOUT_S, check=True,
+            )  # fmt: skip
+            check_left(directory, Outside())
+        return [line for line in ended.stdout.splitlines() if not line.startswith("ready ")]
 
     def run(self, program: str, thread: str, directory: Path, *options: str) -> Outcome:
         """Run a program in a directory with strace on one of its threads."""
@@ -215,7 +248,7 @@ def errors_of(call: str) -> tuple[str, ...]:
         return ()
     if call in FAMILIES["memory"]:
         return ("error=ENOMEM",)
-    return ("error=EIO", "error=ENOSPC") if call in _NO_SPACE else ("error=EIO",)
+    return ("error=EIO", _FULL) if call in _NO_SPACE else ("error=EIO",)
 
 
 def every_injection(call: str, count: int) -> list[Injection]:
@@ -231,11 +264,18 @@ def some_injections(call: str, count: int) -> list[Injection]:
     """Return a kill and an error at the first, middle and last occurrence of a call.
 
     The errors a call can have take turns: a full disk in the middle, a broken one at both ends.
+    A disk that is full at the first occurrence stays full, too.
     """
     errors = errors_of(call)
     places = dict.fromkeys((1, (count + 1) // 2, count))
-    return [Injection(call, KILL, at) for at in places] + [
-        Injection(call, errors[turn % len(errors)], at) for turn, at in enumerate(places) if errors
+    return [
+        *(Injection(call, KILL, at) for at in places),
+        *(
+            Injection(call, errors[turn % len(errors)], at)
+            for turn, at in enumerate(places)
+            if errors
+        ),
+        *(Injection(call, error, 1, lasting=True) for error in errors if error == _FULL),
     ]
 
 
@@ -244,7 +284,14 @@ def family_of(call: str) -> str:
     return next((name for name, calls in FAMILIES.items() if call in calls), OTHERS)
 
 
-def check_left(directory: Path, outside: Outside) -> None:
+@contextmanager
+def open_driven(directory: Path) -> Iterator[Recorder]:
+    """Open a ledger of `make_ledger` for writing."""
+    with open_ledger(directory, SEED) as (_, recorder):
+        yield recorder
+
+
+def check_left(directory: Path, outside: Outside, opened: Opened = open_driven) -> None:
     """Judge what a run left, and what the next start makes of it: all of it stays true.
 
     The next start sends everything again: what was acknowledged keeps its index, the rest is
@@ -252,7 +299,7 @@ def check_left(directory: Path, outside: Outside) -> None:
     """
     check_outside(directory, outside)
     given = outside.copy()
-    with open_ledger(directory, SEED) as (_, recorder):
+    with opened(directory) as recorder:
         for first, end in BATCHES:
             events = batch(recorder, first, end)
             answers = recorder.record(PROJECT, events, LOCAL, "cli")

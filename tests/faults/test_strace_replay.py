@@ -11,12 +11,13 @@ import pytest
 
 from counterfoil.errors import CounterfoilError
 from tests.faults.planted import PLANTED
-from tests.faults.replaying import WAYS, Run, check_image, moments, record
+from tests.faults.replaying import WAYS, Run, check_image, moments, record, record_birth
 from tests.tools import needs_tool
 
 pytestmark = pytest.mark.strace
 
 CUTS = 16
+CUTS_AFTER_BIRTH = 5
 """Power cuts in each way; every fourth of them is verified before the start as well."""
 PLANTED_STEP = 8
 
@@ -37,9 +38,30 @@ def test_a_power_cut_at_any_call_loses_nothing_that_was_acknowledged(
     for number, moment in enumerate(moments(run)):
         if number in cuts:
             keep = WAYS[way](moment.at, chance)
-            check_image(moment, keep, tmp_path / "image", as_it_lies=checked % 4 == 0)
+            check_image(run, moment, keep, tmp_path / "image", as_it_lies=checked % 4 == 0)
             checked += 1
     assert checked == CUTS
+
+
+@pytest.fixture(scope="module")
+def birth(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return the run that makes a ledger and records in it."""
+    return record_birth(tmp_path_factory.mktemp("born"), needs_tool("strace"))
+
+
+@pytest.mark.parametrize("way", ["nothing unsynced survives", "any part survives"])
+def test_a_power_cut_soon_after_a_ledger_was_made_leaves_its_keys_and_its_first_entries(
+    birth: Run, tmp_path: Path, way: str
+) -> None:
+    """Its directory, keys and databases are durable, names and all, before the first receipt."""
+    chance = random.Random(f"birth, {way}")  # noqa: S311  moments, no secrets
+    acknowledged = [
+        number for number, moment in enumerate(moments(birth)) if moment.outside.answered
+    ]
+    cuts = {acknowledged[0], *chance.sample(acknowledged, CUTS_AFTER_BIRTH - 1)}
+    for number, moment in enumerate(moments(birth)):
+        if number in cuts:
+            check_image(birth, moment, WAYS[way](moment.at, chance), tmp_path / "image")
 
 
 def test_the_run_that_is_cut_acknowledges_publishes_and_closes(run: Run) -> None:
@@ -50,7 +72,7 @@ def test_the_run_that_is_cut_acknowledges_publishes_and_closes(run: Run) -> None
     assert len(last.outside.checkpoints) == 2
     assert last.disk.read("ledger.db-wal") is None, "closing folds the log into the file"
     for name in ("ledger.db", "erasable.db", "public/default/checkpoint"):
-        assert last.disk.read(name) == (run.directory / name).read_bytes(), name
+        assert last.disk.read(name) == (run.root / name).read_bytes(), name
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -63,7 +85,7 @@ def test_a_sync_that_is_left_out_is_found(tmp_path: Path, name: str) -> None:
             continue
         try:
             keep = WAYS["any part survives"](moment.at, chance)
-            check_image(moment, keep, tmp_path / "image")
+            check_image(run, moment, keep, tmp_path / "image")
         except (AssertionError, CounterfoilError) as error:
             found = str(error)
 
