@@ -69,6 +69,24 @@ def test_the_calls_that_make_evidence_durable_are_among_those_that_fail(
     assert "unlinkat" in calls["export-border", "driven"], "partial tiles are removed"
 
 
+@pytest.mark.parametrize(
+    ("injected", "at"),
+    [
+        ("fsync,fdatasync", "error=EIO"),
+        ("pwrite64", "error=ENOSPC"),
+        ("mkdir,rename", "error=ENOSPC"),
+    ],
+    ids=["no sync succeeds", "the disk is full", "no name can be made"],
+)
+def test_a_start_on_a_disk_that_goes_on_failing_is_told_by_name_and_loses_nothing(
+    driver: Driver, injected: str, at: str
+) -> None:
+    told = driver.start_on_a_failing_disk(injected, at)
+
+    assert told
+    assert all(line.startswith(("error storage", "error read_only")) for line in told), told
+
+
 def test_a_fault_is_injected_where_it_is_aimed_and_an_error_is_told_by_name(driver: Driver) -> None:
     """The first sync of the writer is that of the keys; the second is the commit itself."""
     at_keys = driver.strike("append", "counterfoil-writer", Injection("fdatasync", "error=EIO", 1))
