@@ -33,6 +33,8 @@ class Staging:
 
     def __init__(self, root: Path, mode: int, system: FileSystem = SYSTEM) -> None:
         self._system = system
+        self._root = root
+        self._named: set[Path] = set()
         self._aside = root / ".writing"
         self._mode = mode
         self._cleared = False
@@ -43,16 +45,17 @@ class Staging:
 
         If we crash here, some of the files are there, each of them whole.
         """
-        changed: set[Path] = set()
+        places: set[Path] = set()
+        unnamed: set[Path] = set()
         with os_errors_translated(self._aside.parent):
             self._clear()
             for path, data in files:
                 file, aside = self._system.create_aside(self._aside)
                 with file:
                     file.write(data)
-                    changed.update(self._place(file, aside, path))
-            for directory in sorted(changed):
-                self._system.sync_directory(directory)
+                    unnamed |= self._place(file, aside, path)
+                    places.add(path.parent)
+            self._name(places, unnamed)
 
     @contextmanager
     def open_aside(self) -> Iterator["Aside"]:
@@ -70,24 +73,38 @@ class Staging:
     def place(self, file: IO[bytes], aside: Path, path: Path) -> None:
         """Give a file that is written its name; durable on return."""
         with os_errors_translated(self._aside.parent):
-            for directory in self._place(file, aside, path):
-                self._system.sync_directory(directory)
+            unnamed = self._place(file, aside, path)
+            self._name({path.parent}, unnamed)
 
     def _place(self, file: IO[bytes], aside: Path, path: Path) -> set[Path]:
-        """Sync a file and rename it; return the directories that are to be synced."""
-        changed = {*self._make_directories(path.parent), path.parent}
+        """Sync a file and rename it; return the directories above whose names may be lost."""
+        unnamed = self._make_directories(path.parent)
         self._system.set_mode(file, self._mode)
         self._system.sync(file)
         self._system.rename(aside, path)
-        return changed
+        return unnamed
 
-    def _make_directories(self, directory: Path) -> list[Path]:
-        """Make a directory and return the parents whose list of names changed."""
-        if self._system.is_directory(directory):
-            return []
-        changed = self._make_directories(directory.parent)
-        self._system.make_directory(directory)
-        return [*changed, directory.parent]
+    def _make_directories(self, directory: Path) -> set[Path]:
+        """Make a directory; return it and those above whose names may not be durable.
+
+        One that stands there may be what an earlier write made and did not come to sync: until
+        its name was synced once by this process, it counts as lost.
+        """
+        standing = self._system.is_directory(directory)
+        if standing and directory in self._named:
+            return set()
+        unnamed = {directory}
+        if directory != self._root:
+            unnamed |= self._make_directories(directory.parent)
+        if not standing:
+            self._system.make_directory(directory)
+        return unnamed
+
+    def _name(self, places: set[Path], unnamed: set[Path]) -> None:
+        """Make durable the names of what was put into places, and of directories."""
+        for directory in sorted({*places, *(one.parent for one in unnamed)}):
+            self._system.sync_directory(directory)
+        self._named |= unnamed
 
     def _clear(self) -> None:
         with self._lock:

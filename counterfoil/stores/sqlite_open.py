@@ -86,6 +86,7 @@ class Database:
                 self._writer.execute("BEGIN IMMEDIATE")
                 self._writer.execute(f"PRAGMA user_version = {kind.version}")
                 self._writer.execute("ROLLBACK")
+                self._fold()
         with self.reading():
             pass  # the first reader is opened, and so checked, before anybody relies on it
 
@@ -144,6 +145,23 @@ class Database:
                 self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 self._writer.close()
                 self._writer = None
+
+    def _fold(self) -> None:
+        """Fold the write-ahead log into the file, so that what is read here is on the disk.
+
+        A commit that was written but not synced reads like any other: a process was killed
+        before its sync came back, or the sync failed and the kernel counts the pages as clean.
+        Whoever is answered from it is answered from the page cache, and a power cut takes it
+        away; frames behind such a hole go with it.  Written once more and synced, it stays.
+
+        Source: https://sqlite.org/pragma.html#pragma_wal_checkpoint.
+        """
+        assert self._writer is not None
+        [busy, _, _] = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise UnavailableError(
+                "locked", f"{self._kind.name} is being read by another program: end that first"
+            )
 
     def _connect_reader(self) -> Connection:
         try:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from counterfoil.errors import EvidenceError, UnavailableError
+from counterfoil.stores.file_system import SystemFiles
 from counterfoil.stores.files import PublicFiles
 from counterfoil.tlog.checkpoint import sign_checkpoint
 from counterfoil.tlog.tree import TreeHead
@@ -15,6 +16,18 @@ PROJECT = "default"
 @pytest.fixture
 def public(tmp_path: Path) -> PublicFiles:
     return PublicFiles(tmp_path / "public")
+
+
+class NotingFiles(SystemFiles):
+    """The machine's files; notes which directories were synced."""
+
+    def __init__(self) -> None:
+        self.synced: list[Path] = []
+
+    def sync_directory(self, path: Path) -> None:
+        """Note it."""
+        self.synced.append(path)
+        super().sync_directory(path)
 
 
 def _note(size: int, root: bytes = b"\x01") -> bytes:
@@ -106,6 +119,21 @@ def test_what_a_crash_left_aside_is_cleared_and_never_stood_where_readers_look(
     public.write(PROJECT, [("tile/0/000", b"tile")])
 
     assert _names(tmp_path / "public") == [f"{PROJECT}/tile/0/000"]
+
+
+def test_a_directory_an_earlier_write_made_and_did_not_sync_is_synced(tmp_path: Path) -> None:
+    """A checkpoint may not outlive the names above the tiles it stands for."""
+    place = tmp_path / "public" / PROJECT / "tile" / "0"
+    place.mkdir(parents=True)
+    system = NotingFiles()
+    public = PublicFiles(tmp_path / "public", system)
+
+    public.write(PROJECT, [("tile/0/000", b"tile")])
+    assert {place, place.parent, place.parent.parent, tmp_path / "public"} <= set(system.synced)
+
+    system.synced.clear()
+    public.write(PROJECT, [("tile/0/001", b"tile")])
+    assert system.synced == [place], "for the rest, once a process is enough"
 
 
 def test_a_place_that_takes_no_directory_is_unavailable(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import ast
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.ids import SeededRandomness
-from counterfoil.stores import sqlite_statements
+from counterfoil.stores import sqlite_driver, sqlite_statements
 from counterfoil.stores.erasable import ERASABLE, ErasableStore
 from counterfoil.stores.sqlite import LEDGER, SqliteLogStore
 from counterfoil.stores.sqlite_driver import Connection
@@ -173,6 +174,41 @@ def test_closing_folds_the_write_ahead_log_into_the_file(path: Path) -> None:
     store.close()
 
     assert not log.exists() or log.stat().st_size == 0
+
+
+def test_a_start_folds_in_what_a_killed_process_left_unsynced(path: Path, tmp_path: Path) -> None:
+    """What the log holds may stand in the page cache alone; nobody is answered from there."""
+    store = SqliteLogStore(path)
+    store.create_log("default", "ledger.example/default")
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for name in ("ledger.db", "ledger.db-wal"):
+        shutil.copy(path.with_name(name), killed / name)
+    store.close()
+
+    again = SqliteLogStore(killed / "ledger.db")
+    assert (killed / "ledger.db-wal").stat().st_size == 0
+    assert [log.project for log in again.projects()] == ["default"]
+    again.close()
+
+
+def test_a_start_waits_for_nobody_who_reads_an_earlier_state(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With such a reader the log cannot be folded in, so nothing of it is vouched for."""
+    monkeypatch.setattr(sqlite_driver, "BUSY_TIMEOUT_S", 0.0)
+    store = SqliteLogStore(path)
+    reader = SqliteLogStore(path, write=False)
+    with reader._db.snapshot() as db:
+        db.execute("SELECT count(*) FROM logs").fetchone()
+        store.create_log("default", "ledger.example/default")
+
+        with pytest.raises(UnavailableError, match="being read by another program") as refused:
+            SqliteLogStore(path)
+    assert refused.value.code == "locked"
+    SqliteLogStore(path).close()
+    reader.close()
+    store.close()
 
 
 def test_a_reader_sees_a_running_writers_commits(path: Path) -> None:
