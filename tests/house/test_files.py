@@ -41,7 +41,7 @@ def test_no_file_is_unimported() -> None:
         text = (ROOT / "counterfoil" / "cli" / f"{table}.py").read_text("utf-8")
         imported |= {f"counterfoil.cli.{name}" for name in re.findall(r'\("(\w+)", "', text)}
     entry_points = {"counterfoil", "counterfoil.__main__", "counterfoil.cli"}
-    entry_points.add("counterfoil.pytest_plugin")
+    entry_points |= {"counterfoil.pytest_plugin", "counterfoil.testing.replay"}
     packages = {_module(path) for path in SOURCES if path.name == "__init__.py"}
 
     unimported = {_module(path) for path in SOURCES} - imported - entry_points - packages
