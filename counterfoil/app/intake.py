@@ -31,6 +31,7 @@ from counterfoil.events.refs import parse_ref
 from counterfoil.ids import local_account
 from counterfoil.policy.access import Credential
 from counterfoil.sources import cdevents, github, junit
+from counterfoil.stores.state import WebhookSource
 
 REPORT_SOURCE = "urn:counterfoil:report"
 CDEVENTS = "cdevents"
@@ -243,20 +244,41 @@ def webhook(
     Raises:
         RequestError: `source_unknown`, `webhook_signature`, `webhook_payload`, `not_allowed`.
     """
-    known = home.state.webhook_source(name)
-    kind = known.kind if known else CDEVENTS if name == CDEVENTS else ""
-    project = known.project if known else project
-    if kind == "github" and known is not None:
+    known = require_sender(home, name, headers, credential, project)
+    if known is not None and known.kind == "github":
+        project = known.project
         github.check_signature(known.secrets, body, headers.get("x-hub-signature-256"))
         credential = Credential(f"webhook:{name}", "webhook", name)
         return _github(home, project, headers, body, credential)
+    return _cdevents(home, known.project if known else project, headers, body, credential)
+
+
+def require_sender(
+    home: Home, name: str, headers: Mapping[str, str], credential: Credential, project: str
+) -> WebhookSource | None:
+    """Refuse a delivery that no body could make good, so that nobody has to read one.
+
+    The arguments are those of `webhook`.
+
+    Returns:
+        The source as it was set up; None for `cdevents`, which is there by itself.
+
+    Raises:
+        RequestError: `source_unknown`, `webhook_signature` where none came, `not_allowed`.
+    """
+    known = home.state.webhook_source(name)
+    kind = known.kind if known else CDEVENTS if name == CDEVENTS else ""
     if kind == CDEVENTS:
-        home.access.require(credential, "webhook", project)
-        return _cdevents(home, project, headers, body, credential)
-    raise RequestError(
-        "source_unknown",
-        f"no webhook source {name[:63]!r}; set it up: counterfoil admin sources add NAME --kind github",
-    )
+        home.access.require(credential, "webhook", known.project if known else project)
+    elif kind == "github":
+        github.require_signature(headers.get("x-hub-signature-256"))
+    else:
+        raise RequestError(
+            "source_unknown",
+            f"no webhook source {name[:63]!r}; set it up: counterfoil admin sources add NAME"
+            " --kind github",
+        )
+    return known
 
 
 def _github(

@@ -139,6 +139,20 @@ def test_a_source_nobody_set_up_is_not_found(hooked: Running) -> None:
     assert (refused.status, refused.code) == (404, "source_unknown")
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("nobody", "source_unknown"), ("shop", "webhook_signature"), ("cdevents", "token_missing")],
+)
+def test_a_body_that_nothing_could_make_good_is_not_waited_for(
+    hooked: Running, name: str, code: str
+) -> None:
+    """Twenty-five MiB in memory is nothing to give to whoever asks."""
+    headers = {"Content-Length": str(25 * 2**20), "Content-Type": "application/json"}
+    refused = hooked.call("POST", f"/v1/webhooks/{name}", None, headers, token=None)
+
+    assert refused.code == code
+
+
 @pytest.mark.parametrize("name", ["..%2f..", "Shop", "shop%00", "sh%20op", "x" * 64])
 def test_a_name_no_source_can_have_is_not_found(hooked: Running, name: str) -> None:
     assert deliver(hooked, PUSH, signature(PUSH), name).status == 404
@@ -153,7 +167,11 @@ def test_a_signed_body_that_is_no_json_is_refused(hooked: Running) -> None:
 
 
 def test_a_delivery_over_25_mib_is_refused(hooked: Running) -> None:
-    headers = {"Content-Type": "application/json", "Content-Length": str(25 * 1024 * 1024 + 1)}
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Length": str(25 * 1024 * 1024 + 1),
+        "X-Hub-Signature-256": f"sha256={'0' * 64}",
+    }
     refused = hooked.call("POST", "/v1/webhooks/shop", b"", headers, token=None)
 
     assert (refused.status, refused.code) == (413, "body_too_large")

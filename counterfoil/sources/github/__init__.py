@@ -2,7 +2,7 @@
 
 from counterfoil.sources.github.comments import CODE_LETTERS, LinkComment, find_link, link_line
 from counterfoil.sources.github.events import parse_delivery
-from counterfoil.sources.github.signature import check_signature
+from counterfoil.sources.github.signature import check_signature, require_signature
 
 __all__ = [
     "CODE_LETTERS",
@@ -11,4 +11,5 @@ __all__ = [
     "find_link",
     "link_line",
     "parse_delivery",
+    "require_signature",
 ]
