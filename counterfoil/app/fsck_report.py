@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from counterfoil.events.canonical import JSON
 from counterfoil.verifier.report import Finding, LogSeen, printable
-from counterfoil.verifier.stages import STAGES, log_of, stage_of
+from counterfoil.verifier.stages import STAGES, derived_from, log_of, stage_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,4 +170,9 @@ class FsckReport:
         }
 
     def _finding(self, one: Finding) -> dict[str, JSON]:
-        return {**one.to_json(), "stage": stage_of(one), "log": log_of(one, self.only) or None}
+        return {
+            **one.to_json(),
+            "stage": stage_of(one),
+            "log": log_of(one, self.only) or None,
+            "repair": derived_from(one) or None,
+        }

@@ -56,6 +56,31 @@ _LOGS: Final = (
 _EVIDENCE_ROWS: Final = re.compile(rf"{_DATABASE} [a-z]+ row|erasable\.db event_keys row|blobs/")
 
 
+_DERIVED: Final = tuple(
+    (re.compile(pattern), source)
+    for pattern, source in (
+        (r"ledger\.db entries row \d+( of \S+)? column entry$", "its exported bundle"),
+        (rf"{_DATABASE} (tiles|heads) row", "the entries"),
+        (rf"{_DATABASE} idem row [^ ]+( of \S+)?( column [a-z ]+)?$", "the opened event"),
+        (r"aggregate\.db( entries row|$)", "public/_aggregate"),
+        (r"public/[^/]+/(tile/|checkpoint$)|public/[^/]+/[^/ ]+$", "the database"),
+        (r"views\.db", "the logs"),
+    )
+)
+
+
+def derived_from(finding: Finding) -> str:
+    """Return what a repair would try to derive a damaged thing from, "" where there is nothing."""
+    if finding.klass in {"forked", "unlogged_absence"}:
+        return ""
+    if finding.klass == "stale" and finding.object.startswith("state.db cosigned"):
+        return "the witness, who is asked again"
+    for pattern, source in _DERIVED:
+        if pattern.match(finding.object):
+            return source
+    return ""
+
+
 def stage_of(finding: Finding) -> str:
     """Return the stage a finding belongs to, one of `STAGES`."""
     if finding.klass == "forked":
