@@ -56,6 +56,7 @@ bench: setup
 	$(BIN)/python -m bench.peers --seconds 3
 	$(BIN)/python -m bench.steps
 	$(BIN)/python bench/verify.py --entries 60000
+	$(BIN)/python -m bench.fsck --entries 60000
 	$(BIN)/python bench/proofs.py --entries 100000
 	$(BIN)/python -m bench.opening --entries 20000 --rounds 3
 	-$(BIN)/python -m bench.pytest_overhead --tests 1000 --rounds 3
