@@ -1,8 +1,9 @@
-"""A power cut at every call of a real run, in every way it can end, with several seeds.
+"""A power cut at every call of two real runs, in every way it can end, with several seeds.
 
     python -m bench.strace_replay --seeds 3
 
-What `tests/faults/test_strace_replay.py` does at a sample.  Each image is verified as it lies and
+What `tests/faults/test_strace_replay.py` does at a sample: a ledger that stands, and one that is
+made first (from its first receipt on).  Each image is verified as it lies and
 after the real ledger opened it.  An image that does not hold ends the run with a traceback below
 the line that names it.
 """
@@ -16,7 +17,7 @@ import time
 from pathlib import Path
 
 from bench.machine import describe
-from tests.faults.replaying import WAYS, Run, check_image, moments, record
+from tests.faults.replaying import WAYS, Run, check_image, moments, record, record_birth
 
 _SEEDED = ("any part survives", "all before one call survives")
 
@@ -29,6 +30,8 @@ def _share(work: tuple[Run, int, int, int, int]) -> int:
         for number, moment in enumerate(moments(run)):
             if number % (shares * every) != share * every:
                 continue
+            if run.ledger and not moment.outside.answered:
+                continue  # it is being made, and nobody was promised anything
             for way, keep_of in WAYS.items():
                 for seed in range(seeds if way in _SEEDED else 1):
                     chance = random.Random(f"{way} {number} {seed}")  # noqa: S311  no secrets
@@ -54,16 +57,18 @@ def main() -> None:
     assert strace is not None, "strace is not installed: make test SYSTEM=1 installs it"
     print(describe(Path(tempfile.gettempdir())))
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        run = record(Path(folder), strace)
+    with tempfile.TemporaryDirectory() as standing, tempfile.TemporaryDirectory() as making:
+        runs = [record(Path(standing), strace), record_birth(Path(making), strace)]
         shares = [
             (run, share, asked.processes, asked.seeds, asked.every)
+            for run in runs
             for share in range(asked.processes)
         ]
         with multiprocessing.get_context("spawn").Pool(asked.processes) as pool:
-            images = sum(pool.map(_share, shares))
+            images = sum(pool.map(_share, shares, chunksize=1))
     spent = time.monotonic() - began
-    print(f"{images} images of {len(run.calls)} calls in {spent:.0f} s: nothing lost, all whole")
+    calls = sum(len(run.calls) for run in runs)
+    print(f"{images} images of {calls} calls in {spent:.0f} s: nothing lost, all whole")
 
 
 if __name__ == "__main__":
