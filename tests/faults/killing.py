@@ -232,6 +232,7 @@ def check_to_the_end(clients: Clients, directory: Path, folder: Path) -> None:
         file.write_bytes(kept.checkpoints[place])
         against += ["--against", file]
     check_command("verify", directory, *against)
+    check_command("fsck", "--dir", directory, "--full")
 
 
 def _processes(server: ServerProcess) -> list[int]:

@@ -28,7 +28,7 @@ from tests.faults import disk_model
 from tests.faults.aftermath import Answered, Outside
 from tests.faults.disk_model import Disk, Keep, Node
 from tests.faults.driven import BIRTH
-from tests.faults.straced import Opened, check_left, check_whole, make_ledger, open_driven
+from tests.faults.straced import Opened, check_evidence, check_left, make_ledger, open_driven
 
 CALLS: Final = (
     "openat,creat,write,pwrite64,writev,pwritev,ftruncate,truncate,fallocate,fsync,fdatasync,"
@@ -176,7 +176,7 @@ def check_image(
                 (folder / path).write_bytes(content)
         ledger = folder / run.ledger
         if as_it_lies:
-            check_whole(ledger)
+            check_evidence(ledger)
         check_left(ledger, moment.outside, run.opened)
     finally:
         shutil.rmtree(folder)
