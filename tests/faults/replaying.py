@@ -171,8 +171,10 @@ def check_image(
     try:
         for path, content in moment.disk.images(keep):
             if content is None:
-                (folder / path).mkdir()
+                (folder / path).mkdir(mode=0o700)
             else:
+                # Modes are no part of the model; what others may read is refused at the start.
+                (folder / path).touch(mode=0o600)
                 (folder / path).write_bytes(content)
         ledger = folder / run.ledger
         if as_it_lies:
