@@ -13,6 +13,8 @@ def pytest_sessionstart() -> None:
     A test that needs a ledger names its own.  In the background of a shell or under nohup SIGINT,
     SIGQUIT or SIGHUP are ignored, and what a test starts would inherit that.
     """
+    # A ledger is refused where others may change its files: a tester's umask must not decide that.
+    os.umask(0o022)
     for name in [name for name in os.environ if name.startswith("COUNTERFOIL_")]:
         if name not in KEPT:
             del os.environ[name]

@@ -48,19 +48,20 @@ def real_place(directory: Path) -> Path:
     """
     real = directory.resolve(strict=True)
     check_mount(real)
-    _check(real, is_secret=False)
+    check_file(real, is_secret=False)
     for path, is_secret in _inside(real):
-        _refuse_link(path)
-        _check(path, is_secret=is_secret)
-    keys = real / read_config(real).keys.directory
+        refuse_link(path)
+        check_file(path, is_secret=is_secret)
+    # By name alone: what is no more than a way around (`../keys`) lies outside.
+    keys = Path(os.path.normpath(real / read_config(real).keys.directory))
     if keys.is_relative_to(real):
-        _refuse_link(keys)
-    _check(keys, is_secret=False)
+        refuse_link(keys)
+    check_file(keys, is_secret=False)
     for path in sorted(keys.glob("*.key")):
         # Outside of the ledger keys may be links: that is how secrets are mounted in containers.
         if keys.is_relative_to(real):
-            _refuse_link(path)
-        _check(path, is_secret=True)
+            refuse_link(path)
+        check_file(path, is_secret=True)
     return real
 
 
@@ -120,7 +121,12 @@ def _inside(directory: Path) -> Iterator[tuple[Path, bool]]:
         yield directory / name, False
 
 
-def _refuse_link(path: Path) -> None:
+def refuse_link(path: Path) -> None:
+    """Refuse a link, or a file of several names; what is absent is fine.
+
+    Raises:
+        RequestError: `unsafe_access`.
+    """
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -139,8 +145,16 @@ def _refuse_link(path: Path) -> None:
         )
 
 
-def _check(path: Path, *, is_secret: bool) -> None:
-    """Refuse what belongs to somebody else, or is open to others; what is absent is fine."""
+def check_file(path: Path, *, is_secret: bool) -> None:
+    """Refuse what belongs to somebody else, or is open to others; what is absent is fine.
+
+    Args:
+        path: a file or folder.
+        is_secret: whether a file may not be read by others either.
+
+    Raises:
+        RequestError: `unsafe_access`.
+    """
     try:
         found = path.stat()
     except FileNotFoundError:

@@ -16,6 +16,7 @@ import os
 import threading
 from pathlib import Path
 
+from counterfoil.app.place import check_file, check_mount, refuse_link
 from counterfoil.client import system
 from counterfoil.clock import Clock
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
@@ -105,13 +106,15 @@ class Book:
         clock: states the time in cosignatures.
 
     Raises:
-        RequestError: `not_a_ledger`: no witness stands there; `usage`: its `logs` file is off.
+        RequestError: `not_a_ledger`: no witness stands there; `usage`: its `logs` file is off;
+            `unsafe_access`, `network_storage`: as of a ledger's directory.
         EvidenceError: `damaged`: the key, or what was cosigned, is not what this witness wrote.
         UnavailableError: `locked`: another process serves it; `storage`.
     """
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         _require(directory)
+        directory = _real_place(directory)
         self._directory = directory
         self._clock = clock
         self._judging = threading.Lock()
@@ -207,6 +210,18 @@ def _require(directory: Path) -> None:
                 "not_a_ledger",
                 f"{directory} holds no witness; make one with: counterfoil witness init {directory}",
             )
+
+
+def _real_place(directory: Path) -> Path:
+    """Return the directory itself: another one with the same key or memory would cosign twice."""
+    with os_errors_translated(directory):
+        real = directory.resolve(strict=True)
+        check_mount(real)
+        for path, is_secret in ((real, False), (real / KEY, True), (real / SEEN, False)):
+            check_file(path, is_secret=is_secret)
+        for name in (KEY, SEEN, LOGS, "lock"):
+            refuse_link(real / name)
+    return real
 
 
 def _read_signer(directory: Path) -> SignerKey:

@@ -3,6 +3,7 @@
 import errno
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -181,10 +182,21 @@ def _no_witness(directory: Path) -> None:
     (directory / "witness.key").unlink()
 
 
-SPOILT = {
+def _link_seen(directory: Path) -> None:
+    (directory / "seen").mkdir(exist_ok=True)
+    (directory / "seen").rename(directory.parent / "elsewhere")
+    (directory / "seen").symlink_to(directory.parent / "elsewhere")
+
+
+SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "a key that is none": (_forget_key, "damaged"),
     "a cosigned head that was changed": (_change_seen, "damaged"),
     "a witness's key among the logs": (_log_of_a_witness, "usage"),
+    "a key that others may read": (
+        lambda directory: (directory / "witness.key").chmod(0o640),
+        "unsafe_access",
+    ),
+    "a memory that lies elsewhere": (_link_seen, "unsafe_access"),
     "no witness in the directory": (_no_witness, "not_a_ledger"),
 }
 
