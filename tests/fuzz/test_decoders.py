@@ -121,7 +121,9 @@ def test_a_message_is_one_line_of_a_bounded_length_whatever_it_quotes() -> None:
 def test_a_report_in_pieces_has_its_doubts_in_one_order() -> None:
     """Else the same report, sent again over another connection, would be another event."""
     decoder = DECODERS["junit: JUnit reports in pieces"]
-    report = b'<testsuites><testsuite name="a"><testcase name="b&#1;"/><testcase name="'
+    report = b'<testsuites><testsuite name="a"><testcase name="b&#1;"/>'
+    # What tells the encoding, the first KiB, is read at once.
+    report += b" " * 2_000 + b'<testcase name="'
     for size in (1, 7, 60, 255):
         assert meet(
             decoder, bytes([size]) + report + b"\xe9" * 3_000 + b'"/></testsuite></testsuites>'
