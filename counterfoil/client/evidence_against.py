@@ -12,6 +12,7 @@ but what a key trusted here has signed, and nothing of a directory but what lead
 Source: C2SP tlog-witness for `seen/HEX/checkpoint` and `/HEX/checkpoint`; docs/trust.md.
 """
 
+import datetime
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,14 +24,23 @@ from counterfoil.client.address import split_address
 from counterfoil.client.evidence_archive import is_archive, open_archive
 from counterfoil.client.evidence_files import DirectoryLog, read_bounded, read_named, unreadable
 from counterfoil.client.evidence_http import HttpLog
+from counterfoil.clock import format_time
 from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.tlog.checkpoint_text import parse_checkpoint
+from counterfoil.tlog.cosignature import cosignature_time_s
 from counterfoil.tlog.note_text import parse_note
 from counterfoil.tlog.policy import Policy
 from counterfoil.tlog.receipt import parse_receipt
 from counterfoil.tlog.tile import node_from_tiles
 from counterfoil.verifier.aggregate import is_aggregate
-from counterfoil.verifier.anchor import Anchor, Held, compare, compare_growth, read_anchor
+from counterfoil.verifier.anchor import (
+    Anchor,
+    Held,
+    compare,
+    compare_growth,
+    older_than_seen,
+    read_anchor,
+)
 from counterfoil.verifier.log import (
     CHECKPOINT,
     CHECKPOINT_MAX_BYTES,
@@ -40,6 +50,11 @@ from counterfoil.verifier.log import (
 )
 from counterfoil.verifier.receipt import MAGIC
 from counterfoil.verifier.report import Findings
+
+PUBLISHED_WITHIN_S = 60
+"""An entry is published, and shown to witnesses, seconds after it was recorded; clocks differ."""
+
+_LAST_MOMENT_S = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 Logs = Mapping[str, Held | None]
 """The logs that are here, by origin; None for one that does not agree with itself."""
@@ -95,6 +110,7 @@ def hold_against(named: Sequence[str], policy: Policy, logs: Logs, findings: Fin
                     )
                 elif compare(anchor, held, findings, agreed.get(origin, 0)):
                     agreed[origin] = anchor.checkpoint.size
+                    notes += _older_than_seen(one, anchor, held, policy)
             if one.log is not None and is_aggregate(origin):
                 notes += _hold_aggregated(one.name, one.log, policy, logs, findings)
         return notes
@@ -149,6 +165,34 @@ def _claimed(one: _Kept) -> tuple[str, int]:
             "usage", f"{one.name} is no receipt and no checkpoint: {error.message}"
         ) from error
     return checkpoint.origin, checkpoint.size
+
+
+def _older_than_seen(one: _Kept, anchor: Anchor, held: Held, policy: Policy) -> list[str]:
+    """Say which later entries claim to be older than the moment a trusted witness saw the log.
+
+    It is no finding: what a full disk kept from being published for long looks the same.
+    """
+    data = one.data
+    note = parse_note(parse_receipt(data).checkpoint if data.startswith(MAGIC) else data)
+    moments = [
+        (cosignature_time_s(line.signature), witness.name)
+        for line in note.signatures
+        for witness in policy.witnesses
+        if (line.name, line.key_id) == (witness.key.name, witness.key.key_id)
+    ]
+    if not moments:
+        return []
+    at_s, witness_name = max(moments)
+    seen_s = min(max(0, at_s - PUBLISHED_WITHIN_S), _LAST_MOMENT_S)
+    moment = datetime.datetime.fromtimestamp(seen_s, datetime.UTC)
+    span = older_than_seen(anchor, held, format_time(moment))
+    if span is None:
+        return []
+    told = (
+        f"{held.name}: entries {span[0]} to {span[1]} say they were recorded before {witness_name}"
+        f" saw the log without them, by {one.name}: back-dated, or not published for so long"
+    )
+    return [told]
 
 
 def _hold_aggregated(

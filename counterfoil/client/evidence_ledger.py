@@ -231,7 +231,8 @@ class _Directory:
                 )
         root = check.root.hex() if check.root is not None else ""
         seen = LogSeen(project, origin, check.size, root, fingerprint)
-        held = Held(f"ledger.db entries ({project})", check.size, check.node(), check.root_at)
+        name = f"ledger.db entries ({project})"
+        held = Held(name, check.size, check.node(), check.root_at, check.recorded)
         counts = {
             "entries": check.size - check.depth.first(check.size),
             "tiles": check.tiles,

@@ -51,12 +51,14 @@ class Held:
         size: how many entries it holds.
         node: its node function; raises EvidenceError.
         root_at: the root at an earlier size; None where the tiles cannot tell.
+        recorded: the recorded time of an entry, where entries have one: it never steps back.
     """
 
     name: str
     size: int
     node: Node
     root_at: Callable[[int], bytes | None]
+    recorded: Callable[[int], str] | None = None
 
 
 def read_anchor(name: str, data: bytes, policy: Policy, node: Node | None = None) -> Anchor:
@@ -100,6 +102,25 @@ def compare(anchor: Anchor, held: Held, findings: Findings, agreed: int = 0) -> 
     else:
         _forked(anchor.name, held, findings, agreed, size - 1)
     return False
+
+
+def older_than_seen(anchor: Anchor, held: Held, seen: str) -> tuple[int, int] | None:
+    """Return the entries that claim to be older than a moment at which the log was without them.
+
+    Args:
+        anchor: what somebody saw of the log.
+        held: the log that is here, and agrees with it.
+        seen: the moment they saw it, RFC 3339 as in entries.
+
+    Cost: log2 of the entries since.
+    """
+    size = anchor.checkpoint.size
+    recorded = held.recorded
+    if recorded is None:
+        return None
+    since = range(size, held.size)
+    count = bisect.bisect_left(since, seen, key=recorded)
+    return (size, size + count - 1) if count else None
 
 
 def compare_growth(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from counterfoil.errors import EvidenceError
+from counterfoil.events.entry import read_entry
 from counterfoil.tlog.proof import Node
 from counterfoil.tlog.tile import (
     TILE_WIDTH,
@@ -254,6 +255,14 @@ class LedgerCheck:
             return root_from_tiles(size, self._read_tile)
         except EvidenceError:
             return None
+
+    def recorded(self, index: int) -> str:
+        """Return the recorded time of an entry; "" where it cannot be read."""
+        entry = self._rows.entries(index, index + 1).get(index)
+        try:
+            return "" if entry is None else read_entry(entry).recordedtime
+        except EvidenceError:
+            return ""
 
     def covers(self, path: str) -> bool:
         """Tell whether a tile or bundle path, from `tlog.tile`, lies inside the log."""

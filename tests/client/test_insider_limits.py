@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from counterfoil.cli import main
+from counterfoil.clock import parse_time
 from counterfoil.events.entry import read_entry
+from counterfoil.tlog.cosignature import cosign
+from counterfoil.tlog.keys import COSIGNATURE, SignerKey
+from counterfoil.tlog.note_text import parse_note
 from tests.client.verifying import served
 from tests.insider import (
     AGGREGATE,
@@ -171,6 +175,30 @@ def test_under_a_clock_that_was_set_back_recorded_times_stand_still(
     assert times[-3:] == [times[-3]] * 3
     for kind in ("a checkpoint", "a witness", "the aggregate log", "a mirror", "the very receipt"):
         assert verify(directory, *against(story, "", kind)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "notes"), [("roll the clock back", 1), ("", 0)], ids=["back-dated", "honest"]
+)
+def test_a_witness_that_was_trusted_says_which_entries_came_after_it_looked(
+    story: Story, forged: dict[str, Path], verify: Verify, tmp_path: Path, name: str, notes: int
+) -> None:
+    """It saw ten entries at ten o'clock: what claims to be from nine, and is the eleventh, is not."""
+    witness = SignerKey.from_seed("witness.example/other", bytes(32), COSIGNATURE)
+    note = (story.kept / "earlier checkpoint").read_bytes()
+    looked_s = int(parse_time("2026-11-02T10:00:00Z").timestamp())
+    kept = tmp_path / "cosigned"
+    kept.write_bytes(note + cosign(witness, parse_note(note).text, looked_s))
+    policy = tmp_path / "policy"
+    policy.write_text(
+        f"log {vkey(story.directory, PROJECT)}\nwitness other {witness.vkey}\nquorum none\n"
+    )
+
+    said = verify(forged.get(name, story.directory), "--trust", policy, "--against", kept)
+
+    told = [line for line in said.report["notes"] if "back-dated" in line]
+    assert (said.code, len(told)) == (0, notes)
+    assert all("entries 10 to 14" in line and "before other saw" in line for line in told)
 
 
 # What none of them can expose.
