@@ -168,7 +168,7 @@ def test_under_a_clock_that_was_set_back_recorded_times_stand_still(
 ) -> None:
     """Then the entries are true and their times are not, and no evidence from before can tell."""
     directory = forged_twin(story.directory, tmp_path / "forged")
-    with reopened(directory, "2020-01-01T00:00:00.000Z") as home:
+    with reopened(directory, "2026-11-02T00:00:00.000Z") as home:
         go_on(home, SIZE, SIZE + 2)
 
     times = [read_entry(line.entry).recordedtime for line in read_history(directory)]
