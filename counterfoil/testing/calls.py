@@ -20,7 +20,7 @@ from typing import Literal
 from counterfoil.testing.disk import Disk, File, Nowhere, parent_of
 
 Kind = Literal["power cut", "kill", "EIO", "ENOSPC"]
-Counted = Literal["changes", "syncs", "reads"]
+Counted = Literal["changes", "syncs", "log syncs", "reads"]
 Moment = Literal["before", "half", "after"]
 
 
@@ -37,7 +37,8 @@ class Fault:
 
     Args:
         kind: what it is.
-        counted: which calls are counted: all that change something, of these the syncs, or reads.
+        counted: which calls are counted: all that change something, of these the syncs, of these
+            the ones of a write-ahead log, or reads.
         at: at which of them, from 1.
         moment: how much of that call is done; of a read nothing is.
     """
@@ -185,7 +186,8 @@ class Calls:
 
     def sync(self, file: File, path: str) -> None:
         """Make a file's bytes durable."""
-        failing = self._begin("sync", path, syncs=True)
+        of_log: tuple[Counted, ...] = ("log syncs",) if path.endswith("-wal") else ()
+        failing = self._begin("sync", path, also=("syncs", *of_log))
         if failing != "half":
             self._disk.sync(file)
         elif self.failed:  # of a kill or a power cut nobody hears, and nothing is given up
@@ -238,7 +240,7 @@ class Calls:
 
     def sync_directory(self, directory: str) -> None:
         """Make the names in a directory durable."""
-        failing = self._begin("sync names", directory, syncs=True)
+        failing = self._begin("sync names", directory, also=("syncs",))
         if failing != "half":
             self._disk.sync_directory(directory)
         self._finish(failing)
@@ -261,7 +263,12 @@ class Calls:
             raise Ended(self.name)
 
     def _begin(
-        self, call: str, path: str, *facts: object, grows: bool = False, syncs: bool = False
+        self,
+        call: str,
+        path: str,
+        *facts: object,
+        grows: bool = False,
+        also: tuple[Counted, ...] = (),
     ) -> Moment | None:
         """Count and note a call; return how much of it is done if it fails after that.
 
@@ -270,7 +277,7 @@ class Calls:
             path: of what.
             facts: what else the trace says.
             grows: whether a full disk refuses it.
-            syncs: whether it makes something durable.
+            also: what it counts as besides a change.
 
         Raises:
             OSError: it fails with nothing done.
@@ -283,7 +290,7 @@ class Calls:
             between()
             self._alive()
         self._trace.add(self.name, call, path, *facts)
-        if not (self._due("changes") or (syncs and self._due("syncs"))):
+        if not self._due("changes", *also):
             if self._full and grows:
                 raise _full(path)
             return None
@@ -296,9 +303,9 @@ class Calls:
         if failing is not None:
             self._fail("")
 
-    def _due(self, counted: Counted) -> bool:
+    def _due(self, *counted: Counted) -> bool:
         """Count a call; say whether the fault is due at it."""
-        if self._fault is None or self._fault.counted != counted:
+        if self._fault is None or self._fault.counted not in counted:
             return False
         self._counted += 1
         return self._counted == self._fault.at

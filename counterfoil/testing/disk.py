@@ -280,7 +280,7 @@ class _Survival:
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
-        self._share = chance.choice((0.0, 1.0, 0.1, 0.5, 0.9, None))
+        self._share = chance.choice((0.0, 0.0, 1.0, 0.1, 0.5, 0.9, None))
 
     def names(self, changes: Sequence[Renamed]) -> Sequence[Renamed]:
         """Return the changes of names that survive, in order."""

@@ -30,17 +30,17 @@ from counterfoil.testing.standing import STANDING_ENTRIES, standing_ledger
 from counterfoil.testing.vfs import simulated_vfs
 
 AUTOCHECKPOINT_PAGES = (4, 16, 1_000)
-FAULT_AT_MAX: dict[Counted, int] = {"changes": 220, "syncs": 30, "reads": 120}
+FAULT_AT_MAX: dict[Counted, int] = {"changes": 220, "syncs": 30, "log syncs": 14, "reads": 120}
 COUNTED: dict[Kind, tuple[Counted, ...]] = {
     "power cut": ("changes", "syncs"),
-    "kill": ("changes", "syncs"),
-    "EIO": ("changes", "changes", "syncs", "syncs", "reads"),
+    "kill": ("changes", "syncs", "log syncs", "log syncs"),
+    "EIO": ("changes", "syncs", "log syncs", "reads"),
     "ENOSPC": ("changes",),
 }
-TAKE_OVER_AFTER_MAX = 120
+TAKE_OVER_AFTER_MAX = 80
 STEPS = (0, 0, 1, 2, 3, 4, 5, 6)
 REPEATED = 12
-KINDS: tuple[Kind, ...] = ("power cut", "power cut", "kill", "EIO", "EIO", "ENOSPC")
+KINDS: tuple[Kind, ...] = ("power cut", "power cut", "kill", "kill", "EIO", "ENOSPC")
 CLOCK_STEPS_S = (-315_360_000.0, -3_600.0, -0.001, 0.2, 3_600.0, 315_360_000.0)
 LEDGER_DB = DIRECTORY / "ledger.db"
 ERASABLE_DB = DIRECTORY / "erasable.db"
@@ -90,6 +90,7 @@ class History:
         self._clients = Clients(self._plan, self.machine.clock, self._evidence)
         self._backups: list[Backup] = []
         self._taken_over = False
+        self._unsynced = False
 
     @property
     def trace(self) -> Trace:
@@ -115,6 +116,8 @@ class History:
 
     def _happen(self) -> None:
         for _ in range(self._plan.randint(1, 3)):
+            if self._unsynced and self._plan.random() < 0.8:
+                self._live_briefly()
             self._live(self._fault())
             self._taken_over = False
             if self._backups and self._plan.random() < 0.3 and not self._restore():
@@ -123,7 +126,7 @@ class History:
 
     def _fault(self) -> Fault | None:
         plan = self._plan
-        if plan.random() < 0.2:
+        if plan.random() < 0.25:
             return None
         kind = plan.choice(KINDS)
         counted = plan.choice(COUNTED[kind])
@@ -137,7 +140,7 @@ class History:
             self._start(process)
             if process.calls.ended:
                 return
-            if fault is None and self._plan.random() < 0.6:
+            if fault is None and self._plan.random() < 0.8:
                 after = self._plan.randint(1, TAKE_OVER_AFTER_MAX)
                 process.calls.interrupt(after, lambda: self._take_over(process))
             for _ in range(self._plan.choice(STEPS)):
@@ -147,6 +150,18 @@ class History:
         except Ended:
             self._crashed(process)
         self.outcome.failed_calls += process.calls.failed
+        self._unsynced = process.calls.struck and not process.calls.lost_power
+
+    def _live_briefly(self) -> None:
+        """Start, tell what stands there, and lose the power.
+
+        What a process before wrote and did not come to sync is told of now, or must not be.
+        """
+        process = self._begin(None)
+        self._start(process)
+        if self._plan.random() < 0.3:
+            self._clients.send(process, lambda error: self._excuse(process, error))
+        self._lose_power()
 
     def _begin(self, fault: Fault | None) -> Process:
         pages = self._plan.choice(AUTOCHECKPOINT_PAGES)
@@ -178,8 +193,10 @@ class History:
             self._back_up(process)
         elif manner < 0.92:
             self.machine.clock.step(plan.choice(CLOCK_STEPS_S))
-        else:
+        elif manner < 0.94 or process.calls.fault is not None:
             self._second_is_kept_out()
+        else:
+            self._take_over(process)
 
     def _export(self, process: Process) -> None:
         try:
