@@ -201,21 +201,18 @@ class Disk:
             chance: decides what of the unsynced survives.
         """
         keep = _Survival(chance)
+        names = Names(dict(self._durable.files), set(self._durable.directories))
         for change in keep.names(self._changes):
-            self._durable.apply(change)
+            names.apply(change)
         files = {}
-        for path, file in sorted(self._durable.files.items()):
-            if _reachable(path, self._durable.directories):
+        for path, file in sorted(names.files.items()):
+            if _reachable(path, names.directories):
                 data = bytearray(file.durable)
                 for piece in keep.pieces(file.pending):
                     _apply(data, piece)
                 files[path] = bytes(data)
-        reachable = {
-            path
-            for path in self._durable.directories
-            if _reachable(path, self._durable.directories)
-        }
-        return frozenset(reachable), files
+        there = {path for path in names.directories if _reachable(path, names.directories)}
+        return frozenset(there), files
 
     def _change(self, change: Renamed) -> None:
         self._cached.apply(change)

@@ -12,7 +12,7 @@ from tests.testing.planted import PLANTED
 
 SEEDS_MAX = 2_000
 BROKEN = {
-    "signs before it commits": "lost|rolled",
+    "signs before it commits": "lost|rolled|damaged",
     "does not sync the write-ahead log": "lost|rolled",
     "does not sync exported files": "export|signature",
     "does not sync the names of exported files": "export",
