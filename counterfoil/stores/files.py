@@ -109,6 +109,9 @@ class Staging:
     def _clear(self) -> None:
         with self._lock:
             if not self._cleared:
+                if self._system.is_directory(self._root):
+                    # Whoever made it named it; what is above it need not be ours to open.
+                    self._named.add(self._root)
                 self._system.clear_directory(self._aside)
                 self._cleared = True
 
