@@ -78,6 +78,15 @@ bench-full: setup
 	$(BIN)/python -m bench.access
 	$(BIN)/python -m bench.wrong_tokens --seconds 60
 
+bench-faults: setup
+	$(BIN)/python -m bench.crash_seeds --seeds $(SEEDS)
+	$(BIN)/python -m bench.flips --step 1
+	$(BIN)/python -m tests.fuzz.run all --seconds $(FUZZ_SECONDS) --jobs 2
+	$(BIN)/python -m bench.kills --kills 50
+	$(BIN)/python -m bench.strace_faults
+	$(BIN)/python -m bench.strace_replay --seeds 3
+	COUNTERFOIL_EXAMPLES=500 $(BIN)/python -m pytest -q -n 2 tests/web/test_openapi.py tests/web/test_hostile_calls.py
+
 audit: setup
 	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit
 	-.venv-audit/bin/pip-audit --disable-pip -r requirements/dev.txt

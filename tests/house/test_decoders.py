@@ -19,9 +19,6 @@ _OWN_FILE = "reads a file that is ours or is named by who runs it; its text goes
 _OWN_STORE = "reads what this ledger stored, by names of ours; `verify` judges that"
 _MADE = "takes values of ours"
 NOT_OUTSIDE = {
-    "app.fsck:read_since": _OWN_FILE,
-    "app.fsck_derived:read_derived": _OWN_STORE,
-    "app.fsck_journal:open_journals": _OWN_STORE,
     "app.blobs:Blobs.read": _OWN_STORE,
     "app.keyring:Keyring.open": _MADE,
     "app.local:open_local": _OWN_FILE,
