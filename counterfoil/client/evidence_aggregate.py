@@ -66,7 +66,8 @@ def check_aggregate_rows(
     tiles = exported_tiles(exported, signed.size, verdict.mended)
     node = node_from_tiles(tiles) if verdict.whole else None
     try:
-        check.compare_export(TreeHead(signed.size, signed.root), node, f"{PREFIX}checkpoint")
+        head = TreeHead(signed.size, signed.root)
+        check.compare_export(head, node, f"{PREFIX}checkpoint", findings)
         for path in verdict.beyond:
             if not check.covers(path):
                 message = f"no part of the log of {check.size} entries"

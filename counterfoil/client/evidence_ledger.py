@@ -221,7 +221,8 @@ class _Directory:
             try:
                 head = TreeHead(signed.size, signed.root)
                 with survey.enter("root"):
-                    check.compare_export(head, node, f"public/{project}/checkpoint")
+                    checkpoint = f"public/{project}/checkpoint"
+                    check.compare_export(head, node, checkpoint, self._findings)
             except Damaged:
                 pass  # reported where it was read
             if signed.size < check.size:

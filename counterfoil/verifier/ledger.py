@@ -270,23 +270,26 @@ class LedgerCheck:
         unit: int = TILE_WIDTH ** max(tile.level, 0)
         return tile.n * TILE_WIDTH + tile.width <= self.size // unit
 
-    def compare_export(self, signed: TreeHead, exported: Node | None, checkpoint: str) -> None:
+    def compare_export(
+        self, signed: TreeHead, exported: Node | None, checkpoint: str, findings: Findings
+    ) -> None:
         """Compare with the exported log: it has to be a prefix of what the database holds.
 
         Args:
             signed: size and root of the signed checkpoint.
             exported: the node function of the exported tiles, if they lead to that root.
             checkpoint: the name of the checkpoint in findings.
+            findings: where findings go, which need not be where those of `run` went.
         """
         if signed.size > self.size:
             name = self._names.row("entries", f"{self.size} and on")
-            self._findings.add(
+            findings.add(
                 "missing", name,
                 f"{checkpoint} signs {signed.size} entries, the database holds {self.size}:"
                 " it is older than what was published from it", self.size, signed.size - 1,
             )  # fmt: skip
             if exported is not None:
-                self._differ(differences(self.size, self.node(), exported), checkpoint)
+                self._differ(differences(self.size, self.node(), exported), checkpoint, findings)
             return
         root = self.root if signed.size == self.size else self.root_at(signed.size)
         if root is None or root == signed.root:
@@ -295,13 +298,15 @@ class LedgerCheck:
         spans = [(0, signed.size - 1)]
         if exported is not None:
             spans = differences(signed.size, self.node(), exported) or spans
-        self._differ(spans, checkpoint)
+        self._differ(spans, checkpoint, findings)
 
-    def _differ(self, spans: Iterable[tuple[int, int]], checkpoint: str) -> None:
+    def _differ(
+        self, spans: Iterable[tuple[int, int]], checkpoint: str, findings: Findings
+    ) -> None:
         for first, last in spans:
             rows = str(first) if first == last else f"{first} to {last}"
             message = f"not what {checkpoint} signs"
-            self._findings.add("damaged", self._names.row("entries", rows), message, first, last)
+            findings.add("damaged", self._names.row("entries", rows), message, first, last)
 
     def _bundle(self, first: int, entries: Sequence[bytes | None]) -> None:
         """Check what stands beside entries, but for those that the stored tile contradicts."""
