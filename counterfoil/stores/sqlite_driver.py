@@ -73,6 +73,14 @@ class Driver(Protocol):
         """Open a file that stands there; `mode` is that of an SQLite URI, with what follows it."""
         ...
 
+    def sync(self, path: Path) -> None:
+        """Make a file's bytes and its length durable; one that is not there is no error.
+
+        Raises:
+            OSError: it is not known whether they are.
+        """
+        ...
+
     def sync_names(self, directory: Path) -> None:
         """Make the names in a directory durable."""
         ...
@@ -98,6 +106,17 @@ class StandardDriver:
             isolation_level=None,
             check_same_thread=False,
         )
+
+    def sync(self, path: Path) -> None:
+        """Make a file's bytes and its length durable; one that is not there is no error."""
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
     def sync_names(self, directory: Path) -> None:
         """Make the names in a directory durable."""

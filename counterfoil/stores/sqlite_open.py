@@ -162,6 +162,15 @@ class Database:
             raise UnavailableError(
                 "locked", f"{self._kind.name} is being read by another program: end that first"
             )
+        # Emptied, not synced: after a power cut what the disk held of the log would be played over
+        # the file again, and where its end was lost, over what is later.
+        log = self._path.with_name(f"{self._path.name}-wal")
+        try:
+            self._driver.sync(log)
+        except OSError as error:
+            raise UnavailableError(
+                "storage", f"{log.name} cannot be synced: {error.strerror}; restart and retry"
+            ) from error
 
     def _connect_reader(self) -> Connection:
         try:

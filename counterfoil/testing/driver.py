@@ -104,6 +104,12 @@ class SimulatedDriver:
             inner.wal_autocheckpoint(self._autocheckpoint_pages)
             return connection
 
+    def sync(self, path: Path) -> None:
+        """Make a file's bytes and its length durable; one that is not there is no error."""
+        file = self._calls.find(str(path))
+        if file is not None:
+            self._calls.sync(file, str(path))
+
     def sync_names(self, directory: Path) -> None:
         """Make the names in a directory durable."""
         self._calls.sync_directory(str(directory))
