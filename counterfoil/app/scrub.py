@@ -12,6 +12,8 @@ If we crash: how far it has come and what is damaged stand in `state.db`.
 
 import contextlib
 import dataclasses
+import errno
+import hashlib
 import logging
 import threading
 import time
@@ -124,7 +126,7 @@ class Scrubber:
         if self._thread is None:
             return None
         one = self._progress.get(project, Progress(0, "", ""))
-        damaged = sum(each.log in {project, ""} for each in self._damages.values())
+        damaged = sum(each.log in {project, ""} for each in tuple(self._damages.values()))
         return Reread(one.next, one.ended, damaged)
 
     def read_through(self) -> None:
@@ -221,19 +223,42 @@ class Scrubber:
 
     def _look(self, place: str, project: str, look: _Look) -> None:
         """Look at one place and keep what has changed about it."""
-        findings = Findings()
-        try:
-            look(findings)
-        except EvidenceError as error:
-            findings.add("damaged", place, error.message)
+        findings = self._findings(place, look)
+        if findings is None:
+            return  # nobody can tell just now: the next pass looks again
         known = self._damages.get(place)
         if len(findings):
-            if known is None and len(self._damages) < DAMAGES_MAX:
-                self._found(_damage(place, project, findings, self._now()))
-            elif known is not None and known.entry is None:
+            found = _damage(place, project, findings, self._now())
+            if known is None and len(self._damages) >= DAMAGES_MAX:
+                return
+            if known is None or not _is_same(known, found):
+                self._found(found)
+            elif known.entry is None:
                 self._record_damage(known)
         elif known is not None:
             self._recovered(known)
+
+    def _findings(self, place: str, look: _Look) -> Findings | None:
+        """Return what a look leads to; None where the system gives nothing to look at.
+
+        A disk that answers with an error twice has lost the place, and that is damage.  Other
+        reasons, such as too many open files, are none.
+        """
+        for last in (False, True):
+            findings = Findings()
+            try:
+                look(findings)
+            except EvidenceError as error:
+                findings.add("damaged", place, error.message)
+            except UnavailableError as error:
+                if not last:
+                    continue
+                _log.warning("re-reading %s: %s", place, error)
+                if not _is_of_the_disk(error):
+                    return None
+                findings.add("damaged", place, f"the disk does not give it: {error.message}")
+            return findings
+        raise AssertionError("the last look ends in one or the other")
 
     def _found(self, damage: Damage) -> None:
         _log.critical("damage found: %s", damage.why)
@@ -252,7 +277,7 @@ class Scrubber:
             "why": damage.why,
             "found": damage.found,
         }
-        entered = self._record(DAMAGED_TYPE, f"damage/{damage.found}/{damage.place}", damage, data)
+        entered = self._record(DAMAGED_TYPE, "damage", damage, data)
         if entered is None:
             return  # the page says it all the same, and the next look tries again
         log, index = entered
@@ -269,21 +294,23 @@ class Scrubber:
             "last": damage.last,
             "found": damage.found,
         }
-        self._record(RECOVERED_TYPE, f"recovery/{damage.found}/{damage.place}", damage, data)
+        if self._record(RECOVERED_TYPE, "recovery", damage, data) is None:
+            return  # until some log takes it, it stays an alarm
         del self._damages[damage.place]
         with contextlib.suppress(CounterfoilError):
             self._rows.remove_damage(damage.place)
 
     def _record(
-        self, kind: str, event_id: str, damage: Damage, data: dict[str, JSON]
+        self, kind: str, name: str, damage: Damage, data: dict[str, JSON]
     ) -> tuple[str, int] | None:
         """Put it on record in the log it is about; where that takes nothing, in the ledger's own.
 
         Returns:
             The log and the index of the entry; None when no log takes it.
         """
+        told = hashlib.sha256(f"{damage.classes}\n{damage.objects}".encode()).hexdigest()
         event = make_event(
-            type=kind, source=SOURCE, id=event_id, time=self._now(), authtype="system",
+            type=kind, source=SOURCE, id=f"{name}/{damage.found}/{damage.place}/{told[:12]}", time=self._now(), authtype="system",
             authid="counterfoil", data=data,
         )  # fmt: skip
         projects = {one.project for one in self._looked if one.project != AGGREGATE}
@@ -301,15 +328,31 @@ class Scrubber:
         return format_time(self._clock.now())
 
 
+def _is_same(known: Damage, found: Damage) -> bool:
+    """Say whether a place is damaged as it was: whatever else is, is told anew."""
+    return (known.classes, known.objects, known.first, known.last) == (
+        found.classes, found.objects, found.first, found.last,
+    )  # fmt: skip
+
+
+def _is_of_the_disk(error: UnavailableError) -> bool:
+    cause = error.__cause__
+    name = str(getattr(cause, "sqlite_errorname", ""))
+    return name.startswith("SQLITE_IOERR") or getattr(cause, "errno", None) == errno.EIO
+
+
 def _damage(place: str, project: str, findings: Findings, now: str) -> Damage:
     found = list(findings)
+    objects = list(dict.fromkeys(one.object for one in found))
+    if len(objects) > OBJECTS_SHOWN:
+        objects[OBJECTS_SHOWN:] = [f"and {len(objects) - OBJECTS_SHOWN} more"]
     firsts = [one.first for one in found if one.first is not None]
     lasts = [one.last for one in found if one.last is not None]
     return Damage(
         place=place,
         log=project,
         classes=", ".join(sorted({one.klass for one in found})),
-        objects="\n".join(dict.fromkeys(one.object for one in found[:OBJECTS_SHOWN])),
+        objects="\n".join(objects),
         first=min(firsts, default=None),
         last=max(lasts, default=None),
         why=found[0].line(),

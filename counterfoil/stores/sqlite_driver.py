@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from counterfoil.stores.file_system import sync_directory
 
 BUSY_TIMEOUT_S = 5.0
+REWRITE_BYTES = 1 << 20
 
 
 class Rows(Protocol):
@@ -81,6 +82,17 @@ class Driver(Protocol):
         """
         ...
 
+    def rewrite(self, path: Path) -> None:
+        """Write a file's bytes over themselves and make them durable, whatever was thought of them.
+
+        After a sync that failed the kernel counts pages as written that are not; a further sync
+        does nothing for them, and writing them once more does.
+
+        Raises:
+            OSError: it is not known whether they are.
+        """
+        ...
+
     def sync_names(self, directory: Path) -> None:
         """Make the names in a directory durable."""
         ...
@@ -114,6 +126,17 @@ class StandardDriver:
         except FileNotFoundError:
             return
         try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def rewrite(self, path: Path) -> None:
+        """Write a file's bytes over themselves and make them durable, whatever was thought of them."""
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            offset = 0
+            while data := os.pread(handle, REWRITE_BYTES, offset):
+                offset += os.pwrite(handle, data, offset)
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
-from counterfoil.stores.sqlite_driver import STANDARD, Connection, Driver
+from counterfoil.stores.sqlite_driver import BUSY_TIMEOUT_S, STANDARD, Connection, Driver
 
 PAGE_SIZE_BYTES = 16_384
 IMMUTABLE = "ro&immutable=1"
+FOLD_TIMEOUT_MS = 200
 _WRITER_PRAGMAS = ("synchronous = FULL", "mmap_size = 0", "trusted_schema = OFF")
 _READER_PRAGMAS = (
     "wal_autocheckpoint = 0",
@@ -152,21 +153,26 @@ class Database:
         A commit that was written but not synced reads like any other: a process was killed
         before its sync came back, or the sync failed and the kernel counts the pages as clean.
         Whoever is answered from it is answered from the page cache, and a power cut takes it
-        away; frames behind such a hole go with it.  Written once more and synced, it stays.
+        away; frames behind such a hole go with it.  Written once more and synced, it stays: in the
+        file, or in the log itself while another program reads.
 
         Source: https://sqlite.org/pragma.html#pragma_wal_checkpoint.
         """
         assert self._writer is not None
-        [busy, _, _] = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            raise UnavailableError(
-                "locked", f"{self._kind.name} is being read by another program: end that first"
-            )
-        # Emptied, not synced: after a power cut what the disk held of the log would be played over
-        # the file again, and where its end was lost, over what is later.
         log = self._path.with_name(f"{self._path.name}-wal")
+        # Somebody who reads an earlier state keeps the log from being emptied, for as long as a
+        # `verify` of all entries takes: nobody waits for that.
+        self._writer.execute(f"PRAGMA busy_timeout = {FOLD_TIMEOUT_MS}")
+        [busy, _, _] = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self._writer.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1_000)}")
         try:
-            self._driver.sync(log)
+            if busy:
+                # We alone write it, and readers find what they found before.
+                self._driver.rewrite(log)
+            else:
+                # Emptied, not synced: after a power cut what the disk held of the log would be
+                # played over the file again, and where its end was lost, over what is later.
+                self._driver.sync(log)
         except OSError as error:
             raise UnavailableError(
                 "storage", f"{log.name} cannot be synced: {error.strerror}; restart and retry"

@@ -12,6 +12,7 @@ from counterfoil.app.sessions import Session
 from counterfoil.errors import RequestError
 from counterfoil.web import sessions
 from counterfoil.web.api.route import Served
+from counterfoil.web.pages.damaged import alarms_for, build_damaged
 from counterfoil.web.pages.render import render
 from counterfoil.web.proving import json_text, let_in, local_path, mounted, read_json
 
@@ -38,9 +39,11 @@ async def _get_step_up(request: Request, served: Served) -> Response:
     if caller.session is None:
         return RedirectResponse("/sign-in", status_code=303)
     back = local_path(request.query_params.get("next", "/"))
+    alarms = await run_in_threadpool(alarms_for, served.home, caller.credential)
     return render(
         request,
         "step_up.html",
+        damaged=build_damaged(alarms, served.home.clock.now()),
         back=back,
         answer="/step-up?" + urllib.parse.urlencode({"next": back}),
         handle=caller.credential.handle,

@@ -1,6 +1,7 @@
 """The scrubber: what is damaged while the server runs is found, said once, and said to be over."""
 
 import contextlib
+import errno
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -15,10 +16,11 @@ from counterfoil.app.opening import open_all
 from counterfoil.app.record import LOCAL
 from counterfoil.app.scrub import DAMAGED_TYPE, RECOVERED_TYPE
 from counterfoil.clock import SteppedClock
-from counterfoil.errors import CounterfoilError
+from counterfoil.errors import CounterfoilError, UnavailableError
 from counterfoil.events.entry import read_entry
 from counterfoil.ids import SeededRandomness
 from counterfoil.policy.access import LOG as ACCESS_LOG
+from counterfoil.verifier.report import Findings
 from tests.ledgers import make_sample
 
 EVENTS = 300
@@ -210,6 +212,53 @@ def test_damage_is_one_event_however_often_it_is_read(home: Home) -> None:
     assert any("ledger.db bodies row 19" in one for one in told["objects"])
     [one] = home.scrub.damages()
     assert (one.recorded_in, one.entry) == ("default", EVENTS)
+
+
+def test_further_damage_in_a_place_that_is_damaged_already_is_told_too(home: Home) -> None:
+    """A ledger of less than 256 entries is one place: nobody may hide behind the first flipped bit."""
+    _cell("bodies", "data", "project = 'default' AND idx = 3 AND name = 'body'")(home)
+    home.scrub.read_through()
+    _cell("bodies", "data", "project = 'default' AND idx BETWEEN 10 AND 25 AND name = 'body'")(home)
+    for _ in range(2):
+        home.scrub.read_through()
+
+    first, second = events_of(home, DAMAGED_TYPE)
+    assert (first["first"], first["last"]) == (3, 3)
+    assert (second["first"], second["last"]) == (3, 25)
+    assert second["objects"][-1] == "and 7 more"
+    [one] = home.scrub.damages()
+    assert (one.first, one.last) == (3, 25)
+
+
+def failing(number: int, times: int) -> Callable[[Findings], None]:
+    """Return a look the system refuses with an error of that number, so many times."""
+    left = iter(range(times))
+
+    def look(findings: Findings) -> None:
+        del findings
+        if next(left, None) is not None:
+            raise UnavailableError("storage", "cannot be read") from OSError(number, "refused")
+
+    return look
+
+
+@pytest.mark.parametrize(
+    ("number", "times", "damaged"),
+    [
+        (errno.EIO, 2, True),
+        (errno.EIO, 1, False),
+        (errno.EMFILE, 9, False),
+        (errno.EACCES, 9, False),
+    ],
+    ids=["a sector that is lost", "a disk that stuttered", "too many open files", "no permission"],
+)
+def test_only_a_disk_that_has_lost_a_place_is_damage(
+    home: Home, number: int, times: int, damaged: bool
+) -> None:
+    """And it keeps nobody from reading what comes after it."""
+    home.scrub._look("default/entries/0", "default", failing(number, times))
+
+    assert bool(home.scrub.damages()) == damaged
 
 
 def test_what_reads_whole_again_is_an_event_too_and_no_alarm_any_more(home: Home) -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.ids import SeededRandomness
-from counterfoil.stores import sqlite_driver, sqlite_statements
+from counterfoil.stores import sqlite_statements
 from counterfoil.stores.erasable import ERASABLE, ErasableStore
 from counterfoil.stores.sqlite import LEDGER, SqliteLogStore
-from counterfoil.stores.sqlite_driver import Connection
+from counterfoil.stores.sqlite_driver import Connection, StandardDriver
 from counterfoil.stores.sqlite_open import PAGE_SIZE_BYTES, Database, Kind, create_database
 
 NOBODY = 65_534
@@ -192,23 +192,37 @@ def test_a_start_folds_in_what_a_killed_process_left_unsynced(path: Path, tmp_pa
     again.close()
 
 
-def test_a_start_waits_for_nobody_who_reads_an_earlier_state(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With such a reader the log cannot be folded in, so nothing of it is vouched for."""
-    monkeypatch.setattr(sqlite_driver, "BUSY_TIMEOUT_S", 0.0)
+class Noting(StandardDriver):
+    """The machine's own files, and which of them were written over themselves."""
+
+    def __init__(self) -> None:
+        self.rewritten: list[tuple[str, bytes]] = []
+
+    def rewrite(self, path: Path) -> None:  # noqa: D102  as in the driver it stands for
+        before = path.read_bytes()
+        super().rewrite(path)
+        assert path.read_bytes() == before
+        self.rewritten.append((path.name, before))
+
+
+def test_a_start_waits_for_nobody_who_reads_an_earlier_state(path: Path) -> None:
+    """A `verify` of all entries takes minutes; the log is made durable where it lies meanwhile."""
     store = SqliteLogStore(path)
     reader = SqliteLogStore(path, write=False)
+    noting = Noting()
     with reader._db.snapshot() as db:
-        db.execute("SELECT count(*) FROM logs").fetchone()
+        assert db.execute("SELECT count(*) FROM logs").fetchone() == (0,)
         store.create_log("default", "ledger.example/default")
+        store.close()
 
-        with pytest.raises(UnavailableError, match="being read by another program") as refused:
-            SqliteLogStore(path)
-    assert refused.value.code == "locked"
-    SqliteLogStore(path).close()
+        again = SqliteLogStore(path, driver=noting)
+        [(name, content)] = noting.rewritten
+        assert (name, bool(content)) == ("ledger.db-wal", True)
+        again.create_log("other", "ledger.example/other")
+        assert [log.project for log in again.projects()] == ["default", "other"]
+        assert db.execute("SELECT count(*) FROM logs").fetchone() == (0,), "its own state"
+    again.close()
     reader.close()
-    store.close()
 
 
 def test_a_reader_sees_a_running_writers_commits(path: Path) -> None:
@@ -243,6 +257,7 @@ def test_many_threads_may_read_at_once(path: Path) -> None:
 READ_AS_NOBODY = """
 import os, sys
 from pathlib import Path
+from counterfoil.stores.sqlite_driver import StandardDriver
 from counterfoil.stores.sqlite import SqliteLogStore
 if os.geteuid() == 0:
     os.setuid({nobody})

@@ -10,6 +10,7 @@ from tests.admin_reader import Reader, sign_in
 from tests.web_server import event, running
 
 FOUND_S = 60.0
+ALONE = ("/account", "/step-up")
 PATHS = ("/", "/releases", "/runs", "/search", "/log?project=other", "/admin", "/entries/0")
 
 
@@ -51,6 +52,8 @@ def test_damage_shows_on_every_page_without_anybody_asking(tmp_path: Path) -> No
             assert 'role="alert"' in said, path
             assert "bodies row 1 position 0 of default" in said, said
             assert f'href="/entries/{told.index}"' in said, "the entry that says so"
+        for path in ALONE:
+            assert f'href="/entries/{told.index}"' in reader.page(path), path
         assert "damaged" in reader.page("/log").partition('id="health"')[2][:6_000]
 
 

@@ -19,6 +19,7 @@ from counterfoil.web.api.errors import status_of
 from counterfoil.web.api.route import Served
 from counterfoil.web.identity import Caller
 from counterfoil.web.pages import words
+from counterfoil.web.pages.damaged import alarms_for, build_damaged
 from counterfoil.web.pages.linked import build_accounts
 from counterfoil.web.pages.render import render
 
@@ -100,6 +101,7 @@ def account_page(
         request,
         "account.html",
         status=200 if error is None else status_of(error),
+        damaged=build_damaged(alarms_for(served.home, caller.credential), now),
         it=account,
         accounts=accounts,
         csrf=caller.csrf,

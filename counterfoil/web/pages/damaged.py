@@ -5,10 +5,13 @@ and not what stands there.
 """
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from counterfoil.app.home import Home
 from counterfoil.app.scrub import Damage
+from counterfoil.policy.access import Credential
+from counterfoil.verifier.aggregate import AGGREGATE
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
 from counterfoil.web.pages.parts import Links, Mark, mark
@@ -54,14 +57,26 @@ NO_ALARMS: Final = Alarms()
 
 
 def alarms_of(context: Context) -> Alarms:
-    """Return what is wrong, for whoever asks."""
+    """Return what is wrong, for whoever asks for a page about a log."""
     status = context.home.ledger.status(context.project)
-    found = context.home.scrub.damages()
-    may = context.home.access.decide
-    logs = {one.log or context.project for one in found}
-    readable = {log for log in logs if may(context.credential, "read", log).allowed}
-    shown = tuple(one for one in found if (one.log or context.project) in readable)
-    return Alarms(shown, len(found) - len(shown), status.frozen or status.stopped)
+    alarms = alarms_for(context.home, context.credential)
+    return replace(alarms, stopped=status.frozen or status.stopped)
+
+
+def alarms_for(home: Home, credential: Credential) -> Alarms:
+    """Return what was found damaged, for a page that is about no log.
+
+    What concerns the ledger as a whole is for everybody who may read any log of it.
+    """
+    found = home.scrub.damages()
+    if not found:
+        return NO_ALARMS
+    logs = {info.project for info in home.log.projects()}
+    readable = {log for log in logs if home.access.decide(credential, "read", log).allowed}
+    if readable:
+        readable |= {"", AGGREGATE}
+    shown = tuple(one for one in found if one.log in readable)
+    return Alarms(shown, len(found) - len(shown))
 
 
 def build_damaged(alarms: Alarms, now: datetime.datetime) -> Damaged | None:
