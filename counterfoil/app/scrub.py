@@ -80,7 +80,6 @@ class Scrubber:
         self._damages = rows.damages()
         self._steps: Iterator[None] | None = None
         self._edges_at_s: float | None = None
-        self._pages_at: dict[str, float] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -137,7 +136,6 @@ class Scrubber:
         """
         self._progress.clear()
         self._edges_at_s = None
-        self._pages_at.clear()
         for _ in self._pass():
             pass
 
@@ -176,7 +174,10 @@ class Scrubber:
         self._look_at_edges()
         for kind in (LEDGER, ERASABLE):
             if self._is_due(kind.name):
-                self._look(kind.name, "", partial(look_at_pages, self._directory, kind))
+                self._look(
+                    kind.name, "", partial(look_at_pages, self._directory, kind, self._stop.is_set)
+                )
+                self._progress[kind.name] = Progress(0, "", self._now())
                 yield
         for one in self._looked:
             held = self._progress.get(one.project)
@@ -191,13 +192,9 @@ class Scrubber:
             self._progress[one.project] = Progress(0, began, self._now())
 
     def _is_due(self, name: str) -> bool:
-        """Say whether pages of a file were last looked at too long ago, and note that they are."""
-        now_s = time.monotonic()
-        last_s = self._pages_at.get(name)
-        if last_s is not None and now_s - last_s < PAGES_EVERY_S:
-            return False
-        self._pages_at[name] = now_s
-        return True
+        """Say whether pages of a file were last looked at too long ago."""
+        last = self._progress.get(name)
+        return last is None or self._age_s(last.ended) >= PAGES_EVERY_S
 
     def _look_at_edges(self) -> None:
         now_s = time.monotonic()

@@ -9,7 +9,7 @@ looked at, and of the exported files only those below the published checkpoint.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -244,14 +244,20 @@ def look_beside(
         return  # it is among the findings
 
 
-def look_at_pages(directory: Path, kind: Kind, findings: Findings) -> None:
-    """Let SQLite look at every page of a database: `PRAGMA quick_check`.
+def look_at_pages(
+    directory: Path, kind: Kind, stop: Callable[[], bool], findings: Findings
+) -> None:
+    """Let SQLite look at every page of a database, until `stop` says so: `PRAGMA quick_check`.
+
+    Raises:
+        UnavailableError: `storage`: it cannot be read just now, or was told to stop.
 
     Cost: the whole file is read; a server that writes meanwhile keeps what it writes in the
     write-ahead log until this ends.
     """
     try:
         with _opened(directory, kind, findings) as database:
+            database.stop_when(stop)
             for (text,) in list(database.rows(f"PRAGMA quick_check({MAX_PAGE_MESSAGES})")):
                 if text != "ok":
                     lines = "; ".join(str(text).split("\n"))

@@ -15,7 +15,7 @@ schema can call is not trusted.  Source: https://sqlite.org/wal.html#read_only_d
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ from counterfoil.verifier.report import Findings
 
 BUSY_TIMEOUT_S = 10.0
 MAX_INTEGRITY_MESSAGES = 20
+STEPS_BETWEEN = 10_000
+"""Instructions of SQLite's machine between two questions whether to go on: under a millisecond."""
 
 Value = TypeVar("Value", int, str, bytes)
 _STAND_IN: dict[type, tuple[int, ...]] = {int: (-1,)}
@@ -96,6 +98,10 @@ class EvidenceDatabase:
     def name(self) -> str:
         """How the database is called in findings."""
         return self._kind.name
+
+    def stop_when(self, asked: Callable[[], bool]) -> None:
+        """Break statements off as soon as `asked` says so: they end as UnavailableError."""
+        self._db.set_progress_handler(asked, STEPS_BETWEEN)
 
     def close(self) -> None:
         """Let go of the file."""

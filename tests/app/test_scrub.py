@@ -15,6 +15,8 @@ from counterfoil.app.home import Home, create_home, open_home
 from counterfoil.app.opening import open_all
 from counterfoil.app.record import LOCAL
 from counterfoil.app.scrub import DAMAGED_TYPE, RECOVERED_TYPE
+from counterfoil.app.scrub_look import look_at_pages
+from counterfoil.client.evidence_rows import LEDGER
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import CounterfoilError, UnavailableError
 from counterfoil.events.entry import read_entry
@@ -298,6 +300,15 @@ def test_of_a_log_that_takes_nothing_the_damage_is_on_record_in_the_ledgers_own(
     [told] = events_of(home, DAMAGED_TYPE, ACCESS_LOG)
     assert told["objects"] == [str(path.relative_to(home.directory))]
     home.ledger._logs["default"].frozen = ""
+
+
+def test_the_end_of_a_server_waits_for_no_look_at_all_pages(home: Home) -> None:
+    """Of a large database it takes minutes, and whoever stops a service waits seconds."""
+    home.scrub._stop.set()
+
+    with pytest.raises(UnavailableError):
+        look_at_pages(home.directory, LEDGER, home.scrub._stop.is_set, Findings())
+    home.scrub._stop.clear()
 
 
 def test_a_pass_that_broke_off_goes_on_where_it_was(home: Home) -> None:

@@ -88,6 +88,7 @@ def _nothing(_ledger: Ledger, _recorder: Recorder, _say: Say) -> None:
     """Be ready at once."""
 
 
+GO: Final = b"go\n"
 Step = Callable[[Ledger, Recorder, Say], None]
 PROGRAMS: Final[dict[str, tuple[Step, Step]]] = {
     # What is done before `ready`, where nothing is injected yet, and what after it.
@@ -167,6 +168,8 @@ def main(arguments: Sequence[str] = sys.argv[1:]) -> None:
             _run(program, Path(directory), words)
         return
     while line := words.readline():
+        if line == GO:
+            continue  # meant for a run that was killed before it heard it
         program, directory = line.decode().split()
         child = os.fork()
         if not child:
