@@ -112,9 +112,11 @@ class SystemFiles:
         path.mkdir(mode=0o755, exist_ok=True)
 
     def clear_directory(self, path: Path) -> None:
-        """Make an empty directory of mode 0700, with its parents, whatever stands there."""
+        """Make an empty directory of mode 0700, with its parent (0755), whatever stands there."""
         shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # A parent that `mkdir` makes by the way has the bits of the umask, and others may get in.
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        path.mkdir(exist_ok=True, mode=0o700)
 
     def remove_tree(self, path: Path) -> None:
         """Remove a directory with all that is in it."""

@@ -1,3 +1,4 @@
+import os
 import stat
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 
 from counterfoil.errors import EvidenceError, UnavailableError
 from counterfoil.stores.file_system import SystemFiles
-from counterfoil.stores.files import PublicFiles
+from counterfoil.stores.files import PublicFiles, Staging
 from counterfoil.tlog.checkpoint import sign_checkpoint
 from counterfoil.tlog.tree import TreeHead
 from tests.ledger_place import ORIGIN, SIGNER
@@ -135,6 +136,21 @@ def test_a_directory_an_earlier_write_made_and_did_not_sync_is_synced(tmp_path: 
     system.synced.clear()
     public.write(PROJECT, [("tile/0/001", b"tile")])
     assert system.synced == [place], "for the rest, once a process is enough"
+
+
+def test_a_folder_is_made_that_others_cannot_put_files_in_whatever_the_umask(
+    tmp_path: Path,
+) -> None:
+    """Where users have groups of their own the umask is 0002: the next start would refuse it."""
+    folder = tmp_path / "timestamps"
+    was = os.umask(0o000)
+    try:
+        Staging(folder, 0o444).write([(folder / "1.tsr", b"token")])
+    finally:
+        os.umask(was)
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+    assert stat.S_IMODE((folder / ".writing").stat().st_mode) == 0o700
 
 
 def test_a_place_that_takes_no_directory_is_unavailable(tmp_path: Path) -> None:
