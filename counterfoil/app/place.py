@@ -5,6 +5,10 @@ nothing is one.  A link or a second name of `ledger.db` would give two directori
 locks, one database: two writers, two histories.  What opens entries or signs them is its owner's
 alone, and nothing is anybody's to change but its owner's.
 
+What is looked at is what could be written through: every file by a fixed name, the folders that
+files are put in, the checkpoints.  Tiles and blobs are not, one by one: they are never written
+again, and whoever reads one checks it against the log.
+
 The bits of the modes are looked at, not what we may do: root may read everything, and a key that
 others can read is no secret because root runs the server.  Verifying asks none of this.
 
@@ -27,7 +31,11 @@ from counterfoil.stores.mounts import shared_mount
 LOCK: Final = "lock"
 _DATABASES: Final = ("ledger.db", "erasable.db", "state.db", "views.db", "aggregate.db")
 _BESIDE: Final = ("", "-wal", "-shm")
-_FOLDERS: Final = ("blobs", "public", "spool", "timestamps")
+_FOLDERS: Final = ("blobs", "damaged", "public", "spool", "timestamps")
+_ASIDE: Final = ".writing"
+"""Where files are made before they are renamed; it is emptied, whatever is in it."""
+_OF_THE_DISK: Final = "lost+found"
+"""Root's, in every folder that a disk is mounted at."""
 _SECRET: Final = frozenset({"erasable.db", "state.db"})
 """Databases with secrets in them: the keys of events and people, secrets of webhooks."""
 _OTHERS: Final = 0o077
@@ -44,7 +52,8 @@ def real_place(directory: Path) -> Path:
         RequestError: `unsafe_access`: an owner, a mode or a link lets others in;
             `network_storage`; `config_invalid`.
 
-    Cost: a call of the system for each file that is looked at, some twenty.
+    Cost: some 90 calls of the system, some 10 more for each project, one for each folder of blobs
+    (256 at most), two for each repair; none for an event, a tile or a blob.
     """
     real = directory.resolve(strict=True)
     check_mount(real)
@@ -52,16 +61,18 @@ def real_place(directory: Path) -> Path:
     for path, is_secret in _inside(real):
         refuse_link(path)
         check_file(path, is_secret=is_secret)
+    for path in _in_folders(real):
+        _check_entry(path)
     # By name alone: what is no more than a way around (`../keys`) lies outside.
     keys = Path(os.path.normpath(real / read_config(real).keys.directory))
     if keys.is_relative_to(real):
         refuse_link(keys)
     check_file(keys, is_secret=False)
-    for path in sorted(keys.glob("*.key")):
+    for path in (keys / _ASIDE, *sorted(keys.glob("*.key")), *sorted(keys.glob("*.vkey"))):
         # Outside of the ledger keys may be links: that is how secrets are mounted in containers.
         if keys.is_relative_to(real):
             refuse_link(path)
-        check_file(path, is_secret=True)
+        check_file(path, is_secret=path.suffix == ".key")
     return real
 
 
@@ -121,6 +132,42 @@ def _inside(directory: Path) -> Iterator[tuple[Path, bool]]:
         yield directory / name, False
 
 
+def _in_folders(directory: Path) -> Iterator[Path]:
+    """Yield what may stand in the folders of a ledger, each folder before what is in it."""
+    yield directory / "timestamps" / _ASIDE
+    yield from _entries(directory / "blobs")
+    for exported in _entries(directory / "public"):
+        yield exported
+        yield exported / "checkpoint"
+        yield exported / "tile"
+        yield from _entries(exported / "tile")
+    for repair in _entries(directory / "damaged"):
+        yield repair
+        yield repair / "repair.json"
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return what is in a folder that was looked at itself; nothing in what is none."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.name != _OF_THE_DISK)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _check_entry(path: Path) -> None:
+    """Refuse a link, what belongs to somebody else, what others may change.
+
+    A second name is fine: what is put in folders is put there whole and never written again, and
+    copies that share such files are how backups are made.
+    """
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    _refuse_link(path, found)
+    _refuse_others(path, found, is_secret=False)
+
+
 def refuse_link(path: Path) -> None:
     """Refuse a link, or a file of several names; what is absent is fine.
 
@@ -131,17 +178,21 @@ def refuse_link(path: Path) -> None:
         found = path.lstat()
     except FileNotFoundError:
         return
-    if stat.S_ISLNK(found.st_mode):
-        raise RequestError(
-            "unsafe_access",
-            f"{path} is a link: nothing in a ledger is one, or two directories could be one ledger;"
-            " put the file itself there, or mount its folder there",
-        )
+    _refuse_link(path, found)
     if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
         raise RequestError(
             "unsafe_access",
             f"{path} has {found.st_nlink} names: by another one a second server could write it;"
             " copy it, and put the copy in its place",
+        )
+
+
+def _refuse_link(path: Path, found: os.stat_result) -> None:
+    if stat.S_ISLNK(found.st_mode):
+        raise RequestError(
+            "unsafe_access",
+            f"{path} is a link: nothing in a ledger is one, or two directories could be one ledger;"
+            " put the file itself there, or mount its folder there",
         )
 
 
@@ -159,6 +210,10 @@ def check_file(path: Path, *, is_secret: bool) -> None:
         found = path.stat()
     except FileNotFoundError:
         return
+    _refuse_others(path, found, is_secret=is_secret)
+
+
+def _refuse_others(path: Path, found: os.stat_result, *, is_secret: bool) -> None:
     if found.st_uid != os.geteuid():
         raise RequestError(
             "unsafe_access",

@@ -44,6 +44,10 @@ def contents(directory: Path) -> dict[str, bytes]:
     }
 
 
+BLOBS = "blobs/00"
+REPAIR = "damaged/20261120T120000Z-ab12/repair.json"
+
+
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger that was opened once, so that every file of it stands."""
@@ -51,6 +55,12 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     create_home(directory, SeededRandomness("create"), origin="log.example/acme")
     with opened(directory) as home:
         home.recorder.record("default", [make_sample(0)], LOCAL, "cli")
+        home.ledger.export_now()
+    for folder in (BLOBS, "blobs/.writing", "timestamps/.writing", "keys/.writing"):
+        (directory / folder).mkdir(parents=True, exist_ok=True)
+    (directory / REPAIR).parent.mkdir(parents=True)
+    (directory / REPAIR).write_text("{}")
+    (directory / REPAIR).chmod(0o600)
     return directory
 
 
@@ -72,6 +82,16 @@ MODES = {
     "a directory others may put files in": (".", 0o777, "chmod go-w"),
     "a folder of keys others may put files in": ("keys", 0o770, "chmod go-w"),
     "blobs others may put in": ("blobs", 0o775, "chmod go-w"),
+    "a folder of blobs others may put in": (BLOBS, 0o777, "chmod go-w"),
+    "the folder blobs are received in": ("blobs/.writing", 0o770, "chmod go-w"),
+    "an exported log others may put files in": ("public/default", 0o777, "chmod go-w"),
+    "a checkpoint others may write": ("public/default/checkpoint", 0o666, "chmod go-w"),
+    "the exported log of who may": ("public/_access", 0o775, "chmod go-w"),
+    "tiles others may put in": ("public/default/tile", 0o775, "chmod go-w"),
+    "a level of tiles others may put in": ("public/default/tile/0", 0o757, "chmod go-w"),
+    "a verifier key others may write": ("keys/default.vkey", 0o666, "chmod go-w"),
+    "repairs others may put in": ("damaged", 0o770, "chmod go-w"),
+    "a repair others may write": (REPAIR, 0o620, "chmod go-w"),
 }
 
 
@@ -112,7 +132,39 @@ def test_a_ledger_of_another_user_is_refused(filled: Path, monkeypatch: pytest.M
 INSIDE = (
     "ledger.db", "erasable.db", "state.db", "views.db", "aggregate.db", "admin.token",
     "counterfoil.toml", "lock", "keys", "keys/default.key", "blobs", "public", "spool",
+    "keys/default.vkey", "keys/.writing", BLOBS, "blobs/.writing", "public/default",
+    "public/.writing", "public/default/checkpoint", "public/default/tile",
+    "public/default/tile/entries", "timestamps", "timestamps/.writing", "damaged",
+    str(Path(REPAIR).parent), REPAIR,
 )  # fmt: skip
+
+
+def test_what_is_made_in_folders_may_have_a_second_name(filled: Path, tmp_path: Path) -> None:
+    """It is never written again, so a backup may share it."""
+    os.link(filled / "public/default/checkpoint", tmp_path / "checkpoint")
+    opened(filled).close()
+
+
+@pytest.mark.parametrize("folder", ["blobs", "public"])
+def test_a_disk_may_be_mounted_at_a_folder(filled: Path, folder: str) -> None:
+    """Its `lost+found` is root's, whoever serves; the other things there are not."""
+    (filled / folder / "lost+found").mkdir()
+    (filled / folder / "lost+found").chmod(0o777)
+    opened(filled).close()
+    (filled / folder / "found").mkdir()
+    (filled / folder / "found").chmod(0o777)
+    assert refusal(filled).code == "unsafe_access"
+
+
+if os.geteuid() == 0:
+    # Nobody else can give a file away; owners are compared in the test above for everybody.
+
+    @pytest.mark.parametrize("name", [BLOBS, "public/default", "public/default/checkpoint"])
+    def test_what_is_another_users_inside_a_folder_is_refused(filled: Path, name: str) -> None:
+        os.chown(filled / name, 12345, 12345)
+        error = refusal(filled)
+        assert error.code == "unsafe_access"
+        assert f"{filled / name} belongs to user 12345" in error.message
 
 
 @pytest.mark.parametrize("name", INSIDE)
