@@ -273,6 +273,8 @@ def create_home(
             )
         check_mount(directory.resolve())
         make_directory_durably(directory)
+        if not existing and directory.stat().st_uid == os.geteuid():
+            directory.chmod(0o700)  # ours and empty: whoever made it may have a wide umask
         directory = real_place(directory)
         lock = take_lock(directory)
         try:

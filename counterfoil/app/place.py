@@ -16,7 +16,6 @@ Source: docs/how-to/files.md; docs/adr/0030.
 """
 
 import contextlib
-import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -65,14 +64,15 @@ def real_place(directory: Path) -> Path:
         _check_entry(path)
     # By name alone: what is no more than a way around (`../keys`) lies outside.
     keys = Path(os.path.normpath(real / read_config(real).keys.directory))
-    if keys.is_relative_to(real):
+    mounted = not keys.is_relative_to(real)
+    if not mounted:
         refuse_link(keys)
-    check_file(keys, is_secret=False)
+    check_file(keys, is_secret=False, mounted=mounted)
     for path in (keys / _ASIDE, *sorted(keys.glob("*.key")), *sorted(keys.glob("*.vkey"))):
         # Outside of the ledger keys may be links: that is how secrets are mounted in containers.
-        if keys.is_relative_to(real):
+        if not mounted:
             refuse_link(path)
-        check_file(path, is_secret=path.suffix == ".key")
+        check_file(path, is_secret=path.suffix == ".key", mounted=mounted)
     return real
 
 
@@ -100,6 +100,8 @@ def take_lock(directory: Path) -> int:
     Raises:
         UnavailableError: `locked`, with who holds it.
     """
+    import fcntl  # noqa: PLC0415  a witness's commands are there where it is not
+
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     lock = os.open(directory / LOCK, flags, 0o600)
     try:
@@ -196,12 +198,14 @@ def _refuse_link(path: Path, found: os.stat_result) -> None:
         )
 
 
-def check_file(path: Path, *, is_secret: bool) -> None:
+def check_file(path: Path, *, is_secret: bool, mounted: bool = False) -> None:
     """Refuse what belongs to somebody else, or is open to others; what is absent is fine.
 
     Args:
         path: a file or folder.
         is_secret: whether a file may not be read by others either.
+        mounted: whether it may be put here by root, for a group of ours to read: as containers
+            are given their secrets.
 
     Raises:
         RequestError: `unsafe_access`.
@@ -210,18 +214,22 @@ def check_file(path: Path, *, is_secret: bool) -> None:
         found = path.stat()
     except FileNotFoundError:
         return
-    _refuse_others(path, found, is_secret=is_secret)
+    _refuse_others(path, found, is_secret=is_secret, mounted=mounted)
 
 
-def _refuse_others(path: Path, found: os.stat_result, *, is_secret: bool) -> None:
-    if found.st_uid != os.geteuid():
+def _refuse_others(
+    path: Path, found: os.stat_result, *, is_secret: bool, mounted: bool = False
+) -> None:
+    if found.st_uid != os.geteuid() and not (mounted and found.st_uid == 0):
         raise RequestError(
             "unsafe_access",
             f"{path} belongs to user {found.st_uid}, and this runs as user {os.geteuid()}: run it"
             f" as that user, or give all of the ledger to this one: chown -R {os.geteuid()}",
         )
     mode = stat.S_IMODE(found.st_mode)
-    if is_secret and stat.S_ISREG(found.st_mode) and mode & _OTHERS:
+    ours = mounted and found.st_gid in {os.getegid(), *os.getgroups()}
+    others = _OTHERS & ~stat.S_IRGRP if ours else _OTHERS
+    if is_secret and stat.S_ISREG(found.st_mode) and mode & others:
         raise RequestError(
             "unsafe_access",
             f"{path} is open to others (mode {mode:04o}), and what it holds is secret; run:"

@@ -183,6 +183,44 @@ def test_a_second_name_of_the_database_is_refused(filled: Path, tmp_path: Path) 
     assert "2 names" in refusal(filled).message
 
 
+@pytest.mark.parametrize(
+    ("mode", "group", "code"),
+    [(0o440, 4242, ""), (0o640, 4242, ""), (0o440, 4343, "unsafe_access"),
+     (0o444, 4242, "unsafe_access"), (0o460, 4242, "unsafe_access")],
+    ids=["read by our group", "changed by root alone", "another group", "anybody", "our group writes"],
+)  # fmt: skip
+def test_a_key_that_root_mounts_for_our_group_is_one_of_ours(
+    monkeypatch: pytest.MonkeyPatch, mode: int, group: int, code: str
+) -> None:
+    """Containers are given their secrets so, and nobody there can change owner or mode."""
+    path, found = (
+        Path("default.key"),
+        os.stat_result((stat.S_IFREG | mode, 1, 1, 1, 0, group, *[0] * 4)),
+    )
+    monkeypatch.setattr(os, "geteuid", lambda: 4141)
+    monkeypatch.setattr(os, "getegid", lambda: 4242)
+    monkeypatch.setattr(os, "getgroups", list)
+
+    if not code:
+        place._refuse_others(path, found, is_secret=True, mounted=True)
+    else:
+        with pytest.raises(RequestError) as refused:
+            place._refuse_others(path, found, is_secret=True, mounted=True)
+        assert refused.value.code == code
+    with pytest.raises(RequestError):
+        place._refuse_others(path, found, is_secret=True)
+
+
+def test_an_empty_directory_of_a_wide_umask_becomes_a_ledger(tmp_path: Path) -> None:
+    """`mkdir` under umask 0002, then `init`: nothing is in it yet that anybody could have read."""
+    directory = tmp_path / "wide"
+    directory.mkdir()
+    directory.chmod(0o775)
+    create_home(directory, SeededRandomness("wide"))
+
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
 def test_signing_keys_that_lie_elsewhere_may_be_links(filled: Path, tmp_path: Path) -> None:
     """So are secrets mounted in containers; what they lead to is looked at all the same."""
     real, keys = tmp_path / "real", tmp_path / "mounted"
