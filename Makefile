@@ -81,6 +81,9 @@ bench-full: setup
 bench-faults: setup
 	$(BIN)/python -m bench.crash_seeds --seeds $(SEEDS)
 	$(BIN)/python -m bench.flips --step 1
+	$(BIN)/python -m bench.flips --cells --step 1
+	$(BIN)/python -m bench.flips --files --step 1
+	$(BIN)/python -m bench.flips --wal --step 1
 	$(BIN)/python -m tests.fuzz.run all --seconds $(FUZZ_SECONDS) --jobs 2
 	$(BIN)/python -m bench.kills --kills 50
 	$(BIN)/python -m bench.strace_faults

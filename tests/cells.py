@@ -1,16 +1,19 @@
 """Every cell of a database of a ledger, one at a time: changed, put back, and what has to be said.
 
 A cell that is changed is named with its table, and with the entry of its row and no other.
+`set_cell` takes one step away from each cell, `flip_cells` changes each byte of each.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from counterfoil.client.evidence import verify_path
 from counterfoil.client.evidence_rows import AGGREGATED, ERASABLE, LEDGER
 from counterfoil.client.evidence_sqlite import Kind
 from counterfoil.verifier.report import Report
+from tests.flips import MASK, Outcome
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (LEDGER, ERASABLE, AGGREGATED)}
 
@@ -64,6 +67,55 @@ def set_cell(directory: Path, cell: Cell, *, undo: bool) -> None:
     put(directory, cell, changed(cell.value), undo=undo)
 
 
+def flipped(value: object) -> list[object]:
+    """Return a value of the same type for each byte of `value`: that byte changed."""
+    match value:
+        case int():
+            data = value.to_bytes(8, "big", signed=True)
+            return [int.from_bytes(one, "big", signed=True) for one in _each_byte_changed(data)]
+        case str():
+            return [one.decode() for one in _each_byte_changed(value.encode())]
+        case bytes():
+            return [*_each_byte_changed(value)]
+    raise AssertionError(value)
+
+
+def _each_byte_changed(data: bytes) -> Iterator[bytes]:
+    for at in range(len(data)):
+        yield data[:at] + bytes([data[at] ^ MASK]) + data[at + 1 :]
+
+
+def cell_bytes(directory: Path, name: str) -> Iterator[tuple[Cell, object]]:
+    """Yield each cell of a database with each value that is one byte away from its own."""
+    for cell in cells(directory, name):
+        for value in flipped(cell.value):
+            yield cell, value
+
+
+def flip_cells(directory: Path, name: str, numbers: Iterable[int]) -> Outcome:
+    """Change these of the `cell_bytes`, one at a time; what is not named in full is a third outcome.
+
+    Args:
+        directory: a ledger that is whole and lies still; its evidence is left as it was.
+        name: of the database.
+        numbers: which bytes of cells, from 0.
+    """
+    every = list(cell_bytes(directory, name))
+    outcome = Outcome()
+    for number in numbers:
+        cell, value = every[number]
+        put(directory, cell, value)
+        report = verify_path(str(directory))
+        put(directory, cell, value, undo=True)
+        assert isinstance(report, Report)
+        if is_named(cell, report, value):
+            outcome.found += 1
+        else:
+            lines = [one.line() for one in report.findings]
+            outcome.third.append((number, [str(cell), repr(value), *lines]))
+    return outcome
+
+
 def other_types(value: object) -> list[object]:
     """Return values that look like `value` and are of another type."""
     match value:
@@ -95,12 +147,18 @@ def put(directory: Path, cell: Cell, value: object, *, undo: bool = False) -> No
     assert count == 1, f"{cell} is one cell"
 
 
-def is_named(cell: Cell, report: Report) -> bool:
-    """Whether the table is named, and the entry of the row, and no entry besides."""
+def is_named(cell: Cell, report: Report, value: object) -> bool:
+    """Whether the table is named, and the entry of the row, and no entry besides.
+
+    Args:
+        cell: what was changed.
+        report: of the changed ledger.
+        value: what the cell holds there.
+    """
     if not any(f"{cell.file} {cell.table}" in one.object for one in report.findings):
         return False
     if cell.index is None:
         return True
     spans = [(one.first, one.last) for one in report.findings if one.first is not None]
-    moved = {cell.index, cell.index + 1_000} if cell.column == "idx" else {cell.index}
+    moved = {cell.index, value} if cell.column == "idx" else {cell.index}
     return (cell.index, cell.index) in spans and {first for first, _ in spans} <= moved

@@ -27,19 +27,29 @@ class Outcome:
     Args:
         found: how many `verify` named the file for.
         identical: how many changed nothing that is evidence.
+        stepped_back: how many led back to an earlier commit, as a receipt says.
         third: offset and findings of all others: there must be none.
     """
 
     found: int = 0
     identical: int = 0
+    stepped_back: int = 0
     third: list[tuple[int, list[str]]] = field(default_factory=list)
 
     def line(self, name: str) -> str:
-        """Return both counts on one line."""
+        """Return the counts on one line."""
+        back = f" {self.stepped_back} a step back that a receipt names," * bool(self.stepped_back)
         return (
-            f"{name}: {self.found} changed bytes found, {self.identical} without effect,"
+            f"{name}: {self.found} changed bytes found,{back} {self.identical} without effect,"
             f" {len(self.third)} neither"
         )
+
+    def add(self, other: "Outcome") -> None:
+        """Count what became of others too."""
+        self.found += other.found
+        self.identical += other.identical
+        self.stepped_back += other.stepped_back
+        self.third += other.third
 
 
 def flip_bytes(directory: Path, kind: Kind, offsets: Iterable[int]) -> Outcome:
@@ -56,7 +66,7 @@ def flip_bytes(directory: Path, kind: Kind, offsets: Iterable[int]) -> Outcome:
     assert before is not None, f"{path} reads before anything is changed"
     outcome = Outcome()
     for at in offsets:
-        with _changed(path, at, data[at]):
+        with changed_byte(path, at, data[at]):
             same = _evidence(path, kind) == before
             if same and outcome.identical % LOOKED_AT_AGAIN:
                 outcome.identical += 1
@@ -73,7 +83,7 @@ def flip_bytes(directory: Path, kind: Kind, offsets: Iterable[int]) -> Outcome:
 
 
 @contextlib.contextmanager
-def _changed(path: Path, at: int, value: int) -> Iterator[None]:
+def changed_byte(path: Path, at: int, value: int) -> Iterator[None]:
     """Change one byte of a file in its place, for the block."""
 
     def put(byte: int) -> None:

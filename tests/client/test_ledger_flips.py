@@ -1,23 +1,33 @@
 """A ledger with one of everything, and one flipped bit or cell at a time: every one is named.
 
-`python -m bench.flips --step 1` changes every byte of the database files.
+`python -m bench.flips` changes every byte: of the database files, of cells, of all other files.
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from counterfoil.client.evidence import verify_path
-from counterfoil.verifier.report import Finding, Report
-from tests.cells import KINDS, cells, is_named, set_cell
+from counterfoil.verifier.report import Report
+from tests.cells import KINDS, cell_bytes, cells, changed, flip_cells, is_named, set_cell
 from tests.everything import LOGS, Everything, build_everything
+from tests.file_flips import (
+    BLOB_PROJECT,
+    flip_files,
+    is_blob_named,
+    is_exported_named,
+    is_key_named,
+    places,
+    whose,
+)
 from tests.flips import flip_bytes
 
 STEP = 61
 """A prime, so that the samples fall on every kind of place in a page."""
 BUNDLE_STEP = 7
+CELL_STEP = 211
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +81,34 @@ def test_every_changed_cell_is_found_with_its_table_and_its_entry(
         set_cell(directory, cell, undo=False)
         report = verify(directory)
         set_cell(directory, cell, undo=True)
-        if not is_named(cell, report):
+        if not is_named(cell, report, changed(cell.value)):
             missed.append((str(cell), [one.line() for one in report.findings]))
 
     assert missed == []
     assert verify(directory).ok
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_changed_byte_anywhere_in_a_cell_is_found_with_its_table_and_its_entry(
+    directory: Path, name: str
+) -> None:
+    """Not only in the middle: where a cell is read in parts, each part has to count."""
+    numbers = range(0, sum(1 for _ in cell_bytes(directory, name)), CELL_STEP)
+    outcome = flip_cells(directory, name, numbers)
+
+    assert outcome.third == []
+    assert outcome.found == len(numbers)
+
+
+def test_a_changed_byte_of_any_other_file_is_found_alone_and_beside_the_database(
+    directory: Path, pristine: Everything
+) -> None:
+    """The same judgement as over every byte: `bench.flips --files`."""
+    numbers = range(0, sum(1 for _ in places(directory)), STEP)
+    outcome = flip_files(directory, pristine.policy, numbers)
+
+    assert outcome.third == []
+    assert outcome.found == len(numbers)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -103,8 +136,7 @@ def test_every_changed_byte_of_an_exported_log_is_found(
         name = str(path.relative_to(public))
         for at in flips(path, BUNDLE_STEP if "entries" in name else 1):
             found = verify(public, pristine.policy).findings
-            assert _whose(found, log) == {("damaged", name)}, at
-            assert all(one.first is not None for one in found), at
+            assert is_exported_named(found, log, name), at
 
 
 def test_every_changed_byte_of_a_blob_is_found(directory: Path) -> None:
@@ -113,10 +145,8 @@ def test_every_changed_byte_of_a_blob_is_found(directory: Path) -> None:
     assert len(paths) == 2
     for path in paths:
         for at in flips(path):
-            found = verify(directory, project="second").findings
-            name = str(path.relative_to(directory))
-            assert {(one.klass, one.object) for one in found} == {("damaged", name)}, at
-            assert {one.first for one in found} == {1}
+            found = verify(directory, project=BLOB_PROJECT).findings
+            assert is_blob_named(found, str(path.relative_to(directory))), at
 
 
 @pytest.mark.parametrize("log", LOGS)
@@ -124,7 +154,7 @@ def test_every_changed_byte_of_a_key_file_is_found(directory: Path, log: str) ->
     for name in (f"keys/{log}.vkey", f"keys/{log}.key"):
         for at in flips(directory / name):
             found = verify(directory, project=log).findings
-            assert (found[0].klass, found[0].object) == ("damaged", name), at
+            assert is_key_named(found, name), at
 
 
 @pytest.mark.parametrize("log", LOGS)
@@ -137,14 +167,4 @@ def test_every_changed_byte_of_an_exported_log_is_found_in_the_directory(
         name = str(path.relative_to(directory))
         for at in flips(path, 31):
             found = verify(directory, pristine.policy, log).findings
-            assert ("damaged", name) in _whose(found, log, prefix), at
-
-
-def _whose(found: Sequence[Finding], log: str, prefix: str = "") -> set[tuple[str, str]]:
-    """Return class and object of findings, without what an aggregate's bad entry leads to."""
-    said = {(one.klass, one.object) for one in found}
-    return {
-        (klass, name)
-        for klass, name in said
-        if log != "_aggregate" or not name.startswith(f"{prefix}entry ")
-    }
+            assert ("damaged", name) in whose(found, log, prefix), at

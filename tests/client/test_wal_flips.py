@@ -5,58 +5,26 @@ shows it; what was not, shows only to who holds a receipt.
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from counterfoil.app.record import LOCAL
 from counterfoil.client.evidence import verify_path
 from counterfoil.errors import EvidenceError
 from counterfoil.verifier.report import Report
-from tests.ledgers import PROJECT, create_ledger, make_sample, open_ledger
+from tests.killed_ledger import COMMITS, WAL, Killed, build_killed, flip_wal, judge
+from tests.ledgers import open_ledger
 
-PUBLISHED = 6
-COMMITS = (6, 8, 10, 12)
-"""The sizes after each commit."""
 HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
 PAGE_BYTES = 8192
 
 
-@dataclass(frozen=True)
-class Killed:
-    """A directory as a kill leaves it, without the index that SQLite makes again.
-
-    Args:
-        directory: databases with their write-ahead logs.
-        receipt: of the last entry.
-    """
-
-    directory: Path
-    receipt: Path
-
-
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
-    """Six entries are published, six more are acknowledged in three commits, and then: nothing."""
-    place = tmp_path_factory.mktemp("killed")
-    create_ledger(place / "ledger", (PROJECT,))
-    with open_ledger(place / "ledger") as (ledger, recorder):
-        start = 0
-        for size in COMMITS:
-            events = [make_sample(number) for number in range(start, size)]
-            answers = recorder.record(PROJECT, events, LOCAL, "cli")
-            start = size
-            if size == PUBLISHED:
-                ledger.export_now()
-        shutil.copytree(
-            place / "ledger", place / "copy", ignore=shutil.ignore_patterns("*-shm", "state.db*")
-        )
-    receipt = place / "last.tlog-proof"
-    receipt.write_bytes(answers[-1].receipt)
-    return Killed(place / "copy", receipt)
+    return build_killed(tmp_path_factory.mktemp("killed"))
 
 
 def verify(directory: Path, *against: str) -> Report:
@@ -99,30 +67,26 @@ def test_a_flipped_bit_in_the_write_ahead_log_is_named_or_is_a_step_back_that_a_
     killed: Killed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """SQLite drops what lies behind a bad frame: a whole, earlier ledger, and no word about it."""
-    named = stepped_back = identical = 0
-    third = []
-    for directory in changed(killed, tmp_path, "ledger.db-wal"):
-        report = verify(directory)
-        if not report.ok:
-            named += 1
-        elif report.size == COMMITS[-1]:
-            identical += 1
-        elif report.size in COMMITS:
-            stepped_back += 1
-            found = verify(directory, str(killed.receipt)).findings
-            if ("missing", report.size) not in {(one.klass, one.first) for one in found}:
-                third.append((directory.name, report.size))
-        else:
-            third.append((directory.name, report.size))
+    verdicts = Counter(
+        judge(directory, killed.receipt) for directory in changed(killed, tmp_path, WAL)
+    )
     with capsys.disabled():
-        print(  # noqa: T201  the counts are the result
-            f"\nledger.db-wal: {named} changed bytes named, {stepped_back} a step back that a"
-            f" receipt names, {identical} without effect"
-        )
+        print(f"\n{WAL}: {dict(verdicts)}")  # noqa: T201  the counts are the result
 
-    assert third == []
-    assert named
-    assert stepped_back
+    assert not verdicts["neither"]
+    assert verdicts["named"]
+    assert verdicts["stepped back"]
+
+
+def test_every_byte_is_judged_the_same_in_one_place(killed: Killed, tmp_path: Path) -> None:
+    """As `bench.flips --wal` does it: what reads the log leaves it as it was."""
+    directory = Path(shutil.copytree(killed.directory, tmp_path / "ledger"))
+    size_bytes = (directory / WAL).stat().st_size
+    outcome = flip_wal(Killed(directory, killed.receipt), range(0, size_bytes, 4_001))
+
+    assert outcome.third == []
+    assert outcome.found
+    assert outcome.stepped_back
 
 
 def test_keys_lost_with_the_write_ahead_log_are_named_with_their_entries(
