@@ -9,7 +9,8 @@ What is changed has one of everything (`tests/everything.py`, `tests/killed_ledg
 database file each byte is named by `verify`, or every evidence table reads back the same; of a
 write-ahead log it may be a step back that a receipt names; of a cell or another file it is named
 with its table or path and with its entries.  Prints the counts; ends with 1 when a change is none
-of this, and says which.
+of this, and says which.  Every byte takes about 25, 15, 2 and 75 minutes, in this order, on two
+cores.
 """
 
 import argparse
