@@ -37,6 +37,8 @@ _SURROUNDINGS: Final = frozenset(
         *("100.100.100.200", "192.0.0.192", "168.63.129.16"),
     )
 )
+# Of carriers and overlay networks, RFC 6598: neither global nor private to `ipaddress`.
+_SHARED: Final = ipaddress.IPv4Network("100.64.0.0/10")
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 
@@ -242,7 +244,8 @@ def may_ask(address: str, *, private: bool) -> bool:
         return False
     if found in _SURROUNDINGS or (found.version == 4 and found.is_reserved):
         return False
-    return found.is_global or (private and (found.is_private or found.is_loopback))
+    inside = found.is_private or found.is_loopback or found in _SHARED
+    return found.is_global or (private and inside)
 
 
 def _meant(found: _Ip) -> _Ip:

@@ -315,3 +315,11 @@ def test_what_is_written_in_ipv6_is_judged_by_the_address_inside() -> None:
     assert not may_ask("64:ff9b::a00:1", private=False)
     assert may_ask("64:ff9b::a00:1", private=True)
     assert may_ask("::1", private=True)
+
+
+@pytest.mark.parametrize("address", ["100.64.0.1", "100.127.255.254", "::ffff:100.64.0.1"])
+def test_a_network_between_private_and_public_counts_as_private(address: str) -> None:
+    """Overlay networks and carriers use 100.64.0.0/10; to `ipaddress` it is neither."""
+    assert may_ask(address, private=True)
+    assert not may_ask(address, private=False)
+    assert not may_ask("100.100.100.200", private=True)
