@@ -2,16 +2,20 @@
 
 What must hold: strangers who open connections and leave them cannot use up the descriptors that
 entries, tiles and blobs are written through; and whoever comes and asks at once is answered, also
-while thousands wait.  So a connection is either at work, or it keeps us waiting: for a head, or
-for room to write an answer to.  When one too many comes, the one that has kept us waiting longest
-goes.
+while thousands wait.  So a connection is either at work, or it keeps us waiting: for a head, for
+the rest of a body, or for room to write an answer to.  When one too many comes, the one that has
+kept us waiting longest goes, of those from one place if that place holds more than half.  Nobody
+at work is let go of: how long that lasts is up to us.
 
-Source: tcp(7), TCP_USER_TIMEOUT.
+Source: tcp(7), TCP_USER_TIMEOUT; RFC 4291 section 2.5.1 (a network of IPv6 has 64 bits).
 """
 
 import contextlib
+import ipaddress
 import resource
 import socket
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 FILES_WANTED: Final = 8192
@@ -29,6 +33,15 @@ class Member(Protocol):
         """End at once, with what was written and not taken."""
 
 
+@dataclass(slots=True)
+class _Party:
+    """Those that came from one place; of them, in that order, who keep us waiting."""
+
+    place: str
+    size: int = 0
+    waiting: OrderedDict[Member, None] = field(default_factory=OrderedDict)
+
+
 class Crowd:
     """The connections of one event loop.
 
@@ -40,36 +53,88 @@ class Crowd:
 
     def __init__(self, size_max: int) -> None:
         self.size_max = size_max
-        self._members: set[Member] = set()
-        # In the order in which they began to keep us waiting.
-        self._waiting: dict[Member, None] = {}
+        self._members: dict[Member, _Party] = {}
+        self._parties: dict[str, _Party] = {}
+        # In the order in which they began to keep us waiting, or were heard from since.
+        self._waiting: OrderedDict[Member, None] = OrderedDict()
+        self._largest: _Party | None = None
 
     def __len__(self) -> int:
         return len(self._members)
 
-    def join(self, member: Member) -> None:
-        """Take a connection in, which keeps us waiting; if it is one too many, one goes."""
-        self._members.add(member)
-        self._waiting[member] = None
+    def join(self, member: Member, address: str) -> None:
+        """Take a connection in, which keeps us waiting; if it is one too many, one goes.
+
+        Args:
+            member: the connection.
+            address: where it comes from, as a number; anything else is a place of its own.
+        """
+        place = _place(address)
+        party = self._parties.setdefault(place, _Party(place))
+        self._members[member] = party
+        party.size += 1
+        if self._is_over_half(party):
+            self._largest = party
+        self.wait_for(member)
         if len(self._members) > self.size_max:
-            longest = next(iter(self._waiting))
+            crowded = self._largest is not None and self._largest.waiting
+            longest = next(iter(crowded or self._waiting))
             # At once: the system tells us of its end only after the others that have come.
             self.leave(longest)
             longest.let_go()
 
     def wait_for(self, member: Member) -> None:
         """Note that a connection keeps us waiting from now on, if it did not before."""
-        if member in self._members:
+        party = self._members.get(member)
+        if party is not None:
             self._waiting.setdefault(member)
+            party.waiting.setdefault(member)
+
+    def heard_from(self, member: Member) -> None:
+        """Note that a connection keeps us waiting only from now on, if it does."""
+        if member in self._waiting:
+            self._waiting.move_to_end(member)
+            self._members[member].waiting.move_to_end(member)
 
     def work_for(self, member: Member) -> None:
         """Note that it is our turn now."""
-        self._waiting.pop(member, None)
+        party = self._members.get(member)
+        if party is not None:
+            self._waiting.pop(member, None)
+            party.waiting.pop(member, None)
 
     def leave(self, member: Member) -> None:
         """Forget a connection."""
-        self._members.discard(member)
-        self._waiting.pop(member, None)
+        self.work_for(member)
+        party = self._members.pop(member, None)
+        if party is None:
+            return
+        party.size -= 1
+        if party is self._largest and not self._is_over_half(party):
+            self._largest = None
+        if not party.size:
+            del self._parties[party.place]
+
+    def _is_over_half(self, party: _Party) -> bool:
+        """Whether it holds more than half of the places and the one that is too many."""
+        return 2 * party.size > self.size_max + 1
+
+
+def _place(address: str) -> str:
+    """Return what one stranger can have many connections from: an address, or a network of IPv6.
+
+    >>> _place("::ffff:192.0.2.1"), _place("2001:db8::7")
+    ('192.0.2.1', '2001:db8::/64')
+    """
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return str(found)
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
 
 
 def raise_files_limit() -> None:

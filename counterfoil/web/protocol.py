@@ -29,6 +29,8 @@ KEEP_ALIVE_S: Final = 20.0
 # Above what `security.Guard` takes, so that its problem document is what callers meet first.
 UNFINISHED_MAX_BYTES: Final = 64 * 1024
 PIPELINED_MAX: Final = 16
+HEARD_BYTES: Final = 4 * 1024
+"""So much of a body has to come before its sender counts as heard from: a byte costs nothing."""
 _AUTHORITY: Final = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 # Strangers decide how often a request is broken: that is no reason to write a line each time.
 _LOG: Final = logging.getLogger("counterfoil.web.http")
@@ -111,6 +113,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._crowd = config.crowd
         self._deadline: asyncio.TimerHandle | None = None
         self._unfinished_bytes = 0
+        self._unheard_bytes = 0
         self._takes_no_more = False
 
     @property
@@ -119,11 +122,20 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is not None and not cycle.response_complete
 
+    def _tell_whose_turn_it_is(self) -> None:
+        """Tell the crowd: ours, where a request is whole and what we say about it is taken."""
+        # Only the request that came last can lack a part; those before it are answered first.
+        is_whole = bool(self.pipeline) or (self._at_work and not self.cycle.more_body)
+        if is_whole and not self.flow.write_paused and not self.transport.is_closing():
+            self._crowd.work_for(self)
+        else:
+            self._crowd.wait_for(self)
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock at once: a connection that says nothing is the cheapest attack."""
         super().connection_made(transport)
         end_unread(transport.get_extra_info("socket"))
-        self._crowd.join(self)
+        self._crowd.join(self, self.client[0] if self.client else "")
         self._start_clock(self.headers_timeout_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -149,7 +161,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unfinished_bytes = 0
         self._check_head()
         super().on_headers_complete()
-        self._crowd.work_for(self)
         if self.parser.should_upgrade():
             # Answered as if nothing had been asked for; what follows may be in any language.
             self.cycle.keep_alive = False
@@ -157,7 +168,16 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""
         self._unfinished_bytes = 0
+        self._unheard_bytes += len(body)
+        if self._unheard_bytes >= HEARD_BYTES:
+            self._unheard_bytes = 0
+            self._crowd.heard_from(self)
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Get to work: until here a request keeps us waiting."""
+        super().on_message_complete()
+        self._tell_whose_turn_it_is()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; close when bytes come and come and are neither head nor body.
@@ -180,9 +200,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Wait for the next request, if none has come."""
         goes_on = bool(self.pipeline)
         super().on_response_complete()
+        self._tell_whose_turn_it_is()
         if goes_on:
             return
-        self._crowd.wait_for(self)
         # Our own clock: uvicorn's is stopped by any byte, and an empty line begins no request.
         if self._deadline is None and not self.transport.is_closing():
             self._start_clock(KEEP_ALIVE_S)
@@ -190,13 +210,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Note that the answer is not taken."""
         super().pause_writing()
-        self._crowd.wait_for(self)
+        self._tell_whose_turn_it_is()
 
     def resume_writing(self) -> None:
         """Note that it is."""
         super().resume_writing()
-        if self._at_work:
-            self._crowd.work_for(self)
+        self._tell_whose_turn_it_is()
 
     def _check_head(self) -> None:
         """Refuse what another reader of the same bytes may understand otherwise.

@@ -13,7 +13,7 @@ import pytest
 
 from counterfoil.web import crowd, protocol
 from counterfoil.web.crowd import Crowd, connections_max
-from tests.hostile import Attacked, attacked, drain, wait_until
+from tests.hostile import PATIENCE_S, Attacked, attacked, drain, wait_until
 from tests.web_server import Running
 
 ALIVE = "GET /healthz HTTP/1.1"
@@ -85,6 +85,49 @@ def test_with_few_descriptors_who_kept_us_waiting_longest_goes(
         assert place.files() < 400 * (1 + workers)
         most = 600 - connections_at(400) - 50
         wait_until("most are let go of", lambda: sum(map(is_closed, [*silent, *half])) > most)
+
+
+BEGUN = (
+    "POST /v1/token/exchange HTTP/1.1", "Content-Type: application/x-www-form-urlencoded",
+    "DPoP: x", "Content-Length: 100",
+)  # fmt: skip
+
+
+@PLACES
+def test_who_begins_a_body_and_leaves_it_keeps_nobody_out(tmp_path: Path, workers: int) -> None:
+    """Strangers, more than there are places; and while they come an honest upload goes on."""
+    content = bytes(range(256)) * (4 << 12)
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    length = f"Content-Length: {len(content)}"
+    with attacked(tmp_path / "ledger", workers=workers, files=400) as place:
+        begun = place.head(*BEGUN, token=False) + b"{"
+        with many(place, 300, begun):
+            place.be_honest()
+            with place.connect() as sock, contextlib.ExitStack() as stack:
+                sock.sendall(place.head(f"PUT /v1/blobs/{digest} HTTP/1.1", length))
+                for at in range(0, len(content), 512 << 10):
+                    sock.sendall(content[at : at + (512 << 10)])
+                    stack.enter_context(many(place, 40, begun))
+                    # Whoever is answered came after those: they have been let in by now.
+                    assert place.talk(place.head(ALIVE, "Connection: close"))
+                answered = sock.recv(1 << 16)
+            place.be_honest()
+
+    assert answered.startswith(b"HTTP/1.1 201 ")
+
+
+def test_strangers_from_one_place_do_not_push_out_who_comes_from_elsewhere(tmp_path: Path) -> None:
+    """It has kept us waiting longer than any of them, and is not the one that is too many."""
+    with attacked(tmp_path / "ledger", files=400) as place, socket.socket() as elsewhere:
+        elsewhere.bind(("127.0.0.2", 0))
+        elsewhere.settimeout(PATIENCE_S)
+        elsewhere.connect(("127.0.0.1", place.server.port))
+        with many(place, 300, place.head(*BEGUN, token=False) + b"{"):
+            place.be_honest()
+            elsewhere.sendall(place.head(ALIVE, "Connection: close"))
+            answered = drain(elsewhere)
+
+    assert answered.startswith(b"HTTP/1.1 200 ")
 
 
 def connections_at(files: int) -> int:
@@ -229,6 +272,8 @@ def drip(web: Running, first: bytes, then: bytes) -> bytes:
 
 # Who is let go of.
 
+HERE, THERE = "192.0.2.1", "198.51.100.2"
+
 
 class Left:
     """A connection that notes when it was let go of."""
@@ -246,10 +291,10 @@ def test_who_has_waited_longest_and_is_not_at_work_is_let_go_of() -> None:
     first, second, third, fourth = (Left(gone) for _ in range(4))
     held = Crowd(3)
     for one in (first, second, third):
-        held.join(one)
+        held.join(one, HERE)
     held.work_for(first)
 
-    held.join(fourth)
+    held.join(fourth, HERE)
 
     assert gone == [second]
     assert len(held) == 3
@@ -259,25 +304,105 @@ def test_where_everybody_is_at_work_the_one_that_comes_is_let_go_of() -> None:
     gone: list[Left] = []
     first, second = Left(gone), Left(gone)
     held = Crowd(1)
-    held.join(first)
+    held.join(first, HERE)
     held.work_for(first)
 
-    held.join(second)
+    held.join(second, HERE)
 
     assert gone == [second]
+
+
+def test_who_is_heard_from_has_not_waited_before() -> None:
+    """An upload that goes on is not the first to go."""
+    gone: list[Left] = []
+    first, second, third = (Left(gone) for _ in range(3))
+    held = Crowd(2)
+    held.join(first, HERE)
+    held.join(second, HERE)
+    held.heard_from(first)
+
+    held.join(third, HERE)
+
+    assert gone == [second]
+
+
+def test_who_is_heard_from_at_work_stays_at_work() -> None:
+    gone: list[Left] = []
+    first, second = Left(gone), Left(gone)
+    held = Crowd(1)
+    held.join(first, HERE)
+    held.work_for(first)
+    held.heard_from(first)
+
+    held.join(second, HERE)
+
+    assert gone == [second]
+
+
+@pytest.mark.parametrize(
+    ("many", "one"),
+    [
+        (["192.0.2.1"] * 3, "192.0.2.2"),
+        (["2001:db8::1", "2001:db8::2:0:0:1", "2001:db8::3"], "2001:db8:1::1"),
+        (["::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.1"], "::ffff:192.0.2.2"),
+    ],
+    ids=["an address", "a network of IPv6", "an address, IPv4 inside IPv6"],
+)
+def test_where_one_place_holds_more_than_half_it_gives_way(many: list[str], one: str) -> None:
+    gone: list[Left] = []
+    first, second, third, fourth, last = (Left(gone) for _ in range(5))
+    held = Crowd(4)
+    held.join(first, one)
+    for member, address in zip((second, third, fourth), many, strict=True):
+        held.join(member, address)
+    held.work_for(second)
+
+    held.join(last, one)
+
+    assert gone == [third]
+
+
+def test_where_nobody_holds_more_than_half_who_waited_longest_gives_way() -> None:
+    gone: list[Left] = []
+    first, second, third, fourth, last = (Left(gone) for _ in range(5))
+    held = Crowd(3)
+    for member in (first, second, third):
+        held.join(member, HERE)
+    held.leave(second)
+    held.leave(third)
+    held.join(fourth, THERE)
+    held.join(second, THERE)
+
+    held.join(last, HERE)
+
+    assert gone == [first]
+
+
+def test_where_all_of_the_largest_are_at_work_who_waited_longest_gives_way() -> None:
+    gone: list[Left] = []
+    first, second, third, last = (Left(gone) for _ in range(4))
+    held = Crowd(3)
+    held.join(first, THERE)
+    for member in (second, third):
+        held.join(member, HERE)
+        held.work_for(member)
+
+    held.join(last, THERE)
+
+    assert gone == [first]
 
 
 def test_who_keeps_us_waiting_again_has_not_waited_before() -> None:
     gone: list[Left] = []
     first, second, third = (Left(gone) for _ in range(3))
     held = Crowd(2)
-    held.join(first)
-    held.join(second)
+    held.join(first, HERE)
+    held.join(second, HERE)
     held.work_for(first)
     held.wait_for(first)
     held.wait_for(second)
 
-    held.join(third)
+    held.join(third, HERE)
 
     assert gone == [second]
 
@@ -286,11 +411,11 @@ def test_who_has_left_keeps_nobody_waiting() -> None:
     gone: list[Left] = []
     first, second = Left(gone), Left(gone)
     held = Crowd(1)
-    held.join(first)
+    held.join(first, HERE)
     held.leave(first)
     held.wait_for(first)
 
-    held.join(second)
+    held.join(second, HERE)
 
     assert gone == []
     assert len(held) == 1
