@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from counterfoil.app.config import read_config
+from counterfoil.app.fsck_anchors import published_head
+from counterfoil.app.fsck_beyond import check_beyond
 from counterfoil.app.fsck_derived import (
     Cosignatures,
     Derived,
@@ -78,6 +80,8 @@ def fsck(directory: Path, *, full: bool = False, since: Sequence[Path] = ()) -> 
     with meter.enter("positions"):
         derived = read_derived(directory, pages=full)
     published = _published(directory)
+    with meter.enter("root"):
+        check_beyond(directory, _signed_sizes(directory), findings)
     with check_ledger(directory, None, None, findings, survey) as result:
         with meter.enter("root"):
             for one in kept:
@@ -157,6 +161,16 @@ def _published(directory: Path) -> dict[str, bytes]:
         if note is not None:
             found[path.parent.name] = note
     return found
+
+
+def _signed_sizes(directory: Path) -> dict[str, int]:
+    """Return how many entries the published checkpoint of each log speaks for, 0 without one."""
+    keys, sizes = KeyFiles(directory, Findings()), {}
+    for project in keys.projects():
+        if (key := keys.key(project)) is not None:
+            head = published_head(directory, project, key)
+            sizes[project] = head.size if head is not None else 0
+    return sizes
 
 
 def _compare_since(one: Since, logs: Sequence[CheckedLog], findings: Findings) -> None:

@@ -10,6 +10,7 @@ repair puts it on record, as one that broke off.  Nothing here is ever removed b
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,8 @@ from counterfoil.stores.files import Staging, os_errors_translated
 
 FOLDER: Final = "damaged"
 _NAME: Final = "repair.json"
+_STAMP: Final = re.compile(r"[0-9]{8}T[0-9]{6,15}Z-[0-9a-f]{4}")
+_LOG: Final = re.compile(r"([a-z0-9_][a-z0-9-]{0,62})?")
 
 
 class Journal:
@@ -81,12 +84,28 @@ def open_journals(directory: Path) -> Iterator[Journal]:
         with os_errors_translated(path):
             try:
                 value = json.loads(path.read_bytes())
-                if value["recorded"] is None:
+                if value["recorded"] is None and _is_ours(path.parent.name, value["mends"]):
                     journal = Journal(directory, path.parent.name)
                     journal.mends = list(value["mends"])
                     yield journal
             except (ValueError, LookupError, TypeError):
                 continue  # whole or not there is how it was written: this one is not ours
+
+
+def _is_ours(stamp: str, mends: object) -> bool:
+    """Say whether a journal of that name with those mends can have been written here."""
+    return (
+        _STAMP.fullmatch(stamp) is not None
+        and isinstance(mends, list)
+        and all(
+            isinstance(one["object"], str)
+            and isinstance(one["how"], str)
+            and isinstance(one["log"], str)
+            and _LOG.fullmatch(one["log"]) is not None
+            and all(one[name] is None or type(one[name]) is int for name in ("first", "last"))
+            for one in mends
+        )
+    )
 
 
 def _to_json(mend: Mend) -> dict[str, Any]:

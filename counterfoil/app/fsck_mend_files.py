@@ -1,14 +1,15 @@
 """The exported log, derived again from a database that leads to what was signed.
 
 What a file of a tile or bundle has to hold follows from the database.  A file that holds anything
-else is moved aside, never overwritten: it may be evidence of what happened.  A file beyond the
-database is left alone, for it may be all that is left of a longer log.
+else is moved aside, never overwritten: it may be evidence of what happened.  No file that reaches
+beyond what was signed differs here: of such a log nothing is mended (`fsck_beyond`).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from counterfoil.app.fsck_beyond import span_of
 from counterfoil.app.fsck_mend_log import Mend
 from counterfoil.client.evidence_files import DirectoryLog, read_bounded
 from counterfoil.client.evidence_rows import SqliteRows
@@ -58,7 +59,6 @@ class ExportPlan:
     def __init__(
         self, directory: Path, project: str, rows: SqliteRows, size: int, published: int | None
     ) -> None:
-        self.refused: list[str] = []
         self._directory = directory
         self._project = project
         self._rows = rows
@@ -98,13 +98,6 @@ class ExportPlan:
                 yield entries_path(n, width), Tile(ENTRIES_LEVEL, n, width)
 
     def _standing(self, name: str, tile: Tile, wanted: dict[str, Tile]) -> FileMend | None:
-        unit: int = TILE_WIDTH ** max(tile.level, 0)
-        if tile.n * TILE_WIDTH + tile.width > self._size // unit:
-            self.refused.append(
-                f"public/{self._project}/{name}: beyond the database; it may be all that is left"
-                " of a longer log"
-            )
-            return None
         full = tile_of(Tile(tile.level, tile.n, TILE_WIDTH))
         is_superseded = tile.width < TILE_WIDTH and full in wanted
         try:
@@ -128,7 +121,7 @@ class ExportPlan:
         return (self._rows.tile(tile.level, tile.n) or b"")[: tile.width * HASH_SIZE]
 
     def _mend(self, name: str, tile: Tile | None, how: str, *, aside: bool) -> FileMend:
-        span = _span(parse_path(name)) if name != CHECKPOINT and _is_path(name) else (None, None)
+        span = span_of(parse_path(name)) if name != CHECKPOINT and _is_path(name) else (None, None)
         path = f"public/{self._project}/{name}"
         return FileMend(
             object=path, how=how, log=self._project, first=span[0], last=span[1], path=path,
@@ -149,8 +142,3 @@ def _is_path(name: str) -> bool:
     except EvidenceError:
         return False
     return True
-
-
-def _span(tile: Tile) -> tuple[int, int]:
-    unit: int = TILE_WIDTH ** max(tile.level, 0)
-    return tile.n * TILE_WIDTH * unit, (tile.n * TILE_WIDTH + tile.width) * unit - 1

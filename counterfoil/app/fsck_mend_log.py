@@ -6,7 +6,8 @@ the tree over them is computed, and it has to lead to every root that stands sig
 does, nothing of that log is mended.
 
 Entries that were committed and not exported yet are under no signature on this disk; they are held
-by the head of their own commit, as at every start.  Salts, sealed pieces and keys stand nowhere
+by the head of their own commit, as at every start, and by files exported of them, where some are:
+if one differs, nothing of that log is mended.  Salts, sealed pieces and keys stand nowhere
 else: they are never made up.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from counterfoil.app.fsck_beyond import DIFFERS, FilesBeyond
 from counterfoil.client.evidence_files import DirectoryLog
 from counterfoil.client.evidence_rows import SqliteRows
 from counterfoil.errors import EvidenceError
@@ -88,6 +90,7 @@ class LogSource:
         project: whose log.
         rows: of the database.
         exported: the files.
+        beyond: those of them that reach beyond every signed head.
         exported_size: how many entries they speak for.
         anchors: heads that were signed.
         names: how rows are called.
@@ -97,6 +100,7 @@ class LogSource:
     project: str
     rows: SqliteRows
     exported: DirectoryLog
+    beyond: FilesBeyond
     exported_size: int
     anchors: Sequence[Anchor]
     names: RowNames
@@ -116,6 +120,14 @@ def plan_log(source: LogSource) -> LogPlan:
         size = _size(source)
     except EvidenceError as error:
         return LogPlan(refused=[error.message])
+    if over := source.beyond.over(size):
+        return LogPlan(
+            refused=[
+                f"public/{source.project}/{name}: beyond the database; it may be all that is left"
+                " of a longer log"
+                for name in over
+            ]
+        )
     why = ""
     for choose in _choices(source):
         try:
@@ -189,18 +201,27 @@ class _Attempt:
 
     def run(self) -> LogPlan:
         """Return the plan; EvidenceError when it leads to another log than was signed."""
+        self._source.beyond.differing.clear()  # of a choice that led nowhere
         for start in range(0, self._size, TILE_WIDTH):
             self._bundle(start, min(start + TILE_WIDTH, self._size))
         for place, data in self._tiles.items():
             self._compare_tile(*place, data)
         self._find_strays()
         self._check_head()
+        if differing := self._source.beyond.differing:
+            # Of two histories none is made the other, nor anything else of that log.
+            return LogPlan(
+                refused=[
+                    f"public/{self._source.project}/{name}: forked: {DIFFERS}"
+                    for name, _ in differing
+                ]
+            )
         self._plan.head = self._edge.head
         return self._plan
 
     def _bundle(self, start: int, end: int) -> None:
         rows, copies = self._source.rows.entries(start, end), self._copies(start, end)
-        leaves = []
+        leaves, entries = [], []
         for index in range(start, end):
             row, copy = rows.get(index), copies[index - start]
             entry = self._choose(index, row, copy)
@@ -209,7 +230,9 @@ class _Attempt:
             if entry != row:
                 self._mend_entry(index, row, entry)
             leaves.append(leaf_hash(entry))
+            entries.append(entry)
         self._grow(start, leaves)
+        self._source.beyond.compare_bundle(start // TILE_WIDTH, entries)
 
     def _grow(self, start: int, leaves: Sequence[bytes]) -> None:
         """Append leaves, stopping at each size that was signed."""
@@ -259,6 +282,7 @@ class _Attempt:
         self._add(name, FROM_BUNDLE, statement, values, row, index, index)
 
     def _compare_tile(self, level: int, n: int, data: bytes) -> None:
+        self._source.beyond.compare_tile(level, n, data)
         stored = self._source.rows.tile(level, n)
         if stored == data:
             return

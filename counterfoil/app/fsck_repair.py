@@ -22,27 +22,30 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from counterfoil.app.clock_check import check_clock
 from counterfoil.app.fsck import Since, fsck, read_since, require_ledger
 from counterfoil.app.fsck_anchors import published_head, signed_heads
+from counterfoil.app.fsck_beyond import FilesBeyond
 from counterfoil.app.fsck_derived import STATE, VIEWS, read_derived
-from counterfoil.app.fsck_journal import Journal, open_journals
+from counterfoil.app.fsck_journal import FOLDER, Journal, open_journals
 from counterfoil.app.fsck_mend_files import ExportPlan, FileMend
 from counterfoil.app.fsck_mend_log import LogSource, Mend, RowMend, plan_log
 from counterfoil.app.fsck_mend_rows import IdemPlan
 from counterfoil.app.fsck_record import record_repair
 from counterfoil.app.fsck_report import FsckReport, Repairs
 from counterfoil.app.home import Home
-from counterfoil.app.place import real_place, take_lock
+from counterfoil.app.place import real_place, refuse_link, take_lock
 from counterfoil.client.evidence_files import DirectoryLog
 from counterfoil.client.evidence_keys import KeyFiles
 from counterfoil.client.evidence_rows import AGGREGATED, ERASABLE, LEDGER, SqliteRows, projects
 from counterfoil.client.evidence_sqlite import Damaged, EvidenceDatabase
 from counterfoil.client.evidence_sqlite import Kind as Evidence
 from counterfoil.clock import Clock, format_time
-from counterfoil.errors import CounterfoilError, UnavailableError
+from counterfoil.errors import CounterfoilError, EvidenceError, UnavailableError
 from counterfoil.events.canonical import JSON
 from counterfoil.ids import Randomness
 from counterfoil.stores import sqlite
+from counterfoil.stores import sqlite_statements as sql
 from counterfoil.stores.files import Staging, os_errors_translated
 from counterfoil.stores.sqlite_open import Database, Kind
 from counterfoil.stores.state import State
@@ -69,12 +72,14 @@ def repair(
 
     Raises:
         RequestError: as `fsck`.
-        UnavailableError: `locked`: a server runs here; `storage`, `read_only`.
+        UnavailableError: `locked`: a server runs here; `storage`, `read_only`; `clock`.
     """
     require_ledger(directory)
+    check_clock(clock.now())
     kept = [read_since(directory, path) for path in since]
     with os_errors_translated(directory):
         directory = real_place(directory)
+        _refuse_links(directory)
         try:
             lock = take_lock(directory)
         except UnavailableError as error:
@@ -94,6 +99,20 @@ def repair(
     repairs = work.finish(lock)
     after = fsck(directory, full=True) if repairs.done or repairs.recorded else before
     return dataclasses.replace(after, repairs=_with_rest(repairs, after))
+
+
+def _refuse_links(directory: Path) -> None:
+    """Refuse links where files are moved from or to: what they lead to is not of this ledger.
+
+    Deeper in an exported log a link is a file like any other: put aside, and not followed.
+
+    Raises:
+        RequestError: `unsafe_access`.
+    """
+    damaged = directory / FOLDER
+    refuse_link(damaged)
+    for path in sorted((*damaged.glob("*"), *(directory / "public").glob("*"))):
+        refuse_link(path)
 
 
 def _with_rest(repairs: Repairs, after: FsckReport) -> Repairs:
@@ -139,6 +158,7 @@ class _Repair:
         self._randomness = randomness
         self._refused: list[str] = []
         self._follow = False
+        self._unproven = ""
         keys = KeyFiles(directory, Findings())
         self._keys: dict[str, VerifierKey] = {}
         for project in keys.projects():
@@ -162,7 +182,11 @@ class _Repair:
             plans = {project: plan_log(source) for project, source in logs.items()}
         mends = [mend for plan in plans.values() for mend in plan.mends]
         self._refused += [why for plan in plans.values() for why in plan.refused]
+        for project, plan in plans.items():
+            if plan.head is None:
+                self._unproven = self._unproven or f"{project} is not what was signed of it"
         self._write_rows(evidence.name, kind, mends)
+        added = {one.log for one in mends if one.statement == sql.INSERT_ENTRY}
         # Of a log that lacks a row, nothing else is made from its rows.
         sound = {
             project: plan.head
@@ -170,7 +194,7 @@ class _Repair:
             if plan.head is not None and not plan.refused
         }
         with self._logs(evidence) as logs:
-            idem = self._plan_idem({name: logs[name] for name in sound})
+            idem = self._plan_idem({name: logs[name] for name in sound}, added)
         self._write_rows(evidence.name, kind, idem)
         with self._logs(evidence) as logs:
             files_due = [
@@ -236,13 +260,16 @@ class _Repair:
         published = published_head(self._directory, project, self._keys[project])
         anchors = self._anchors[project]
         largest = max((one.head.size for one in anchors), default=0)
+        public = self._directory / "public" / project
         return LogSource(
-            project=project, rows=rows, exported=DirectoryLog(self._directory / "public" / project),
+            project=project, rows=rows, exported=DirectoryLog(public),
+            beyond=FilesBeyond(public, largest),
             exported_size=published.size if published is not None else largest,
             anchors=anchors, names=names, salt=SALT if own else None,
         )  # fmt: skip
 
-    def _plan_idem(self, logs: Mapping[str, LogSource]) -> list[RowMend]:
+    def _plan_idem(self, logs: Mapping[str, LogSource], added: set[str]) -> list[RowMend]:
+        """Plan the rows of what was found, and of all of a log that was given entries again."""
         mends = []
         for project, source in logs.items():
             suspects = [
@@ -250,9 +277,9 @@ class _Repair:
                 for one in self._before.findings
                 if stage_of(one) == "idempotency" and log_of(one, self._before.only) == project
             ]
-            if suspects or (source.salt is not None and source.rows.idem_count() == 0):
+            if suspects or project in added:
                 plan = IdemPlan(project, source.rows, source.names, events=source.salt is None)
-                everything = range(source.rows.last_index() + 1) if source.salt is not None else ()
+                everything = range(source.rows.last_index() + 1) if project in added else ()
                 indices = [one for one in suspects if one is not None]
                 mends += list(plan.mends([*indices, *everything]))
                 self._refused += plan.refused
@@ -264,9 +291,7 @@ class _Repair:
             self._directory, source.project, source.rows, size,
             published.size if published is not None else None,
         )  # fmt: skip
-        mends = list(plan.mends())
-        self._refused += plan.refused
-        return mends
+        return list(plan.mends())
 
     def _write_rows(self, name: str, kind: Kind, mends: Sequence[RowMend]) -> None:
         if not mends:
@@ -341,22 +366,32 @@ class _Repair:
             os.close(lock)
             return Repairs((), tuple(self._refused), "", {}, "")
         try:
+            if self._unproven:
+                # Opened, it would sign and export what contradicts a signature or a file here.
+                raise EvidenceError("forked", self._unproven)
             home = Home(self._directory, lock, self._clock, self._randomness)
         except CounterfoilError as error:
             os.close(lock)
             unrecorded = error.message
         else:
             with home:
-                if self._follow:
-                    for info in home.log.projects():
-                        home.follower.catch_up(info.project)
-                for journal in due:
-                    complete = journal is self._journal
-                    indices = record_repair(home, journal, self._clock, complete=complete)
-                    journal.close(indices)
-                    recorded |= indices
+                try:
+                    self._record(home, due, recorded)
+                except CounterfoilError as error:
+                    unrecorded = error.message
         kept = self._journal.place if done else ""
         return Repairs(done, tuple(self._refused), kept, recorded, unrecorded)
+
+    def _record(self, home: Home, due: Sequence[Journal], recorded: dict[str, int]) -> None:
+        """Fold rows again and put journals on record; `recorded` says how far it came."""
+        if self._follow:
+            for info in home.log.projects():
+                home.follower.catch_up(info.project)
+        for journal in due:
+            complete = journal is self._journal
+            indices = record_repair(home, journal, self._clock, complete=complete)
+            recorded |= indices
+            journal.close(indices)
 
 
 def _aside(name: str) -> FileMend:
