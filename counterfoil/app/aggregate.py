@@ -10,6 +10,9 @@ entries are no events.  Losing `aggregate.db` loses no event.
 
 If we crash between two entries, the next one starts from the last that is on record.
 
+Its database stands before its key, so a key without a database is a database that was taken away.
+A log begun anew would be a second history under that key: it is refused, and everything else goes on.
+
 Source: docs/adr/0023; the entry is an add-checkpoint body of C2SP tlog-witness.
 """
 
@@ -25,7 +28,7 @@ from counterfoil.clock import Clock
 from counterfoil.errors import CounterfoilError, EvidenceError, UnavailableError
 from counterfoil.ledger.append import Ledger
 from counterfoil.ledger.store import Item, KeyStore
-from counterfoil.stores.files import PublicFiles
+from counterfoil.stores.files import PublicFiles, os_errors_translated
 from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.tlog.checkpoint import verify_checkpoint
 from counterfoil.tlog.checkpoint_text import parse_checkpoint
@@ -50,11 +53,38 @@ WAIT_S: Final = 30.0
 _log = logging.getLogger(__name__)
 
 
+def make_store(directory: Path, keys: Path) -> None:
+    """Make the database of an aggregate log that was never begun; call it before there is a key.
+
+    If we crash before the key stands, the next start finds an empty database and goes on.
+
+    Args:
+        directory: the ledger.
+        keys: where its keys are.
+
+    Raises:
+        EvidenceError: `missing`: there is a key, and no database.
+        UnavailableError: `storage`, `read_only`.
+    """
+    path = directory / FILE_NAME
+    with os_errors_translated(path):
+        if path.exists():
+            return
+        if any((keys / f"{AGGREGATE}{suffix}").exists() for suffix in (".vkey", ".key")):
+            raise EvidenceError(
+                "missing",
+                f"{path} is gone, and begun anew it would be a second history under one key: stop"
+                f" the server, then `counterfoil fsck --repair` makes it again from"
+                f" public/{AGGREGATE}; without that too, restore either from a backup",
+            )
+    SqliteLogStore(path, create=True).close()
+
+
 class Aggregate:
     """The aggregate log of one ledger directory.
 
     Args:
-        directory: the ledger; `aggregate.db` stands in it, made when it is absent.
+        directory: the ledger; `aggregate.db` stands in it, see `make_store`.
         signer: the key of this log.
         public: where it is exported.
         clock: tells when a commit was.
@@ -67,8 +97,7 @@ class Aggregate:
     def __init__(
         self, directory: Path, signer: SignerKey, public: PublicFiles, clock: Clock
     ) -> None:
-        path = directory / FILE_NAME
-        self.store = SqliteLogStore(path, create=not path.exists())
+        self.store = SqliteLogStore(directory / FILE_NAME)
         try:
             if not self.store.projects():
                 self.store.create_log(AGGREGATE, signer.name)

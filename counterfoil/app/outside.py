@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from counterfoil.app.aggregate import Aggregate
+from counterfoil.app.aggregate import Aggregate, make_store
 from counterfoil.app.asking import Alarm
 from counterfoil.app.config import Config
 from counterfoil.app.record import SERVER, Recorder
@@ -98,6 +98,7 @@ class Outside:
             self._timestamps = Timestamps(directory, self._config.timestamp.url)
         keys = directory / self._config.keys.directory
         try:
+            make_store(directory, keys)
             signer = read_signer(keys, AGGREGATE, base_of(infos), self._randomness)
             self.aggregate = Aggregate(directory, signer, self._public, self._clock)
         except CounterfoilError as error:

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.app import outside
 from counterfoil.app.home import Home, create_home
 from counterfoil.app.record import LOCAL
 from counterfoil.client.evidence import verify_path
-from counterfoil.errors import EvidenceError
+from counterfoil.errors import EvidenceError, UnavailableError
 from counterfoil.ids import SystemRandomness
 from counterfoil.tlog.checkpoint import sign_checkpoint
 from counterfoil.tlog.entries import read_bundle, write_bundle
-from counterfoil.tlog.keys import parse_signer_key
+from counterfoil.tlog.keys import SignerKey, parse_signer_key
 from counterfoil.tlog.tree import TreeHead, leaf_hash
 from counterfoil.tlog.witness import parse_add_checkpoint
 from counterfoil.verifier.aggregate import AGGREGATE, AggregateCheck
@@ -187,12 +188,55 @@ def test_it_is_served_as_a_log_of_its_own_to_everybody(tmp_path: Path) -> None:
 def test_an_aggregate_that_does_not_hold_stops_nobody_from_recording(directory: Path) -> None:
     with opened(directory) as home:
         record(home, 0)
-    (directory / "aggregate.db").unlink()
+    (directory / "aggregate.db").write_bytes(b"rubble" * 2_000)
 
     with opened(directory) as home:
         record(home, 1)
         assert home.outside.aggregate is None
-        assert "published" in home.outside.aggregate_problem
+        assert "damaged" in home.outside.aggregate_problem
+
+
+@pytest.mark.parametrize("exported", [True, False], ids=["its export is there", "nothing is left"])
+def test_a_removed_aggregate_is_not_begun_anew_under_its_key(
+    directory: Path, exported: bool
+) -> None:
+    """It would be a second history: what was signed of the first one stands elsewhere."""
+    with opened(directory) as home:
+        record(home, 0)
+    (directory / "aggregate.db").unlink()
+    if not exported:
+        shutil.rmtree(directory / "public" / AGGREGATE)
+
+    with opened(directory) as home:
+        record(home, 1)
+        assert home.outside.aggregate is None
+        assert "aggregate.db is gone" in home.outside.aggregate_problem
+        assert home.ledger.status("default").size == 2
+
+    assert not (directory / "aggregate.db").exists()
+    assert (directory / "public" / AGGREGATE).exists() == exported
+
+
+@pytest.mark.parametrize("left", ["", "aggregate.db"], ids=["nothing", "the database"])
+def test_a_first_start_that_broke_off_goes_on(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    """The database is made before the key, so there is never a key alone."""
+
+    def killed(*_: object) -> SignerKey:
+        raise UnavailableError("storage", "as if killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outside, "read_signer" if left else "make_store", killed)
+        with opened(directory) as home:
+            record(home, 0)
+            assert home.outside.aggregate is None
+    assert [path.name for path in directory.glob("aggregate.db")] == ([left] if left else [])
+    assert list((directory / "keys").glob(f"{AGGREGATE}.*")) == []
+
+    with opened(directory) as home:
+        assert home.outside.aggregate_problem == ""
+        assert write(home) == 1
 
 
 ENTRIES = {
