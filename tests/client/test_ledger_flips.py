@@ -27,7 +27,7 @@ from tests.flips import flip_bytes
 STEP = 61
 """A prime, so that the samples fall on every kind of place in a page."""
 BUNDLE_STEP = 7
-CELL_STEP = 211
+JUDGED_STEP = 307
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_a_changed_byte_anywhere_in_a_cell_is_found_with_its_table_and_its_entry
     directory: Path, name: str
 ) -> None:
     """Not only in the middle: where a cell is read in parts, each part has to count."""
-    numbers = range(0, sum(1 for _ in cell_bytes(directory, name)), CELL_STEP)
+    numbers = range(0, sum(1 for _ in cell_bytes(directory, name)), JUDGED_STEP)
     outcome = flip_cells(directory, name, numbers)
 
     assert outcome.third == []
@@ -104,7 +104,7 @@ def test_a_changed_byte_of_any_other_file_is_found_alone_and_beside_the_database
     directory: Path, pristine: Everything
 ) -> None:
     """The same judgement as over every byte: `bench.flips --files`."""
-    numbers = range(0, sum(1 for _ in places(directory)), STEP)
+    numbers = range(0, sum(1 for _ in places(directory)), JUDGED_STEP)
     outcome = flip_files(directory, pristine.policy, numbers)
 
     assert outcome.third == []
