@@ -87,7 +87,7 @@ def compare(anchor: Anchor, held: Held, findings: Findings, agreed: int = 0) -> 
     """
     size = anchor.checkpoint.size
     if size > held.size:
-        _compare_longer(anchor, held, findings)
+        _compare_longer(anchor, held, findings, agreed)
         return False
     root = held.root_at(size)
     if root == anchor.checkpoint.root:
@@ -128,6 +128,9 @@ def compare_growth(
 ) -> None:
     """Report between which looks the log that is here parts from what somebody saw of it.
 
+    What lies behind that, up to the last look, is reported too: no later root can agree, so
+    nothing says that those entries are the same.
+
     Args:
         growth: what they saw.
         held: the log that is here.
@@ -144,31 +147,36 @@ def compare_growth(
     )
     agreed = growth.head(parted - 1).size if parted else 0
     head, sayer = growth.head(parted), name(growth.index(parted))
+    longest, longest_sayer = growth.head(last).size, name(growth.index(last))
     if head.size <= held.size:
         if held.root_at(head.size) is None:
             message = f"cannot be compared with {sayer}: tiles are missing"
             findings.add("damaged", held.name, message, agreed, head.size - 1)
         else:
             _forked(sayer, held, findings, agreed, head.size - 1)
-    longest = growth.head(last).size
+            _behind(longest_sayer, held, findings, head.size, min(longest, held.size) - 1)
     if longest > held.size:
-        sayer = name(growth.index(last))
-        message = f"{sayer} is signed over {longest} entries, here are {held.size}"
-        if head.size > held.size > agreed:
-            message += f"; whether entries {agreed} to {held.size - 1} are the same it cannot say"
+        message = f"{longest_sayer} is signed over {longest} entries, here are {held.size}"
         findings.add("missing", held.name, message, held.size, longest - 1)
+        if head.size > held.size:
+            _untold(longest_sayer, held, findings, agreed, held.size - 1)
 
 
 def _agrees(head: TreeHead, held: Held) -> bool:
     return head.size <= held.size and held.root_at(head.size) == head.root
 
 
-def _compare_longer(anchor: Anchor, held: Held, findings: Findings) -> None:
-    """Report the entries that are not here, and what can be said of those that are."""
+def _compare_longer(anchor: Anchor, held: Held, findings: Findings, agreed: int) -> None:
+    """Report the entries that are not here, and what can be said of those that are.
+
+    Args:
+        anchor: what somebody kept.
+        held: the log that is here, and shorter.
+        findings: where findings go.
+        agreed: so many entries, from the first on, are known to be the same.
+    """
     size, receipt = anchor.checkpoint.size, anchor.receipt
     message = f"{anchor.name} is signed over {size} entries, here are {held.size}"
-    if held.size and anchor.node is None and receipt is None:
-        message += "; whether those are the same it cannot say"
     findings.add("missing", held.name, message, held.size, size - 1)
     if not held.size:
         return
@@ -179,8 +187,12 @@ def _compare_longer(anchor: Anchor, held: Held, findings: Findings) -> None:
             _compare_leaf(anchor, receipt, held, findings)
         for kept, (first, last) in zip(receipt.path, path_spans(receipt.index, size), strict=True):
             # What lies wholly here is a perfect subtree: only the last one of a tree is not.
-            if last < held.size and _subtree(held, first, last) != kept:
+            if last >= held.size:
+                _untold(anchor.name, held, findings, max(first, agreed), held.size - 1)
+            elif _subtree(held, first, last) != kept:
                 _forked(anchor.name, held, findings, first, last)
+    else:
+        _untold(anchor.name, held, findings, agreed, held.size - 1)
 
 
 def _subtree(held: Held, first: int, last: int) -> bytes | None:
@@ -222,3 +234,23 @@ def _compare_path(anchor: Anchor, receipt: Receipt, held: Held, findings: Findin
 def _forked(name: str, held: Held, findings: Findings, first: int, last: int) -> None:
     message = f"two histories under one key: not what {name} proves"
     findings.add("forked", held.name, message, first, last)
+
+
+def _behind(name: str, held: Held, findings: Findings, first: int, last: int) -> None:
+    """Report the entries behind the place where histories part: each may be another one."""
+    if first <= last:
+        message = f"two histories under one key, parted before these: {name} does not prove them"
+        findings.add("forked", held.name, message, first, last)
+
+
+def _untold(name: str, held: Held, findings: Findings, first: int, last: int) -> None:
+    """Report the entries among which those that are missing may have stood.
+
+    Cut off at the end or taken out in between: both leave a log that is shorter.
+    """
+    if first <= last:
+        message = (
+            "what is missing may have stood among these: whether they are the same,"
+            f" {name} cannot say"
+        )
+        findings.add("missing", held.name, message, first, last)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.insider import AGGREGATE, PROJECT
+from tests.insider import AGGREGATE, PROJECT, read_history
 from tests.insider_attacks import ON_ROWS, WITHOUT_ROWS, Range, Verify, against, attack
-from tests.insider_story import Story
+from tests.insider_story import LAST_WEEK, SIZE, Story
 
 # Without the signing key.
 
@@ -76,6 +76,10 @@ def _missing(first: int, last: int) -> list[Range]:
 CUT = _missing(16, 20)
 SHIFTED = _missing(20, 20)
 OLD = _missing(10, 20)
+# One root over more entries than are here tells nothing of those that are.
+AMONG_CUT = CUT + _missing(0, 15)
+AMONG_SHIFTED = SHIFTED + _missing(0, 19)
+AMONG_OLD = OLD + _missing(0, 9)
 # The path of entry 18 among 21 names 19, 16 to 17, 20, and 0 to 15; that of entry 5 names 4,
 # 6 to 7, 0 to 3, 8 to 15, and 16 to 20.
 EXPOSED: dict[str, dict[str, list[Range]]] = {
@@ -87,26 +91,26 @@ EXPOSED: dict[str, dict[str, list[Range]]] = {
         "an earlier checkpoint": _forked((0, 9)),
         "two checkpoints": _forked((0, 9), (0, 20)),
         "a witness": _forked((0, 20)),
-        "the aggregate log": _forked((4, 9)),
+        "the aggregate log": _forked((4, 9), (10, 20)),
         "a mirror": _forked((5, 5)),
     },
     "truncate": {
         "the very receipt": CUT,
         "another receipt": CUT,
-        "a checkpoint": CUT,
-        "a witness": CUT,
+        "a checkpoint": AMONG_CUT,
+        "a witness": AMONG_CUT,
         "the aggregate log": CUT,
         "a mirror": CUT,
     },
     "delete one entry": {
-        "the very receipt": SHIFTED + _forked((5, 5), (6, 7), (8, 15)),
+        "the very receipt": SHIFTED + _forked((5, 5), (6, 7), (8, 15)) + _missing(16, 19),
         "another receipt": SHIFTED + _forked((18, 18), (19, 19), (16, 17), (0, 15)),
         "an early receipt": _forked((4, 7), (8, 9)),
-        "a checkpoint": SHIFTED,
+        "a checkpoint": AMONG_SHIFTED,
         "an earlier checkpoint": _forked((0, 9)),
-        "two checkpoints": _forked((0, 9)) + SHIFTED,
-        "a witness": SHIFTED,
-        "the aggregate log": _forked((4, 9)) + SHIFTED,
+        "two checkpoints": _forked((0, 9)) + AMONG_SHIFTED,
+        "a witness": AMONG_SHIFTED,
+        "the aggregate log": _forked((4, 9), (10, 19)) + SHIFTED,
         "a mirror": SHIFTED + _forked((5, 19)),
     },
     "replace the whole history": {
@@ -115,7 +119,7 @@ EXPOSED: dict[str, dict[str, list[Range]]] = {
         "a checkpoint": _forked((0, 20)),
         "an earlier checkpoint": _forked((0, 9)),
         "a witness": _forked((0, 20)),
-        "the aggregate log": _forked((0, 3)),
+        "the aggregate log": _forked((0, 3), (4, 20)),
         "a mirror": _forked((0, 20)),
     },
     "roll the clock back": {
@@ -124,15 +128,15 @@ EXPOSED: dict[str, dict[str, list[Range]]] = {
         "a checkpoint": _forked((0, 20)),
         "two checkpoints": _forked((10, 20)),
         "a witness": _forked((0, 20)),
-        "the aggregate log": _forked((10, 15)),
+        "the aggregate log": _forked((10, 15), (16, 20)),
         "a mirror": _forked((10, 14)),
     },
     "restore last week's directory": {
-        "the very receipt": OLD,
-        "another receipt": OLD,
-        "a checkpoint": OLD,
+        "the very receipt": AMONG_OLD,
+        "another receipt": OLD + _missing(8, 9),
+        "a checkpoint": AMONG_OLD,
         "two checkpoints": OLD,
-        "a witness": OLD,
+        "a witness": AMONG_OLD,
         "the aggregate log": OLD,
         "a mirror": OLD,
     },
@@ -147,8 +151,10 @@ EXPOSED: dict[str, dict[str, list[Range]]] = {
     },
 }  # fmt: skip
 
+EARLY = ("an early receipt", "an earlier checkpoint")
+
 # What lies wholly before the range that was touched agrees with every history.
-HOLDS: dict[str, tuple[str, ...]] = dict.fromkeys(("truncate", "roll the clock back", "restore last week's directory", "run two servers"), ("an early receipt", "an earlier checkpoint"))  # fmt: skip
+HOLDS: dict[str, tuple[str, ...]] = dict.fromkeys(("truncate", "roll the clock back", "restore last week's directory", "run two servers"), EARLY)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -161,6 +167,30 @@ def test_with_the_key_one_piece_of_evidence_names_the_range(
 
     assert said.code == 1
     assert said.ranges() == EXPOSED[name][kind]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, kind) for name, kinds in EXPOSED.items() for kind in kinds]
+)
+def test_no_entry_that_was_touched_lies_outside_the_ranges_that_are_named(
+    story: Story, forged: dict[str, Path], verify: Verify, name: str, kind: str
+) -> None:
+    """Where a piece of evidence cannot say which, its range is all it may be, up to its size."""
+    honest, lies = (
+        [one.entry for one in read_history(it)] for it in (story.directory, forged[name])
+    )
+    size = LAST_WEEK if kind in EARLY else SIZE
+    touched = {at for at in range(size) if lies[at : at + 1] != honest[at : at + 1]}
+
+    said = verify(forged[name], *against(story, name, kind))
+
+    named: set[int] = set()
+    for _, first, last in said.ranges():
+        assert first is not None
+        assert last is not None
+        named.update(range(first, last + 1))
+    assert touched
+    assert touched <= named
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,9 @@ def test_a_checkpoint_of_more_entries_says_that_it_cannot_say_more(
     """One entry was deleted and all behind it moved; one signed root shows that one is missing."""
     said = verify(forged["delete one entry"], "--against", story.kept / "checkpoint")
 
-    [found] = said.report["findings"]
-    assert "whether those are the same it cannot say" in found["message"]
+    missing, among = said.report["findings"]
+    assert (missing["first"], missing["last"], among["first"], among["last"]) == (20, 20, 0, 19)
+    assert "whether they are the same" in among["message"]
 
 
 def test_a_checkpoint_of_the_aggregate_alone_says_that_the_aggregate_was_rewritten(
@@ -103,7 +104,7 @@ def test_an_aggregate_log_that_was_taken_away_still_speaks_from_elsewhere(
     said = verify(directory, "--trust", policy, "--against", story.kept / "aggregate")
 
     assert said.code == 1
-    assert said.ranges() == [("forked", 4, 9)]
+    assert said.ranges() == [("forked", 4, 9), ("forked", 10, 20)]
 
 
 def test_a_policy_that_asks_for_a_witness_believes_no_history_the_witness_has_not_seen(
