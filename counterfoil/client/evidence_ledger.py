@@ -125,7 +125,7 @@ class _Directory:
                 origin for name, origin in found.items() if origin and not name.startswith("_")
             }
             aggregate = exported.pop(AGGREGATE, None)
-            if aggregate is None and (self._directory / AGGREGATED.name).exists():
+            if aggregate is None and self._promises_aggregate():
                 aggregate = SnapshotLog(self._directory / "public" / AGGREGATE)
             names = sorted(found.keys() | exported.keys())
             if project is not None and project == AGGREGATE and aggregate is not None:
@@ -261,6 +261,17 @@ class _Directory:
             return False
         self._notes.append(f"public/{name} is of a log the policy does not name: not looked at")
         return True
+
+    def _promises_aggregate(self) -> bool:
+        """Say whether something here, or the policy, says that there is an aggregate log.
+
+        Its key comes first and its database next, in one start; its export when a log has
+        grown.  So a key without a database is a loss, or a start that broke off between the two.
+        """
+        if (self._directory / AGGREGATED.name).exists() or AGGREGATE in self._keys.projects():
+            return True
+        listed = {log.key.name for log in self._policy.logs} if self._policy is not None else set()
+        return not listed.isdisjoint(f"{origin}/{AGGREGATE}" for origin in self._origins)
 
     def _aggregate(self, exported: SnapshotLog, logs: Sequence[CheckedLog]) -> list[CheckedLog]:
         """Check the aggregate log, and the logs that are here against what it has on record."""

@@ -156,6 +156,42 @@ def test_a_policy_that_does_not_name_it_leaves_it_alone_and_says_so(directory: P
     assert named.checked["aggregated_checkpoints"] == 1
 
 
+@pytest.mark.parametrize("promise", ["its key", "the policy"])
+def test_an_aggregate_log_that_was_taken_away_is_missing(
+    directory: Path, tmp_path: Path, promise: str
+) -> None:
+    """Without it, nothing here contradicts a log that was put back."""
+    with opened(directory) as home:
+        record(home, 0)
+    policy = tmp_path / "policy"
+    keys = [vkey_of(directory, log) for log in ("default", AGGREGATE)]
+    policy.write_text("".join(f"log {key}\n" for key in keys) + "quorum none\n")
+    shutil.rmtree(directory / "public" / AGGREGATE)
+    for path in directory.glob("aggregate.db*"):
+        path.unlink()
+    if promise == "the policy":
+        (directory / "keys" / f"{AGGREGATE}.vkey").unlink()
+
+    found = report(directory, trust=policy if promise == "the policy" else None)
+
+    assert [(one.klass, one.object) for one in found.findings] == [
+        ("missing", "aggregate.db"), ("missing", f"public/{AGGREGATE}/checkpoint"),
+    ]  # fmt: skip
+
+
+def test_a_ledger_that_has_not_looked_at_its_logs_yet_is_whole(directory: Path) -> None:
+    """Never started it has no aggregate log; killed before the first look, an empty one."""
+    assert report(directory).ok
+    (directory / "counterfoil.toml").write_text("[aggregate]\ninterval_s = 86400\n")
+    with opened(directory):
+        twin = Path(shutil.copytree(directory, directory.parent / "killed"))
+
+    assert (twin / "aggregate.db").exists()
+    assert report(twin).ok
+    shutil.rmtree(twin / "public" / AGGREGATE)  # as it is before its first export
+    assert report(twin).ok
+
+
 def test_a_stranger_checks_it_from_an_address_and_as_static_files(directory: Path) -> None:
     with opened(directory) as home:
         record(home, 0)
