@@ -117,6 +117,27 @@ def sign_history(directory: Path, project: str = PROJECT) -> None:
     _sign_aggregate(directory, [leaf_hash(entry) for entry in entries], signer)
 
 
+def roll_back_published(directory: Path, project: str = PROJECT) -> int:
+    """Without any key: publish the first state on record again, and let nothing tell of a later one.
+
+    The signed checkpoint of that state is copied out of the aggregate log, where everybody has it.
+
+    Returns:
+        How many entries it is over.
+    """
+    origin = (directory / "keys" / f"{project}.vkey").read_text("ascii").partition("+")[0]
+    notes = [parse_add_checkpoint(entry).note for entry in aggregated(directory)]
+    heads = [parse_checkpoint(parse_note(note).text) for note in notes]
+    first = next(at for at, head in enumerate(heads) if head.origin == origin)
+    size = heads[first].size
+    entries = [line.entry for line in read_history(directory, project)[:size]]
+    _publish(directory / "public" / project, entries, notes[first])
+    shutil.rmtree(directory / "public" / AGGREGATE)
+    for path in (*directory.glob("aggregate.db*"), *directory.glob("state.db*")):
+        path.unlink()
+    return size
+
+
 def rewrite(directory: Path, line: Line, change: Callable[[dict[str, JSON]], None]) -> Line:
     """Return an entry whose body says something else, sealed under the keys it had.
 
@@ -212,14 +233,19 @@ def _tiles(leaves: Sequence[bytes]) -> Iterator[tuple[int, int, bytes]]:
 
 def _export(public: Path, entries: Sequence[bytes], signer: SignerKey) -> None:
     """Write the whole log as files, signed, in the place of what stands there."""
+    head = TreeHead(len(entries), root_from_leaves([leaf_hash(entry) for entry in entries]))
+    _publish(public, entries, sign_checkpoint(signer.name, head, signer))
+
+
+def _publish(public: Path, entries: Sequence[bytes], note: bytes) -> None:
+    """Write a log as files under a signed checkpoint, in the place of what stands there."""
     shutil.rmtree(public)
     leaves = [leaf_hash(entry) for entry in entries]
     files = {tile_path(level, n, len(data) // HASH_SIZE): data for level, n, data in _tiles(leaves)}
     for start in range(0, len(entries), TILE_WIDTH):
         part = entries[start : start + TILE_WIDTH]
         files[entries_path(start // TILE_WIDTH, len(part))] = write_bundle(part)
-    head = TreeHead(len(leaves), root_from_leaves(leaves))
-    files["checkpoint"] = sign_checkpoint(signer.name, head, signer)
+    files["checkpoint"] = note
     for name, data in files.items():
         path = public / name
         path.parent.mkdir(parents=True, exist_ok=True)
