@@ -210,5 +210,11 @@ def _find(db: Connection, project: str, source: str, event_id: str) -> Known | N
 def _check_contiguous(project: str, start: int, indices: Sequence[int]) -> None:
     if indices and (indices[0] != start or indices[-1] - start + 1 != len(indices)):
         present = set(indices)
-        hole = next(i for i in range(start, indices[-1]) if i not in present)
+        hole = next((i for i in range(start, indices[-1]) if i not in present), None)
+        if hole is None:
+            raise EvidenceError(
+                "damaged",
+                f"log {project}: of entries {start} to {indices[-1]} an entry stands there twice; "
+                "keep ledger.db and run verify on it",
+            )
         raise EvidenceError("missing", f"log {project}: entry {hole} is missing", index=hole)

@@ -191,6 +191,23 @@ def test_a_start_finds_damage_at_the_right_edge(grown: Path, tmp_path: Path, dam
         place.check()  # the tests' own judge sees it too
 
 
+def test_a_start_finds_an_entry_that_stands_twice(grown: Path, tmp_path: Path) -> None:
+    """A broken index can show one; the rows then count more than their indices span."""
+    place = _copy(grown, tmp_path)
+    for statement in (
+        "CREATE TABLE copied AS SELECT * FROM entries",
+        "INSERT INTO copied SELECT * FROM entries WHERE idx = 1299",
+        "DROP TABLE entries",
+        "ALTER TABLE copied RENAME TO entries",
+    ):
+        _execute(place, statement)
+
+    with pytest.raises(EvidenceError, match="an entry stands there twice") as refused:
+        place.start()
+
+    assert refused.value.code == "damaged"
+
+
 def test_a_start_refuses_a_ledger_older_than_what_it_published(grown: Path, tmp_path: Path) -> None:
     """A backup put back would give indices out twice."""
     place = _copy(grown, tmp_path)
