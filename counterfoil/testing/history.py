@@ -84,6 +84,7 @@ class History:
         simulated_vfs().begin(seed)
         self.outcome = Outcome()
         self.machine = Machine(image, random.Random(f"disk {seed}"))  # noqa: S311  repeatable
+        self._seed = seed
         self._parts = parts if parts is not None else Parts()
         self._plan = random.Random(f"plan {seed}")  # noqa: S311  the same
         self._evidence = {project: one.copy() for project, one in evidence.items()}
@@ -101,12 +102,17 @@ class History:
         """Let it happen.
 
         Raises:
-            Violation: a promise was broken.
+            Violation: a promise was broken, or something else went wrong than a promise names:
+                then it names the seed, which alone can show it again.
         """
         quiet = logging.root.manager.disable
         logging.disable(logging.CRITICAL)  # the ledger tells its log of every fault at length
         try:
             self._happen()
+        except Violation:
+            raise
+        except (Exception, Ended) as error:
+            raise Violation(f"seed {self._seed} broke: {error!r}") from error
         finally:
             logging.disable(quiet)
             self.machine.stop()

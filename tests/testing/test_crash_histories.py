@@ -1,12 +1,18 @@
 """Two thousand histories of power cuts, faults, kills, takeovers and restored backups."""
 
+import re
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
+from counterfoil.ledger.store import LogStore
+from counterfoil.stores.sqlite_driver import Driver
 from counterfoil.testing import replay
+from counterfoil.testing.calls import Ended
 from counterfoil.testing.evidence import Violation
 from counterfoil.testing.history import History
+from counterfoil.testing.process import Parts
 
 SEEDS = 2_000
 CHUNKS = 8
@@ -25,6 +31,17 @@ def test_whatever_happens_nothing_acknowledged_is_lost_forked_or_given_twice(chu
             met[name] = met.get(name, 0) + count
 
     assert all(met.values()), f"these histories were too quiet to prove anything: {met}"
+
+
+@pytest.mark.parametrize("error", [KeyError("nobody expected it"), Ended("out of turn")])
+def test_a_seed_that_breaks_in_any_other_way_is_named_too(error: BaseException) -> None:
+    """A run of a hundred thousand ends with nothing but a traceback otherwise."""
+
+    def breaks(_path: Path, _driver: Driver) -> LogStore:
+        raise error
+
+    with pytest.raises(Violation, match=f"^seed 16 broke: {re.escape(repr(error))}$"):
+        History(16, Parts(log_store=breaks)).run()
 
 
 def test_a_seed_is_the_same_history_byte_for_byte() -> None:
