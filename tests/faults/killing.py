@@ -192,7 +192,7 @@ KILLS: Final[dict[str, Callable[[ServerProcess], None]]] = {
 def kill_and_check(
     server: ServerProcess, clients: Clients, what: str, chance: random.Random, directory: Path
 ) -> int:
-    """Let clients post, kill at a seeded moment, check what lies there, and start again.
+    """Let clients post, kill at a seeded moment, check what lies there, start, and check it all.
 
     Returns:
         The size of the log as it lay there after the kill.
@@ -210,6 +210,8 @@ def kill_and_check(
         server.process.stdout.close()
         server.start()
         wait_until(lambda: clients.repeats > before, "nobody had to send a batch again")
+    # Beside the server, as whoever operates it would after a crash.
+    check_command("fsck", "--dir", directory, "--full")
     clients.wait_for_more(5)
     return size
 
