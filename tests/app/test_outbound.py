@@ -164,7 +164,7 @@ WHERE = {
     "everywhere": ("0.0.0.0", False, False),  # noqa: S104  not bound to
     "everywhere, IPv6": ("::", False, False),
     "multicast": ("224.0.0.1", False, False),
-    "shared by a provider": ("100.64.0.1", False, False),
+    "shared by a provider": ("100.64.0.1", False, True),
 }
 
 
