@@ -88,7 +88,6 @@ def _nothing(_ledger: Ledger, _recorder: Recorder, _say: Say) -> None:
     """Be ready at once."""
 
 
-GO: Final = b"go\n"
 Step = Callable[[Ledger, Recorder, Say], None]
 PROGRAMS: Final[dict[str, tuple[Step, Step]]] = {
     # What is done before `ready`, where nothing is injected yet, and what after it.
@@ -168,9 +167,10 @@ def main(arguments: Sequence[str] = sys.argv[1:]) -> None:
             _run(program, Path(directory), words)
         return
     while line := words.readline():
-        if line == GO:
-            continue  # meant for a run that was killed before it heard it
-        program, directory = line.decode().split()
+        told = line.decode().split()
+        if len(told) != 2:
+            continue  # what is left of a word for a run that was killed before it heard all of it
+        program, directory = told
         child = os.fork()
         if not child:
             _let_be_traced()
