@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.machine import describe
-from counterfoil.app.home import Home, create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import Home, open_home
 from counterfoil.clock import SystemClock
 from counterfoil.events.event import Event
 from counterfoil.garbage import collect_rarely

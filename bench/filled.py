@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from counterfoil.app.home import create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SystemClock
 from counterfoil.events.canonical import JSON

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.machine import describe
-from counterfoil.app.home import create_home
+from counterfoil.app.founding import create_home
 from counterfoil.ids import SystemRandomness
 from tests.faults.killing import KILLS, Clients, check_to_the_end, kill_and_check
 from tests.served_process import server_process

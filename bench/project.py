@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from counterfoil.app.follow import Follower
-from counterfoil.app.home import create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SystemClock
 from counterfoil.events.canonical import JSON

@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 
 from bench.machine import children_cpu_s
-from counterfoil.app.home import create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import open_home
 from counterfoil.clock import SystemClock
 from counterfoil.ids import SystemRandomness
 from counterfoil.web.server import bind, make_server

@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from counterfoil.app.answers import ActorView, LogLine
-from counterfoil.app.home import Home, create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import Home, open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.app.search import Searcher
 from counterfoil.clock import SteppedClock, SystemClock, format_time, parse_time

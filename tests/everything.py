@@ -17,7 +17,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from counterfoil.app.home import Home, create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import Home, open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.client.evidence_rows import AGGREGATED, ERASABLE, LEDGER
 from counterfoil.client.evidence_sqlite import Kind

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from counterfoil.app.founding import create_home
 from counterfoil.app.fsck import fsck
 from counterfoil.app.fsck_report import FsckReport
-from counterfoil.app.home import Home, create_home, open_home
+from counterfoil.app.home import Home, open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SteppedClock
 from counterfoil.events.naming import BlobName

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from counterfoil.app.home import create_home
+from counterfoil.app.founding import create_home
 from counterfoil.ids import SystemRandomness
 from tests.served_process import ServerProcess, server_process
 

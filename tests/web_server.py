@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from counterfoil.app import readings, refusals
-from counterfoil.app.home import Home, create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import Home, open_home
 from counterfoil.clock import Clock, SystemClock
 from counterfoil.ids import SystemRandomness
 from counterfoil.tlog.tile import TILE_WIDTH

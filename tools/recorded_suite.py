@@ -21,7 +21,7 @@ import urllib.request
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from counterfoil.app.home import create_home
+from counterfoil.app.founding import create_home
 from counterfoil.client.receipts import folder_name
 from counterfoil.ids import SystemRandomness, short_id
 from tests.served_process import ServerProcess, server_process

@@ -6,12 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from counterfoil.app.config import ServerConfig, read_config
-from counterfoil.app.home import (
-    check_ledger,
-    check_project,
-    open_home,
-    require_log,
-)
+from counterfoil.app.home import open_home
+from counterfoil.app.naming import check_ledger, check_project, require_log
 from counterfoil.app.place import real_place
 from counterfoil.app.serving import serving_address
 from counterfoil.app.signin import make_link

@@ -25,13 +25,14 @@ from counterfoil.app.access import Access
 from counterfoil.app.blobs import Blobs
 from counterfoil.app.circumstances import Looking
 from counterfoil.app.clock_check import check_clock, doubt
-from counterfoil.app.config import FILE_NAME, TEMPLATE, Config, read_config
+from counterfoil.app.config import Config, read_config
 from counterfoil.app.follow import Follower
 from counterfoil.app.following import FollowingElsewhere
 from counterfoil.app.jobs import Jobs
 from counterfoil.app.live import Live
+from counterfoil.app.naming import check_ledger, require_log
 from counterfoil.app.outside import Outside
-from counterfoil.app.place import check_mount, real_place, take_lock
+from counterfoil.app.place import real_place, take_lock
 from counterfoil.app.read import Reader
 from counterfoil.app.record import Recorder
 from counterfoil.app.reserved import base_of, read_signer
@@ -39,24 +40,19 @@ from counterfoil.app.scrub import Scrubber
 from counterfoil.app.spool import SpoolWatch, deliver_into
 from counterfoil.app.tokens import Tokens
 from counterfoil.clock import Clock
-from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
+from counterfoil.errors import CounterfoilError, EvidenceError, RequestError
 from counterfoil.events.entry import read_entry
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Ledger
-from counterfoil.ledger.store import LogReads
 from counterfoil.policy.access import LOG as ACCESS_LOG
 from counterfoil.stores.blobs import BlobFiles
 from counterfoil.stores.erasable import ErasableStore
-from counterfoil.stores.file_system import make_directory_durably, sync_directory
 from counterfoil.stores.files import PublicFiles, os_errors_translated
 from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.stores.state import State
 from counterfoil.stores.tables import Tables
 from counterfoil.tlog.note import SignerKey, parse_signer_key, parse_vkey
 
-PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-ORIGIN = re.compile(r"[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:/[A-Za-z0-9._~-]+)*")
-DEFAULT_PROJECT = "default"
 _TOKEN = re.compile(r"[!-~]{16,200}")
 HOUSEKEEPING_S = 1.0
 SWEEP_EVERY_S = 3_600.0
@@ -240,98 +236,6 @@ class Home:
         self.close()
 
 
-def create_home(
-    directory: Path, randomness: Randomness, *, origin: str = "", project: str = DEFAULT_PROJECT
-) -> None:
-    """Make a ledger directory with one empty log.
-
-    Args:
-        directory: absent or empty; or an existing ledger, to which a log is added.
-        randomness: where keys, the origin and the first token come from.
-        origin: the log's name for life, a schema-less URL; random under counterfoil.invalid
-            when empty.
-        project: the project of the log.
-
-    Raises:
-        RequestError: `dir_exists`, `origin_invalid`, `project_invalid`, `unsafe_access`,
-            `network_storage`.
-        UnavailableError: `read_only`, `storage`, `locked`.
-
-    If we crash in between, the directory has no ledger.db yet: remove it and start again.
-    """
-    check_project(project)
-    if origin and not ORIGIN.fullmatch(origin):
-        raise RequestError(
-            "origin_invalid", f"{origin!r} is no schema-less URL such as log.example/acme"
-        )
-    with os_errors_translated(directory):
-        existing = (directory / "ledger.db").exists()
-        taken = directory.exists() and (not directory.is_dir() or any(directory.iterdir()))
-        if taken and not existing:
-            raise RequestError(
-                "dir_exists", f"{directory} is no empty directory; choose one that is"
-            )
-        check_mount(directory.resolve())
-        make_directory_durably(directory)
-        if not existing and directory.stat().st_uid == os.geteuid():
-            directory.chmod(0o700)  # ours and empty: whoever made it may have a wide umask
-        directory = real_place(directory)
-        lock = take_lock(directory)
-        try:
-            _create(directory, randomness, origin, project, existing=existing)
-        finally:
-            os.close(lock)
-
-
-def _create(
-    directory: Path, randomness: Randomness, origin: str, project: str, *, existing: bool
-) -> None:
-    name = origin or f"counterfoil.invalid/{randomness.token(8).hex()}/{project}"
-    keys = directory / read_config(directory).keys.directory
-    make_directory_durably(keys)
-    if existing:
-        _check_free(directory, project, name)
-    if (keys / f"{project}.key").exists():
-        # Of no log of this ledger: left by a crash, or another ledger's.
-        raise RequestError(
-            "dir_exists",
-            f"{keys / project}.key stands there; move it away if no log is signed by it",
-        )
-    if not existing:
-        (directory / "blobs").mkdir(mode=0o700, exist_ok=True)
-        (directory / "public").mkdir(mode=0o755, exist_ok=True)
-        (directory / "spool").mkdir(mode=0o700, exist_ok=True)
-        _write(directory / FILE_NAME, TEMPLATE, 0o600)
-        _write(directory / "admin.token", f"cf_{randomness.token(24).hex()}\n", 0o600)
-        ErasableStore(directory / "erasable.db", randomness, create=True).close()
-    signer = SignerKey.from_seed(name, randomness.token(32))
-    _write(keys / f"{project}.key", signer.to_text() + "\n", 0o600)
-    _write(keys / f"{project}.vkey", f"{signer.vkey}\n", 0o644)
-    # The key is durable, name and all, before a log that needs it is: its entries outlive a power
-    # cut, and nobody could sign another one.
-    sync_directory(keys)
-    store = SqliteLogStore(directory / "ledger.db", create=True)
-    try:
-        store.create_log(project, name)
-    finally:
-        store.close()
-
-
-def _check_free(directory: Path, project: str, origin: str) -> None:
-    """Refuse a second log of a project or an origin, before anything is written."""
-    store = SqliteLogStore(directory / "ledger.db", write=False)
-    try:
-        for log in store.projects():
-            if log.project == project:
-                raise RequestError(
-                    "dir_exists", f"{directory} has a log for project {project} already"
-                )
-            if log.origin == origin:
-                raise RequestError("dir_exists", f"{origin} is the log of project {log.project}")
-    finally:
-        store.close()
-
-
 def open_home(
     directory: Path, clock: Clock, randomness: Randomness, *, follow_elsewhere: bool = False
 ) -> Home:
@@ -365,66 +269,6 @@ def _look_at_clock(ledger: Ledger, projects: Iterable[str], clock: Clock) -> Non
         why = doubt(clock.now(), read_entry(last).recordedtime) if last else ""
         if why:
             _log.warning("log %s: %s", project, why)
-
-
-def check_ledger(directory: Path) -> None:
-    """Refuse a path that is no ledger directory.
-
-    Raises:
-        RequestError: `dir_missing`, `not_a_ledger`.
-        UnavailableError: `storage`: the system does not let us look.
-    """
-    try:
-        exists, holds = directory.exists(), (directory / "ledger.db").is_file()
-    except OSError as error:
-        raise UnavailableError(
-            "storage", f"{directory} cannot be read: {error.strerror}; check the path and who may"
-        ) from error
-    if not exists:
-        raise RequestError(
-            "dir_missing", f"{directory} does not exist; make it with: counterfoil init {directory}"
-        )
-    if not holds:
-        raise RequestError(
-            "not_a_ledger", f"{directory} holds no ledger.db; name a ledger directory"
-        )
-
-
-def check_project(project: str) -> None:
-    """Refuse a name no project can have.
-
-    Raises:
-        RequestError: `project_invalid`.
-    """
-    if not PROJECT_NAME.fullmatch(project):
-        raise RequestError(
-            "project_invalid",
-            f"{project[:80]!r} is no project name: lower-case letters, digits and hyphens, at most 63",
-        )
-
-
-def check_named(project: str) -> None:
-    """Refuse a name that is neither a project's nor the ledger's own log for access.
-
-    Raises:
-        RequestError: `project_invalid`.
-    """
-    if project != ACCESS_LOG:
-        check_project(project)
-
-
-def require_log(log: LogReads, project: str) -> None:
-    """Refuse a project the ledger has no log for.
-
-    Raises:
-        RequestError: `project_invalid`, `project_unknown`.
-    """
-    check_named(project)
-    if project not in {info.project for info in log.projects()}:
-        raise RequestError(
-            "project_unknown",
-            f"this ledger has no log {project!r}; add it with: counterfoil init DIR --project",
-        )
 
 
 def _ensure_access_log(
@@ -483,11 +327,3 @@ def _read_token(path: Path) -> str:
             f"{path} holds no token of 16 to 200 letters; write one and start again",
         )
     return token
-
-
-def _write(path: Path, text: str, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

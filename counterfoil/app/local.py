@@ -13,8 +13,9 @@ import msgspec
 
 from counterfoil.app.actions import act
 from counterfoil.app.everywhere import search_everywhere
-from counterfoil.app.home import check_named, open_home
+from counterfoil.app.home import open_home
 from counterfoil.app.intake import ReportOptions, report
+from counterfoil.app.naming import check_named
 from counterfoil.app.prove import prove
 from counterfoil.app.record import LOCAL
 from counterfoil.app.serving import serving_address

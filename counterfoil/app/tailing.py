@@ -13,7 +13,7 @@ import msgspec
 
 from counterfoil.app.actors import Actors
 from counterfoil.app.entries import Entries
-from counterfoil.app.home import check_ledger, check_named
+from counterfoil.app.naming import check_ledger, check_named
 from counterfoil.errors import RequestError
 from counterfoil.ids import SystemRandomness
 from counterfoil.policy.directory import Directory

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
-from counterfoil.app.home import DEFAULT_PROJECT, check_ledger, create_home, open_home
+from counterfoil.app.founding import DEFAULT_PROJECT, create_home
+from counterfoil.app.home import open_home
+from counterfoil.app.naming import check_ledger
 from counterfoil.cli import output
 from counterfoil.clock import SystemClock
 from counterfoil.errors import RequestError

@@ -7,7 +7,8 @@ times, so the log reads like the days it tells of.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from counterfoil.app.home import DEFAULT_PROJECT, Home
+from counterfoil.app.founding import DEFAULT_PROJECT
+from counterfoil.app.home import Home
 from counterfoil.app.record import Recorder
 from counterfoil.clock import format_time, parse_time
 from counterfoil.demo import samples, story

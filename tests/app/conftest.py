@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.app.home import Home, create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import Home, open_home
 from counterfoil.clock import SteppedClock
 from counterfoil.ids import SeededRandomness
 

@@ -14,7 +14,8 @@ import pytest
 
 from counterfoil.app import place
 from counterfoil.app.admin import list_sources
-from counterfoil.app.home import Home, create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import Home, open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.client.evidence import verify_path
 from counterfoil.clock import SteppedClock

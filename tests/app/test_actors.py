@@ -9,7 +9,8 @@ import pytest
 from counterfoil.app.actions import Done, act
 from counterfoil.app.answers import ActorView
 from counterfoil.app.explaining import explain
-from counterfoil.app.home import Home, create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import Home, open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SteppedClock
 from counterfoil.events.event import make_event

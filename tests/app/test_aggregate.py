@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from counterfoil.app import outside
-from counterfoil.app.home import Home, create_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import Home
 from counterfoil.app.record import LOCAL
 from counterfoil.client.evidence import verify_path
 from counterfoil.errors import EvidenceError, UnavailableError

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from counterfoil.app.blobs import ORPHAN_S, Blobs
-from counterfoil.app.home import Home, create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import Home, open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import EvidenceError, RequestError

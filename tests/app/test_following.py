@@ -15,7 +15,8 @@ import pytest
 
 from counterfoil.app.follow import Follower
 from counterfoil.app.following import Followed, FollowingElsewhere, Signed
-from counterfoil.app.home import create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SystemClock
 from counterfoil.ids import SystemRandomness

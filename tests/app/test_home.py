@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.app.home import create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import open_home
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.ids import SeededRandomness

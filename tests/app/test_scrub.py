@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from counterfoil.app.home import Home, create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import Home, open_home
 from counterfoil.app.opening import open_all
 from counterfoil.app.record import LOCAL
 from counterfoil.app.scrub import DAMAGED_TYPE, RECOVERED_TYPE

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from counterfoil.app.home import Home, create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import Home, open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SystemClock
 from counterfoil.ids import SystemRandomness

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from counterfoil.app.home import create_home
+from counterfoil.app.founding import create_home
 from counterfoil.ids import SystemRandomness
 from tests.served_process import ServerProcess, server_process
 from tests.web_server import event

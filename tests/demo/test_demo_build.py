@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from counterfoil.app.home import DEFAULT_PROJECT, Home, create_home, open_home
+from counterfoil.app.founding import DEFAULT_PROJECT, create_home
+from counterfoil.app.home import Home, open_home
 from counterfoil.client.evidence import verify_path
 from counterfoil.clock import SteppedClock, parse_time
 from counterfoil.demo import samples, story

@@ -27,7 +27,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Final
 
-from counterfoil.app.home import create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import open_home
 from counterfoil.app.record import LOCAL, Recorder
 from counterfoil.clock import SystemClock
 from counterfoil.errors import CounterfoilError

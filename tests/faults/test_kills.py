@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.app.home import create_home
+from counterfoil.app.founding import create_home
 from counterfoil.ids import SystemRandomness
 from tests.faults.killing import Clients, check_to_the_end, kill_and_check
 from tests.served_process import server_process

@@ -8,7 +8,7 @@ from counterfoil.app.config import FILE_NAME, TEMPLATE, read_config
 from counterfoil.app.directory_csv import read_csv
 from counterfoil.app.directory_file import read_directory
 from counterfoil.app.handles import check_account, check_handle, check_name
-from counterfoil.app.home import check_project
+from counterfoil.app.naming import check_project
 from counterfoil.app.plain_yaml import YamlError, read_yaml
 from counterfoil.app.rows import _read_cursor, _write_cursor
 from counterfoil.client.address import check_token, split_address

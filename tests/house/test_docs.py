@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from counterfoil import __version__
-from counterfoil.app.home import create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import open_home
 from counterfoil.cli import VERBS
 from counterfoil.cli.group import group
 from counterfoil.clock import SteppedClock

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from counterfoil.app.actions import act
-from counterfoil.app.home import create_home
+from counterfoil.app.founding import create_home
 from counterfoil.clock import SteppedClock
 from counterfoil.ids import SystemRandomness
 from counterfoil.policy.access import ADMIN, LOG

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.app.home import create_home, open_home
+from counterfoil.app.founding import create_home
+from counterfoil.app.home import open_home
 from counterfoil.clock import SystemClock
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.ids import SystemRandomness

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from bench.machine import descendants
-from counterfoil.app.home import create_home
+from counterfoil.app.founding import create_home
 from counterfoil.ids import SystemRandomness
 from counterfoil.tlog.keys import VerifierKey, parse_vkey
 from counterfoil.tlog.policy import Log, Policy

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from counterfoil.app.home import check_project
+from counterfoil.app.naming import check_project
 from counterfoil.app.prepare import May
 from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.policy.access import ANONYMOUS, Credential
