@@ -51,7 +51,7 @@ class Rows:
                 query = sa.select(table.c.key, table.c.row).where(
                     table.c.project == project,
                     table.c.key.in_(keys[start : start + KEYS_PER_QUERY]),
-                    as_of_clause(table, as_of),
+                    as_of_clause(table, as_of, by_key=True),
                 )
                 for key, row in connection.execute(query):
                     found[key] = msgspec.json.decode(row, type=projection.row)
