@@ -6,7 +6,8 @@ the event's salt.  Destroy the key, and neither the value nor the opening can be
 anything that is stored, backups of the ledger included, while every proof still verifies.
 
 Deriving is one keyed BLAKE2b with the event's salt: its first half is the opening, its second
-the sealing key, and neither tells of the other.
+the sealing key, and neither tells of the other.  Ledgers that began as layout 1 hold entries whose
+keys were derived by two HMACs; their salts begin with a byte that says so (docs/adr/0036).
 
 Sealing is AES-256-GCM with a nonce of zeros.  That is right only because no derived key seals
 twice: the salt is 16 fresh bytes an event, and a name stands once in an event.  Whoever calls
@@ -32,6 +33,9 @@ TAG_BYTES = 16
 
 _COMMIT = b"counterfoil.commit.v1\0"
 _PERSON = b"counterfoil.keys"
+_BY_HMAC = b"\x01"
+_OPEN_BY_HMAC = b"counterfoil.open.v1\0"
+_SEAL_BY_HMAC = b"counterfoil.seal.v1\0"
 _NONCE = bytes(12)
 
 
@@ -68,18 +72,30 @@ class Keys(NamedTuple):
     sealing: bytes
 
 
+def is_salt(salt: bytes) -> bool:
+    """Say whether keys can be derived with a stored salt: 16 bytes, or 1 and 16 of layout 1."""
+    return len(salt) == SALT_BYTES or (len(salt) == SALT_BYTES + 1 and salt[:1] == _BY_HMAC)
+
+
 def derive(owner_key: bytes, salt: bytes, name: str) -> Keys:
     """Return the keys of the value `name` of the event with this `salt`.
 
     Args:
         owner_key: 32 bytes: the event's key, or that of the person the value is about.
-        salt: 16 bytes, the event's own.
+        salt: the event's own, as `is_salt` allows: 16 bytes; of entries of layout 1 they stand
+            behind a byte 1.
         name: the commitment's name in the entry: `body`, `authid`, `/data/author/email`...
 
-    Source: RFC 7693 (BLAKE2b: keyed, salted, personalised, 64 bytes), as libsodium's crypto_kdf.
+    Source: RFC 7693 (BLAKE2b: keyed, salted, personalised, 64 bytes), as libsodium's crypto_kdf;
+    of layout 1 RFC 2104 (HMAC-SHA-256) over a purpose, the salt and the name.
     """
     assert len(owner_key) == KEY_BYTES
-    assert len(salt) == SALT_BYTES
+    assert is_salt(salt)
+    if len(salt) != SALT_BYTES:
+        # The salt has a fixed length, so salt || name reads one way only.
+        of = salt[1:] + name.encode("utf-8")
+        opening = hmac.digest(owner_key, _OPEN_BY_HMAC + of, "sha256")
+        return Keys(opening, hmac.digest(owner_key, _SEAL_BY_HMAC + of, "sha256"))
     both = hashlib.blake2b(name.encode("utf-8"), key=owner_key, salt=salt, person=_PERSON).digest()
     return Keys(both[:KEY_BYTES], both[KEY_BYTES:])
 

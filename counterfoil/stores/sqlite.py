@@ -17,8 +17,8 @@ from counterfoil.stores.sqlite_driver import STANDARD, Connection, Driver
 from counterfoil.stores.sqlite_open import Database, Kind, create_database
 from counterfoil.tlog.tree import EMPTY_ROOT, TreeHead
 
-LEDGER = Kind("ledger.db", 0x43466C67, 2, sql.LEDGER_SCHEMA)
-"""The header mark is "CFlg" in ASCII.  Of layout 1 the pieces open under other keys: ADR 0003."""
+LEDGER = Kind("ledger.db", 0x43466C67, 2, sql.LEDGER_SCHEMA, upgrades=sql.LEDGER_UPGRADES)
+"""The header mark is "CFlg" in ASCII."""
 
 
 class SqliteLogStore:

@@ -8,14 +8,18 @@ process is the one that holds the directory's lock.  No memory mapping: a failed
 error, not a signal.
 
 Crash safety: WAL with `synchronous=FULL` syncs the write-ahead log before a COMMIT returns.
+
+A file of an earlier layout is brought up by whoever opens it for writing, one transaction a
+layout, the mark of the layout last in it: a crash leaves the earlier layout whole, or the next
+one, and the next start goes on from there (docs/adr/0036).
 Source: https://sqlite.org/wal.html, https://sqlite.org/pragma.html.
 """
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
@@ -43,6 +47,8 @@ class Kind:
         version: the layout; a file of a later one is refused, never guessed at.
         schema: the statements that make the tables.
         secure_delete: overwrite what is deleted with zeroes.
+        upgrades: layout n -> the statements that lead from n to n + 1; none is missing between
+            the earliest one here and `version`.  They hold no BEGIN and no COMMIT.
     """
 
     name: str
@@ -50,6 +56,13 @@ class Kind:
     version: int
     schema: Sequence[str]
     secure_delete: bool = False
+    upgrades: Mapping[int, Sequence[str]] = field(default_factory=dict)
+
+    def leads_from(self, layout: int) -> bool:
+        """Say whether a file of this layout can be read here, or brought up to what can."""
+        return all(step in self.upgrades for step in range(layout, self.version)) and (
+            layout <= self.version
+        )
 
 
 class Database:
@@ -62,7 +75,8 @@ class Database:
         driver: what opens it.
 
     Raises:
-        RequestError: `not_a_ledger`: no such file, another file, or a later layout.
+        RequestError: `not_a_ledger`: no such file, another file, or another layout that cannot
+            be brought up to this one, here or at all.
         UnavailableError: `storage` or `read_only`.
         EvidenceError: `damaged`.
     """
@@ -79,9 +93,10 @@ class Database:
             raise RequestError("not_a_ledger", f"{path} does not exist: is this a ledger?")
         if write:
             with translated(kind.name):
-                self._writer = self._connect("rw", _WRITER_PRAGMAS)
+                self._writer = self._connect("rw", _WRITER_PRAGMAS, upgrading=True)
                 if kind.secure_delete:
                     self._writer.execute("PRAGMA secure_delete = ON")
+                self._upgrade()
                 # SQLite opens a file it may not write without a word, and begins a read
                 # transaction there; only a write tells.  Ask now, not at the first event.
                 self._writer.execute("BEGIN IMMEDIATE")
@@ -189,12 +204,12 @@ class Database:
                 raise
             return self._connect(IMMUTABLE, _READER_PRAGMAS)
 
-    def _connect(self, mode: str, pragmas: Sequence[str]) -> Connection:
+    def _connect(self, mode: str, pragmas: Sequence[str], *, upgrading: bool = False) -> Connection:
         connection = self._driver.connect(self._path, mode)
         try:
             for pragma in pragmas:
                 connection.execute(f"PRAGMA {pragma}")
-            self._check_kind(connection)
+            self._check_kind(connection, upgrading=upgrading)
             if mode != IMMUTABLE:
                 self._check_journal(connection)
         except BaseException:
@@ -202,19 +217,48 @@ class Database:
             raise
         return connection
 
-    def _check_kind(self, connection: Connection) -> None:
+    def _upgrade(self) -> None:
+        """Bring a file of an earlier layout up to this one, step by step.
+
+        Whoever else writes keeps us out (`locked`); whoever reads goes on with what it began to
+        read.  If we crash here, SQLite ignores the unfinished transaction: the file has the
+        layout of the last step that was committed, whole, and the next start goes on from it.
+        """
+        assert self._writer is not None
+        while _layout(self._writer) < self._kind.version:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                # Asked again inside: somebody else may have been first.
+                layout = _layout(self._writer)
+                if layout < self._kind.version:
+                    for statement in self._kind.upgrades[layout]:
+                        self._writer.execute(statement)
+                    self._writer.execute(f"PRAGMA user_version = {layout + 1}")
+                self._writer.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    def _check_kind(self, connection: Connection, *, upgrading: bool) -> None:
         [application_id] = connection.execute("PRAGMA application_id").fetchone()
-        [version] = connection.execute("PRAGMA user_version").fetchone()
         kind = self._kind
         if application_id != kind.application_id:
             raise RequestError("not_a_ledger", f"{self._path} is no {kind.name} of Counterfoil")
-        if version != kind.version:
-            when = "a later" if version > kind.version else "an earlier"
-            raise RequestError(
-                "not_a_ledger",
-                f"{self._path} has layout {version}, written by {when} version of Counterfoil; "
-                f"this one reads layout {kind.version} alone: use that version, or begin a fresh ledger",
-            )
+        layout = _layout(connection)
+        if layout == kind.version or (upgrading and kind.leads_from(layout)):
+            return
+        if layout > kind.version:
+            written, do = "a later", "use that version"
+        elif kind.leads_from(layout):
+            written, do = "an earlier", "start the server on it, which brings it up to this layout"
+        else:
+            written, do = "an earlier", "no version since reads it: use that version"
+        raise RequestError(
+            "not_a_ledger",
+            f"{self._path} has layout {layout}, written by {written} version of Counterfoil, and"
+            f" this one reads layout {kind.version}: {do}",
+        )
 
     def _check_journal(self, connection: Connection) -> None:
         [journal] = connection.execute("PRAGMA journal_mode").fetchone()
@@ -261,6 +305,12 @@ def create_database(
         finally:
             connection.close()
     driver.sync_names(path.parent)
+
+
+def _layout(connection: Connection) -> int:
+    """Return the layout a file says it has."""
+    [layout] = connection.execute("PRAGMA user_version").fetchone()
+    return int(layout)
 
 
 @contextmanager

@@ -80,6 +80,19 @@ LEDGER_SCHEMA = (
 )
 """Make the tables of `ledger.db`."""
 
+LEDGER_UPGRADES = {
+    1: (
+        """
+        UPDATE entries SET salt = CAST(x'01' || salt AS BLOB) WHERE salt <> zeroblob(16)
+        """,
+    ),
+}
+"""Lead `ledger.db` from each layout to the next.
+
+From 1: the keys of values were derived by HMAC-SHA-256; what was written so says so by a salt that
+begins with 1 (`events.commitments`).  Zeros are the salt of the aggregate log: nothing is sealed.
+"""
+
 INSERT_LOG = "INSERT INTO logs (project, origin) VALUES (?, ?)"
 """Add a log."""
 

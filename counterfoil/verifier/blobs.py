@@ -87,7 +87,7 @@ class BlobsCheck:
             self._findings.add("damaged", cell, "no blob name (sha256:HEX)", one.index)
             return
         making = None
-        if one.event_key is not None and len(one.salt) == commitments.SALT_BYTES:
+        if one.event_key is not None and commitments.is_salt(one.salt):
             opening = commitments.derive_opening(one.event_key, one.salt, name)
             making = commitments.Committing(opening)
         sound = readable and self._read_blob(one, row, digest, cell, making)

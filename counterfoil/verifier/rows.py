@@ -192,7 +192,7 @@ class RowsCheck:
         pieces = self._match_pieces(one)
         if not readable:
             one.complete = False
-        elif len(one.salt) != commitments.SALT_BYTES:
+        elif not commitments.is_salt(one.salt):
             name = self._names.row("entries", one.index, "salt")
             message = f"a salt of {len(one.salt)} bytes, not {commitments.SALT_BYTES}"
             self._findings.add("damaged", name, message, one.index)

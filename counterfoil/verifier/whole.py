@@ -190,7 +190,7 @@ class _Whole:
         self, entry: Entry, salt: bytes, event_key: bytes, pieces: Sequence[PieceCells]
     ) -> tuple[bytes, dict[str, JSON]] | None:
         """Return body and personal values; None unless each is there and as committed to."""
-        if len(salt) != commitments.SALT_BYTES or len(event_key) != commitments.KEY_BYTES:
+        if not commitments.is_salt(salt) or len(event_key) != commitments.KEY_BYTES:
             return None
         wanted = rules.piece_names(entry)
         if [one[1] for one in pieces] != list(range(len(wanted))):

@@ -37,6 +37,29 @@ def test_the_formulas_are_those_of_the_format() -> None:
     assert commitments.seal(sealing_key, b"x") == AESGCM(sealing_key).encrypt(bytes(12), b"x", None)
 
 
+def test_a_salt_that_begins_with_one_derives_as_layout_1_did() -> None:
+    """What was written before BLAKE2b keeps its commitments for ever, so it keeps its formulas."""
+    keys = commitments.derive(KEY, b"\x01" + SALT, "body")
+
+    opening = hmac.digest(KEY, b"counterfoil.open.v1\0" + SALT + b"body", "sha256")
+    sealing = hmac.digest(KEY, b"counterfoil.seal.v1\0" + SALT + b"body", "sha256")
+    assert keys == (opening, sealing)
+
+
+@pytest.mark.parametrize(
+    ("salt", "sound"),
+    [
+        pytest.param(SALT, True, id="16 bytes"),
+        pytest.param(b"\x01" + SALT, True, id="1 and 16 bytes"),
+        pytest.param(b"\x02" + SALT, False, id="another mark before 16 bytes"),
+        pytest.param(SALT[1:], False, id="15 bytes"),
+        pytest.param(b"", False, id="none"),
+    ],
+)
+def test_a_salt_has_one_of_two_forms(salt: bytes, sound: bool) -> None:
+    assert commitments.is_salt(salt) is sound
+
+
 def test_the_opening_does_not_unseal() -> None:
     """An opening is given to the producer: it must not be the key of what is stored."""
     sealed = _seal(b"secret")
