@@ -3,6 +3,7 @@
 Stopping (SIGTERM, SIGINT), in order: take no more connections; end the live streams; answer what
 was accepted; return, upon which the caller closes the home, which exports and folds the
 write-ahead log.  If we crash instead, nothing acknowledged is lost: the next start does the rest.
+Where it shows a certificate, SIGHUP reads that and its key again.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -52,6 +54,7 @@ from counterfoil.web.identity import Door
 from counterfoil.web.protocol import AdoptedProtocol, BoundedConfig, settings
 from counterfoil.web.security import Guard, Pace
 from counterfoil.web.site import make_site
+from counterfoil.web.tls import Certificate
 from counterfoil.web.told import Told
 from counterfoil.web.workers import Workers
 
@@ -156,10 +159,12 @@ class Server(uvicorn.Server):
     """uvicorn, told where we write our address and what ends first."""
 
     def __init__(
-        self, config: BoundedConfig, home: Home, local: str, public: str, workers: int = 0
-    ) -> None:
+        self, config: BoundedConfig, home: Home, local: str, public: str, workers: int = 0,
+        certificate: Certificate | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(config)
         self._bounded = config
+        self._certificate = certificate
         self._home = home
         self._count = workers
         self.workers: Workers | None = None
@@ -219,13 +224,21 @@ class Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        signals = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self.handle_exit) for number in signals}
+        handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]]
+        handlers = {signal.SIGINT: self.handle_exit, signal.SIGTERM: self.handle_exit}
+        if self._certificate is not None:
+            # Elsewhere it means what it always did: the terminal has gone.
+            handlers[signal.SIGHUP] = self._read_again
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            for number, earlier in before.items():
+                signal.signal(number, earlier)
+
+    def _read_again(self, _number: int, _frame: FrameType | None) -> None:
+        if self._certificate is not None:
+            self._certificate.read_again()
 
 
 def make_server(
@@ -261,7 +274,8 @@ def make_server(
     # Tools on this machine: under TLS only the public name matches the certificate.
     local = f"http://{'127.0.0.1' if host == '0.0.0.0' else _bracketed(host)}:{port}"  # noqa: S104  a comparison
     config = settings(build_app(home, public_url=url, pace=pace), tls, STOP_TIMEOUT_S)
-    return Server(config, home, url if tls else local, url, workers)
+    shown = Certificate(*tls, config.ssl) if tls and config.ssl else None
+    return Server(config, home, url if tls else local, url, workers, shown)
 
 
 def bind(host: str, port: int) -> socket.socket:
