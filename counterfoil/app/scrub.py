@@ -136,6 +136,7 @@ class Scrubber:
         """
         self._progress.clear()
         self._edges_at_s = None
+        self._look_at_edges()
         for _ in self._pass():
             pass
 
@@ -171,13 +172,11 @@ class Scrubber:
 
     def _pass(self) -> Iterator[None]:
         """Look at everything once, from where the last pass broke off; yield after each place."""
-        self._look_at_edges()
         for kind in (LEDGER, ERASABLE):
             if self._is_due(kind.name):
-                self._look(
-                    kind.name, "", partial(look_at_pages, self._directory, kind, self._stop.is_set)
-                )
-                self._progress[kind.name] = Progress(0, "", self._now())
+                look = partial(look_at_pages, self._directory, kind, self._stop.is_set)
+                if self._look(kind.name, "", look):
+                    self._progress[kind.name] = Progress(0, "", self._now())
                 yield
         for one in self._looked:
             held = self._progress.get(one.project)
@@ -218,22 +217,23 @@ class Scrubber:
 
         self._look(f"{one.project}/entries/{first}", one.project, look)
 
-    def _look(self, place: str, project: str, look: _Look) -> None:
-        """Look at one place and keep what has changed about it."""
+    def _look(self, place: str, project: str, look: _Look) -> bool:
+        """Look at one place and keep what has changed about it; say whether anybody could look."""
         findings = self._findings(place, look)
         if findings is None:
-            return  # nobody can tell just now: the next pass looks again
+            return False  # nobody can tell just now: the next pass looks again
         known = self._damages.get(place)
         if len(findings):
             found = _damage(place, project, findings, self._now())
             if known is None and len(self._damages) >= DAMAGES_MAX:
-                return
+                return True
             if known is None or not _is_same(known, found):
                 self._found(found)
             elif known.entry is None:
                 self._record_damage(known)
         elif known is not None:
             self._recovered(known)
+        return True
 
     def _findings(self, place: str, look: _Look) -> Findings | None:
         """Return what a look leads to; None where the system gives nothing to look at.
@@ -307,8 +307,8 @@ class Scrubber:
         """
         told = hashlib.sha256(f"{damage.classes}\n{damage.objects}".encode()).hexdigest()
         event = make_event(
-            type=kind, source=SOURCE, id=f"{name}/{damage.found}/{damage.place}/{told[:12]}", time=self._now(), authtype="system",
-            authid="counterfoil", data=data,
+            type=kind, source=SOURCE, id=f"{name}/{damage.found}/{damage.place}/{told[:12]}",
+            time=self._now(), authtype="system", authid="counterfoil", data=data,
         )  # fmt: skip
         projects = {one.project for one in self._looked if one.project != AGGREGATE}
         wanted = damage.log if damage.log in projects else ACCESS_LOG

@@ -312,6 +312,16 @@ def test_the_end_of_a_server_waits_for_no_look_at_all_pages(home: Home) -> None:
     home.scrub._stop.clear()
 
 
+def test_pages_that_nobody_came_to_look_at_are_looked_at_by_the_next_pass(home: Home) -> None:
+    """A look that is broken off has seen nothing; noted as done, it would be left out for a day."""
+    home.scrub._stop.set()
+    home.scrub.read_through()
+    assert LEDGER.name not in home.scrub._progress
+    home.scrub._stop.clear()
+    home.scrub.read_through()
+    assert LEDGER.name in home.scrub._progress
+
+
 def test_a_pass_that_broke_off_goes_on_where_it_was(home: Home) -> None:
     """Else a server that is restarted often never reads the end of its log."""
     steps = home.scrub._pass()
