@@ -60,9 +60,8 @@ FAMILIES: Final = {
     "memory": {"brk", "madvise", "mmap", "mprotect", "mremap", "munmap"},
 }  # fmt: skip
 OTHERS: Final = "everything else"
-_NO_SPACE: Final = (
-    FAMILIES["writing"] | FAMILIES["syncing"] | FAMILIES["naming"] | {"open", "openat"}
-)
+_CHANGING: Final = FAMILIES["writing"] | FAMILIES["syncing"] | FAMILIES["naming"]
+_NO_SPACE: Final = _CHANGING | {"open", "openat"}
 _FULL: Final = "error=ENOSPC"
 _CALL: Final = re.compile(r"(\w+)\(")
 
@@ -265,12 +264,14 @@ def some_injections(call: str, count: int) -> list[Injection]:
     """Return a kill and an error at the first, middle and last occurrence of a call.
 
     The errors a call can have take turns: a full disk in the middle, a broken one at both ends.
-    A disk that is full at the first occurrence stays full, too.
+    A disk that is full at the first occurrence stays full, too.  Where a call changes nothing
+    on the disk, a kill leaves what one before the next change leaves: one of them is enough.
     """
     errors = errors_of(call)
-    places = dict.fromkeys((1, (count + 1) // 2, count))
+    middle = (count + 1) // 2
+    places = dict.fromkeys((1, middle, count))
     return [
-        *(Injection(call, KILL, at) for at in places),
+        *(Injection(call, KILL, at) for at in (places if call in _CHANGING else (middle,))),
         *(
             Injection(call, errors[turn % len(errors)], at)
             for turn, at in enumerate(places)
