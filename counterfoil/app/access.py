@@ -7,7 +7,7 @@ If we crash between the log and the directory, the next start folds the log.
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from counterfoil.app.access_log import happened
@@ -424,6 +424,18 @@ class Access:
             self.version += 1
             for tell in self.changed:
                 tell()
+
+    def forget(self, refs: Collection[str]) -> None:
+        """Drop what people whose keys are destroyed are called, and who is let in meanwhile.
+
+        What was prepared under their keys elsewhere comes under an earlier number and is given
+        back.
+        """
+        with self._lock:
+            for ref in refs:
+                self.directory.forget(ref)
+            self._remembered = {}
+            self.spread()
 
     def account_ref(self, handle: str) -> str:
         """Return how events name the actor of a handle."""

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from counterfoil.app.opening import BODY, open_all
+from counterfoil.app.opening import BODY, Pieces, open_all
 from counterfoil.events.entry import Entry, read_entry
 from counterfoil.events.kinds import OWN
 from counterfoil.ledger.store import Kept, KeyStore, LogReads, Person
@@ -28,6 +28,7 @@ class _Remembering:
     def __init__(self, keys: KeyStore, start: int, end: int) -> None:
         self._keys = keys
         self._events = keys.event_keys(LOG, start, end)
+        self._pieces = keys.piece_keys(LOG, start, end)
         self._people: dict[str, Person | None] = {}
 
     def event_key(self, project: str, index: int) -> bytes | None:
@@ -40,6 +41,11 @@ class _Remembering:
         if pseudonym not in self._people:
             self._people[pseudonym] = self._keys.person_by_pseudonym(pseudonym)
         return self._people[pseudonym]
+
+    def piece_keys(self, project: str, start: int, end: int) -> Pieces:
+        """Return the keys of parts that outlived their owner's; of all the range."""
+        del project, start, end
+        return self._pieces
 
 
 def happened(log: LogReads, keys: KeyStore, start: int, end: int) -> Iterator[Happened]:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from counterfoil.app.answers import ActorView
-from counterfoil.app.opening import open_body
+from counterfoil.app.opening import RangeKeys
 from counterfoil.events.entry import Entry, read_entry
 from counterfoil.ledger.store import KeyStore, LogReads
 from counterfoil.policy.directory import Actor, Directory
@@ -158,7 +158,7 @@ class Actors:
     def _act(self, project: str, index: int) -> _Act:
         [kept] = self._log.kept(project, index, index + 1)
         entry = read_entry(kept.entry)
-        body = open_body(entry, kept, self._keys.event_key(project, index))
+        body = RangeKeys(self._keys, project, index, index + 1).open_body(entry, kept)
         return _Act(authtype_of(body), entry.recordedby, entry.recordedtime)
 
 

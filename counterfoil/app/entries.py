@@ -7,7 +7,7 @@ import msgspec
 
 from counterfoil.app.actors import Actors
 from counterfoil.app.answers import BlobView, EntryView, LogLine
-from counterfoil.app.opening import open_all, open_body, recorded_of
+from counterfoil.app.opening import RangeKeys, open_all, recorded_of
 from counterfoil.errors import EvidenceError
 from counterfoil.events.canonical import JSON
 from counterfoil.events.codec import join
@@ -64,8 +64,10 @@ class Entries:
             EvidenceError: an entry is missing, or is none.
         """
         kept = self._log.kept(project, indices.start, indices.stop)
-        keys = self._keys.event_keys(project, indices.start, indices.stop) if kept else {}
-        return [self._line(one, keys.get(one.index)) for one in kept]
+        if not kept:
+            return []
+        keys = RangeKeys(self._keys, project, kept[0].index, kept[-1].index + 1)
+        return [self._line(one, keys) for one in kept]
 
     def view(self, project: str, index: int, receipt: bytes, *, personal: bool) -> EntryView:
         """Return one entry with everything that can be opened of it.
@@ -99,11 +101,11 @@ class Entries:
             time_claimed=_time_claimed(opened.body),
         )
 
-    def _line(self, kept: Kept, event_key: bytes | None) -> LogLine:
+    def _line(self, kept: Kept, keys: RangeKeys) -> LogLine:
         entry = read_entry(kept.entry)
         damaged = False
         try:
-            body = open_body(entry, kept, event_key)
+            body = keys.open_body(entry, kept)
         except EvidenceError:
             # One damaged body must not take the page from the entries around it.
             body, damaged = None, True

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from counterfoil.app.opening import open_body, recorded_of
+from counterfoil.app.opening import RangeKeys, recorded_of
 from counterfoil.errors import CounterfoilError, EvidenceError
 from counterfoil.events.entry import read_entry
 from counterfoil.ledger.store import Kept, KeyStore, LogReads
@@ -143,14 +143,29 @@ class Follower:
             EvidenceError: what is stored does not match the signed log.
         """
         with self._following:
-            self.index.forget(project)
-            with self._tables.write(project) as writing:
-                writing.clear()
-                self.index.clear(writing.connection, project)
-            # Again: whoever was reading while the rows went may have remembered them.
-            self.index.forget(project)
-            self._note(project, 0)
+            self._clear(project)
             return self._catch_up(project)
+
+    def erase(self, project: str) -> bool:
+        """Drop the rows of `project`, words and all, and begin to make them again.
+
+        Returns:
+            False while somebody still reads what was there: ask `Tables.shrink` again.
+        """
+        with self._following:
+            self._clear(project)
+            emptied = self._tables.shrink()
+        self._wake(project, 0)
+        return emptied
+
+    def _clear(self, project: str) -> None:
+        self.index.forget(project)
+        with self._tables.write(project) as writing:
+            writing.clear()
+            self.index.clear(writing.connection, project)
+        # Again: whoever was reading while the rows went may have remembered them.
+        self.index.forget(project)
+        self._note(project, 0)
 
     def _wake(self, project: str, _size: int) -> None:
         with self._moved:
@@ -250,11 +265,11 @@ class Follower:
         return Position(edge.size, edge.nodes, reached.root)
 
     def _open(self, project: str, kept: Sequence[Kept]) -> list[Recorded]:
-        keys = self._keys.event_keys(project, kept[0].index, kept[-1].index + 1)
+        keys = RangeKeys(self._keys, project, kept[0].index, kept[-1].index + 1)
         opened = []
         for one in kept:
             entry = read_entry(one.entry)
-            body = open_body(entry, one, keys.get(one.index))
+            body = keys.open_body(entry, one)
             opened.append(recorded_of(one, entry, body))
         return opened
 

@@ -45,18 +45,23 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Signed(msgspec.Struct, frozen=True):
-    """A line in: a log has a signed head."""
+    """A line in: a log has a signed head; with `erase`, its rows are dropped first."""
 
     project: str
     checkpoint: bytes
+    erase: bool = False
 
 
 class Followed(msgspec.Struct, frozen=True):
-    """A line out: how many entries the rows hold, and why it stopped ("" while it goes on)."""
+    """A line out: how many entries the rows hold, and why it stopped ("" while it goes on).
+
+    `erased`: the rows were dropped, True if nothing of the file before is left; None otherwise.
+    """
 
     project: str
     size: int
     stopped: str = ""
+    erased: bool | None = None
 
 
 class FollowingElsewhere(Follower):
@@ -73,6 +78,7 @@ class FollowingElsewhere(Follower):
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         self._hearing: threading.Thread | None = None
+        self._erased: dict[str, bool] = {}
 
     @property
     def pid(self) -> int:
@@ -104,14 +110,27 @@ class FollowingElsewhere(Follower):
         self.wait_for(project, head.size, WAIT_S)
         return self.size(project)
 
+    def erase(self, project: str) -> bool:
+        """Have the rows of a project dropped; see `Follower.erase`."""
+        self.index.forget(project)
+        with self._moved:
+            self._erased.pop(project, None)
+        self._tell(project, erase=True)
+        with self._moved:
+            self._moved.wait_for(lambda: project in self._erased or self._closing, WAIT_S)
+            emptied = self._erased.pop(project, False)
+        self.index.forget(project)
+        return emptied
+
     def _catch_up_due(self, project: str) -> None:
         self._tell(project)
         # A head a commit would be followed entry by entry; a moment later they are a batch.
         with self._moved:
             self._moved.wait_for(lambda: self._closing, PAUSE_S)
 
-    def _tell(self, project: str) -> None:
-        line = msgspec.json.encode(Signed(project, self._ledger.checkpoint(project))) + b"\n"
+    def _tell(self, project: str, *, erase: bool = False) -> None:
+        signed = Signed(project, self._ledger.checkpoint(project), erase)
+        line = msgspec.json.encode(signed) + b"\n"
         process = self._process
         if process is not None and process.stdin is not None:
             # A process that has ended is replaced, and the next one is told everything.
@@ -153,6 +172,8 @@ class FollowingElsewhere(Follower):
                 self._stopped[followed.project] = followed.stopped
             else:
                 self._stopped.pop(followed.project, None)
+            if followed.erased is not None:
+                self._erased[followed.project] = followed.erased
         self._note(followed.project, followed.size)
 
 
@@ -196,7 +217,7 @@ def follow(directory: Path) -> None:
     tables = Tables(directory / "views.db")
     told = _Told()
     follower = _Speaking(log=log, keys=keys, ledger=told, tables=tables)
-    due: dict[str, None] = {}
+    due: dict[str, bool] = {}
     changed = threading.Condition()
     ended = threading.Event()
 
@@ -206,7 +227,7 @@ def follow(directory: Path) -> None:
             signed = decoder.decode(line)
             with changed:
                 told.tell(signed)
-                due[signed.project] = None
+                due[signed.project] = signed.erase or due.get(signed.project, False)
                 changed.notify()
         with changed:
             ended.set()
@@ -220,7 +241,9 @@ def follow(directory: Path) -> None:
             if ended.is_set():
                 break
             project = next(iter(due))
-            del due[project]
+            erase = due.pop(project)
+        if erase:
+            say(Followed(project, 0, erased=follower.erase(project)))
         follower.catch_up_or_log(project)
         if (stopped := follower.stopped(project)) is not None:
             say(Followed(project, follower.size(project), stopped))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from counterfoil.app.fsck_mend_log import RowMend
-from counterfoil.app.opening import open_all
+from counterfoil.app.opening import Pieces, open_all
 from counterfoil.client.evidence_rows import SqliteRows
 from counterfoil.errors import CounterfoilError, EvidenceError
 from counterfoil.events import codec
@@ -144,6 +144,11 @@ class _Keys:
         if found is None:
             raise EvidenceError("missing", f"the key of {pseudonym} is gone")
         return Person(pseudonym, found.account, found.key)
+
+    def piece_keys(self, project: str, start: int, end: int) -> Pieces:
+        """Return the keys of parts that outlived their owner's."""
+        del project
+        return self._rows.piece_keys(start, end)
 
 
 def _event_key_of(data: bytes) -> Posted:

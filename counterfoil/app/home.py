@@ -26,6 +26,7 @@ from counterfoil.app.blobs import Blobs
 from counterfoil.app.circumstances import Looking
 from counterfoil.app.clock_check import check_clock, doubt
 from counterfoil.app.config import Config, read_config
+from counterfoil.app.erasing import Eraser
 from counterfoil.app.follow import Follower
 from counterfoil.app.following import FollowingElsewhere
 from counterfoil.app.jobs import Jobs
@@ -62,7 +63,7 @@ _log = logging.getLogger(__name__)
 class Home:
     """One opened ledger directory with everything wired; close it, or use it in a `with`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0915  the one place where everything is wired
         self,
         directory: Path,
         lock: int,
@@ -107,6 +108,8 @@ class Home:
             self.ledger.open()
             opened.callback(self.ledger.close)
             _look_at_clock(self.ledger, signers, clock)
+            self.eraser = Eraser(directory, self.log, self.keys, self.state, self.tables)
+            self.eraser.finish()
             self.live = Live()
             opened.callback(self.live.close)
             self.access = Access(
@@ -156,6 +159,7 @@ class Home:
                 self.access.tiers,
                 clock,
             )
+            self.eraser.open(self.recorder, self.access, self.follower)
             self.spool = SpoolWatch(
                 directory / "spool",
                 deliver_into(self.recorder, self.log, is_stopping=self._stop.is_set),
@@ -206,6 +210,8 @@ class Home:
                 self.access.flush()
             with contextlib.suppress(CounterfoilError, OSError):
                 self.spool.look()
+            with contextlib.suppress(CounterfoilError):
+                self.eraser.tidy()
 
     def close(self) -> None:
         """Record what is counted, export, fold the write-ahead log, give the lock back; once."""
@@ -220,6 +226,8 @@ class Home:
             with contextlib.suppress(CounterfoilError):
                 self.tokens.flush()
             self.ledger.export_now()
+            with contextlib.suppress(CounterfoilError):
+                self.eraser.close()
         finally:
             self._opened.close()
             os.close(self._lock)

@@ -12,6 +12,7 @@ import msgspec
 
 from counterfoil.app.blobs import Blobs
 from counterfoil.app.clock_check import check_clock
+from counterfoil.app.erasing_gate import Gate
 from counterfoil.app.posted import Answer
 from counterfoil.app.prepare import (
     May,
@@ -72,6 +73,7 @@ class Recorder:
         self._may = may
         self._refusals = Refusals(clock)
         self.readings = Readings(clock, randomness, self._account_of)
+        self.gate = Gate()
         self._order = threading.Lock()
         self._last_recorded: dict[str, str] = {}
 
@@ -132,11 +134,13 @@ class Recorder:
         named = {blob.digest for one in parts for blob in one.blobs}
         held = self._blobs.hold(project, named)
         try:
-            prepared = self._prepare(events, parts, held, credential, via)
-            with self._order:
-                # Stamping and queueing under one lock: the log's order and its clock agree.
-                recorded = self._stamp(project)
-                appended = self._ledger.append(project, [one.stamped(recorded) for one in prepared])
+            with self.gate.recording():
+                prepared = self._prepare(events, parts, held, credential, via)
+                with self._order:
+                    # Stamping and queueing under one lock: the log's order and its clock agree.
+                    recorded = self._stamp(project)
+                    stamped_items = [one.stamped(recorded) for one in prepared]
+                    appended = self._ledger.append(project, stamped_items)
         except BaseException:
             self._blobs.release(named)
             raise
@@ -192,6 +196,30 @@ class Recorder:
 
         placing.add_done_callback(answer)
         return stood
+
+    def record_together(
+        self, events: Sequence[tuple[str, Event]], credential: Credential
+    ) -> list[int]:
+        """Record events of the server's own, one a log, in one transaction: all of them or none.
+
+        Args:
+            events: the project and what is recorded in its log; they name no blobs.
+            credential: under which it is done.
+
+        Returns:
+            The number of each entry.  The errors of `record_own`.
+        """
+        ready = []
+        with self.gate.recording():
+            for project, event in events:
+                parts = [codec.split(event)]
+                [one] = self._prepare([event], parts, {}, credential, "server")
+                ready.append((project, one))
+            with self._order:
+                appended = self._ledger.append_together(
+                    [(project, [one.stamped(self._stamp(project))]) for project, one in ready]
+                )
+        return [future.result()[0].index for future in appended]
 
     def recall(self, project: str, indices: Sequence[int], credential: Credential) -> list[Answer]:
         """Answer with entries that stand, as duplicates, to who has shown what they came from.
@@ -313,10 +341,14 @@ class Recorder:
         """Derive the openings of a stored entry: its producer has just shown the same content."""
         [kept] = self._log.kept(project, index, index + 1)
         event_key = self._keys.event_key(project, index)
+        pieces = self._keys.piece_keys(project, index, index + 1)
         opening: dict[str, bytes] = {}
         owners = {sealed.name: sealed.owner for sealed in kept.sealed}
         for name in read_entry(kept.entry).commit:
             owner = owners.get(name, "event")
+            if (own := pieces.get((index, name))) is not None:
+                opening[name] = own.opening
+                continue
             if owner.startswith("actor:"):
                 person = self._keys.person_by_pseudonym(owner)
                 key = person.key if person else None

@@ -36,6 +36,7 @@ from counterfoil.tlog.tree import EMPTY_ROOT, TreeHead
 from counterfoil.verifier.aggregate import AGGREGATE, AggregateCheck
 from counterfoil.verifier.anchor import Held, compare_growth
 from counterfoil.verifier.depth import EVERYTHING, Survey
+from counterfoil.verifier.erased import erased_notes
 from counterfoil.verifier.kept import RowNames
 from counterfoil.verifier.ledger import LedgerCheck, Tallies
 from counterfoil.verifier.log import LogReader, LogVerdict, check_log, exported_tiles
@@ -243,6 +244,10 @@ class _Directory:
             "idempotency_digests": check.kept.idem,
             **_exported_counts(verdict),
         }
+        if rows is not None and check.kept.erased:
+            counts["erased_parts"] = check.kept.erased
+            self._checked.update({"erased_parts": check.kept.erased})
+            self._notes += erased_notes(project, rows.erasures())
         return CheckedLog(
             origin, seen, key, held if check.whole else None, counts,
             check.depth.first(check.size), check.depth.opened(check.size),

@@ -14,6 +14,9 @@ from typing import Any
 from counterfoil.client.evidence_files import read_pieces
 from counterfoil.client.evidence_sqlite import EvidenceDatabase, Kind
 from counterfoil.errors import EvidenceError
+from counterfoil.events.commitments import Keys
+from counterfoil.events.erasing import MARKS, Erasures
+from counterfoil.verifier.erased import read_erasures
 from counterfoil.verifier.kept import (
     BlobKeyRow,
     BlobRow,
@@ -41,11 +44,14 @@ LEDGER = Kind(
 AGGREGATED = dataclasses.replace(LEDGER, name="aggregate.db")
 """The store of the aggregate log: a ledger's, with entries that are no events."""
 ERASABLE = Kind(
-    "erasable.db", 0x43466572, 1,
+    "erasable.db", 0x43466572, 2,
     {
         "event_keys": ("project", "idx", "key"),
         "people": ("pseudonym", "account", "key"),
         "blob_keys": ("digest", "stored", "key"),
+        "piece_keys": ("project", "idx", "name", "owner", "opening", "sealing"),
+        "erasures": ("project", "idx"),
+        "erased_upto": ("project", "keys", "copies"),
     },
 )  # fmt: skip
 
@@ -115,6 +121,7 @@ class SqliteRows:
         self._blobs = blobs
         self._names = names
         self._people: dict[str, PersonRow | None] = {}
+        self._erasures: Erasures | None = None
 
     def head(self) -> tuple[int, bytes] | None:
         """Return size and root as stored."""
@@ -276,6 +283,36 @@ class SqliteRows:
             number = keys.value(index, int, f"erasable.db event_keys row {index}", None)
             found[number] = keys.value(key, bytes, self._names.event_key(number), number)
         return found
+
+    def piece_keys(self, start: int, end: int) -> Mapping[tuple[int, str], Keys]:
+        """Return the keys of parts that outlived their owner's key, by (index, name)."""
+        keys = self._keys
+        found: dict[tuple[int, str], Keys] = {}
+        for number, name, opening, sealing in () if keys is None else keys.rows(
+            "SELECT idx, name, opening, sealing FROM piece_keys"
+            " WHERE project = ? AND idx >= ? AND idx < ?",
+            (self._project, start, end),
+        ):  # fmt: skip
+            assert keys is not None, "there are no rows of none"
+            index = keys.value(number, int, f"erasable.db piece_keys row {number}", None)
+            row = self._names.piece_key(index, str(name)[:64])
+            found[index, keys.value(name, str, row, index)] = Keys(
+                keys.value(opening, bytes, f"{row} column opening", index),
+                keys.value(sealing, bytes, f"{row} column sealing", index),
+            )
+        return found
+
+    def erasures(self) -> Erasures:
+        """Return what the log says was erased.  Cost, once: the log's entries are read."""
+        if self._erasures is None:
+            may = self._ledger.rows(
+                "SELECT idx FROM entries WHERE project = ?"
+                " AND (instr(entry, ?) OR instr(entry, ?)) ORDER BY idx",
+                (self._project, *MARKS),
+            )
+            indices = [index for (index,) in may if isinstance(index, int) and index >= 0]
+            self._erasures = read_erasures(self, indices)
+        return self._erasures
 
     def person(self, pseudonym: str) -> PersonRow | None:
         """Return the person behind a pseudonym."""

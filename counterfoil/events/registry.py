@@ -15,6 +15,7 @@ from counterfoil.events import (
     credential,
     deployment,
     environment,
+    erasure,
     log,
     reading,
     release,
@@ -54,6 +55,7 @@ _NOUNS = (
     role,
     credential,
     reading,
+    erasure,
 )
 _VERSION = re.compile(r"\.\d+\.\d+\.\d+(?:-[a-z0-9.]+)?\Z")
 

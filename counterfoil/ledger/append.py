@@ -154,6 +154,21 @@ class Ledger:
         self._enqueue(Request(project, tuple(items), future=future))
         return future
 
+    def append_together(
+        self, parts: Sequence[tuple[str, Sequence[Item]]]
+    ) -> "list[Future[list[Appended]]]":
+        """Queue items of several projects for one transaction: in every log, or in none.
+
+        Returns:
+            A future for each part; the errors of `append`.  Of a refused one, all fail.
+        """
+        requests = [
+            Request(project, tuple(items), future=Future[list[Appended]]())
+            for project, items in parts
+        ]
+        self._enqueue(*requests)
+        return [one.future for one in requests if one.future is not None]
+
     def place(self, project: str, items: Sequence[Item]) -> "Future[Placed]":
         """Queue items as `append` does, for a caller who builds the receipts.
 
@@ -164,15 +179,18 @@ class Ledger:
         self._enqueue(Request(project, tuple(items), placed=future))
         return future
 
-    def _enqueue(self, request: Request) -> None:
+    def _enqueue(self, *requests: Request) -> None:
+        """Queue requests side by side: the writer takes all that is queued as one batch."""
         with self._changed:
-            refusal = self._refusal(request.project, len(request.items))
+            refusals = [self._refusal(one.project, len(one.items)) for one in requests]
+            refusal = next((one for one in refusals if one is not None), None)
             if refusal is None:
-                self._queue.append(request)
-                self._queued_entries += len(request.items)
+                self._queue += requests
+                self._queued_entries += sum(len(one.items) for one in requests)
                 self._changed.notify()
         if refusal is not None:
-            request.fail(refusal)
+            for one in requests:
+                one.fail(refusal)
 
     def on_commit(self, listener: Callable[[str, int], None]) -> None:
         """Call `listener(project, size)` after each signed head, from the writer thread."""

@@ -30,6 +30,8 @@ from counterfoil.tlog.tile import node_from_tiles
 from counterfoil.tlog.tree import leaf_hash
 
 IDEM_CONTEXT = b"counterfoil.idem.v1\0"
+IDEM_ERASED = bytes(32)
+"""Stands in the place of the digest of an entry that something was erased of."""
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -235,7 +237,7 @@ class Committer:
     ) -> bool:
         """Compare under the key of the entry that stands; without it nobody can tell."""
         key = self._keys.event_key(project, index)
-        if key is None:
+        if key is None or idem_digest == IDEM_ERASED:
             raise RequestError(
                 "erased",
                 f"{item.source} {item.id} is entry {index}, which has been erased since",

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from counterfoil.events.commitments import Keys
 from counterfoil.tlog.tree import TreeHead
 
 
@@ -238,6 +239,10 @@ class KeyStore(Protocol):
 
     def event_keys(self, project: str, start: int, end: int) -> dict[int, bytes]:
         """Return the keys of a range by index; erased ones are absent."""
+        ...
+
+    def piece_keys(self, project: str, start: int, end: int) -> dict[tuple[int, str], Keys]:
+        """Return the keys of parts that outlived their owner's key, by (index, name)."""
         ...
 
     def person(self, account: str) -> Person:

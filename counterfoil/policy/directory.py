@@ -89,6 +89,12 @@ class Directory:
         if fold is not None:
             fold(one)
 
+    def forget(self, ref: str) -> None:
+        """Drop what somebody is called, as folding does once their key is gone."""
+        if (found := self.actors.get(ref)) is not None:
+            self.actors[ref] = msgspec.structs.replace(found, handle="", name="")
+            self._by_handle.pop(found.handle, None)
+
     # Who there is.
 
     def actor(self, ref: str) -> Actor | None:

@@ -12,14 +12,20 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from counterfoil.events.commitments import Keys
 from counterfoil.ids import Randomness, short_id
 from counterfoil.ledger.store import BlobKey, Person
 from counterfoil.stores import sqlite_statements as sql
+from counterfoil.stores.erasing_keys import ErasingKeys
+from counterfoil.stores.erasing_statements import PIECE_KEYS_SCHEMA
 from counterfoil.stores.sqlite_driver import STANDARD, Connection, Driver
 from counterfoil.stores.sqlite_open import Database, Kind, create_database
 
-ERASABLE = Kind("erasable.db", 0x43466572, 1, sql.ERASABLE_SCHEMA, secure_delete=True)
-"""The header mark is "CFer" in ASCII."""
+ERASABLE = Kind(
+    "erasable.db", 0x43466572, 2, (*sql.ERASABLE_SCHEMA, *PIECE_KEYS_SCHEMA), secure_delete=True,
+    upgrades={1: PIECE_KEYS_SCHEMA},
+)  # fmt: skip
+"""The header mark is "CFer" in ASCII.  Layout 2 keeps parts whose owner's key is destroyed."""
 
 KEY_BYTES = 32
 
@@ -49,6 +55,11 @@ class ErasableStore:
             create_database(path, ERASABLE, driver)
         self._db = Database(path, ERASABLE, write=write, driver=driver)
         self._randomness = randomness
+        self.erasing = ErasingKeys(self._db, randomness)
+
+    def piece_keys(self, project: str, start: int, end: int) -> dict[tuple[int, str], Keys]:
+        """Return the keys of parts of a range that outlived their owner's, by (index, name)."""
+        return self.erasing.piece_keys(project, start, end)
 
     def put_event_keys(self, project: str, first: int, keys: Sequence[bytes]) -> None:
         """Keep the keys of entries `first`, `first + 1` and so on, over any orphans there."""

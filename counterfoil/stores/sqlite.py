@@ -13,11 +13,14 @@ from pathlib import Path
 from counterfoil.errors import EvidenceError, RequestError, UnavailableError
 from counterfoil.ledger.store import Kept, Known, LogInfo, Row, Sealed
 from counterfoil.stores import sqlite_statements as sql
+from counterfoil.stores.erasing_rows import ErasingRows
 from counterfoil.stores.sqlite_driver import STANDARD, Connection, Driver
 from counterfoil.stores.sqlite_open import Database, Kind, create_database
 from counterfoil.tlog.tree import EMPTY_ROOT, TreeHead
 
-LEDGER = Kind("ledger.db", 0x43466C67, 2, sql.LEDGER_SCHEMA, upgrades=sql.LEDGER_UPGRADES)
+LEDGER = Kind(
+    "ledger.db", 0x43466C67, 2, sql.LEDGER_SCHEMA, secure_delete=True, upgrades=sql.LEDGER_UPGRADES
+)
 """The header mark is "CFlg" in ASCII."""
 
 
@@ -38,6 +41,7 @@ class SqliteLogStore:
         if create and driver.size_bytes(path) is None:
             create_database(path, LEDGER, driver)
         self._db = Database(path, LEDGER, write=write, driver=driver)
+        self.erasing = ErasingRows(self._db)
 
     def create_log(self, project: str, origin: str) -> None:
         """Add an empty log; durable on return."""

@@ -151,6 +151,20 @@ class Database:
             finally:
                 connection.execute("COMMIT")
 
+    def truncate(self) -> bool:
+        """Fold the write-ahead log into the file and empty it; False while somebody reads it.
+
+        What was overwritten in the file stands in the log until then.
+        """
+        assert self._writer is not None, f"{self._kind.name} was opened for reading"
+        with self._write_lock, translated(self._kind.name):
+            self._writer.execute(f"PRAGMA busy_timeout = {FOLD_TIMEOUT_MS}")
+            try:
+                [busy, _, _] = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                self._writer.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1_000)}")
+        return not busy
+
     def close(self) -> None:
         """Fold the write-ahead log into the file and close every idle connection."""
         self._closed = True

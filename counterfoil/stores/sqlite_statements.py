@@ -1,6 +1,7 @@
 """Every SQL statement of `ledger.db` and `erasable.db`, named and described.
 
-Nothing else in the log's stores is SQL, so this page is all there is to review.  Each table of
+Nothing else in the log's stores is SQL but what erases (`erasing_statements`), so these two pages
+are all there is to review.  Each table of
 `ledger.db` is bound to the tree or follows from it:
 
 - `logs`: project and origin; the origin is signed in every checkpoint.
@@ -220,7 +221,7 @@ ERASABLE_SCHEMA = (
     ) STRICT, WITHOUT ROWID
     """,
 )
-"""Make the tables of `erasable.db`."""
+"""Make the tables of `erasable.db` as layout 1 had them."""
 
 PUT_EVENT_KEY = """
     INSERT INTO event_keys (project, idx, key) VALUES (?, ?, ?)

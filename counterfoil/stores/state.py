@@ -13,7 +13,8 @@ to 3.51.2 can damage a WAL that two processes write.  Every statement is one sho
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,7 @@ _COSIGNED: Final = sa.Table(
     sa.Column("note", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
+_OWN: Final = frozenset({"webhook_sources", "cosigned", "scrub_places", "scrub_damages"})
 LAYOUT: Final = 1
 """Of the tables here; tables may be added within it, and what stands never means another thing."""
 _ARRIVAL: Final = tuple(_ARRIVALS.c[name] for name in ("digest", "stored", "size_bytes", "arrived"))
@@ -303,6 +305,39 @@ class State:
         with self._transaction() as connection:
             connection.execute(sa.delete(_SEARCHES).where(_SEARCHES.c.handle == handle))
 
+    def forget_words(self, is_theirs: Callable[[bytes], bool]) -> int:
+        """Remove every row of which a cell holds words of somebody erased; return how many.
+
+        Senders of webhooks and what the scrubber keeps are the ledger's own, and stay.
+        Cost: the whole file is read, and written anew: nothing is left in free pages.
+        """
+        gone = 0
+        with self._transaction() as connection:
+            for table in METADATA.sorted_tables:
+                if table.name in _OWN:
+                    continue
+                keys = tuple(table.primary_key)
+                for row in connection.execute(sa.select(*keys, *table.c)).all():
+                    if any(is_theirs(_as_bytes(cell)) for cell in row):
+                        its = (key == cell for key, cell in zip(keys, row, strict=False))
+                        gone += connection.execute(sa.delete(table).where(*its)).rowcount
+        self.shrink()
+        return gone
+
+    def shrink(self) -> None:
+        """Write the file anew, without what was removed from it."""
+        raw = self._engine.raw_connection()
+        try:
+            # VACUUM stands outside of every transaction.
+            raw.driver_connection.isolation_level = None  # type: ignore[union-attr]
+            raw.cursor().execute("VACUUM")
+        except sqlite3.Error as error:
+            raise UnavailableError(
+                "storage", f"state.db: {error}; check the disk and try again"
+            ) from error
+        finally:
+            raw.close()
+
     def put_cosigned(self, project: str, notes: Mapping[int, bytes]) -> None:
         """Keep these cosigned checkpoints of a log, by size, in the place of all before."""
         with self._transaction() as connection:
@@ -321,6 +356,10 @@ class State:
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()
+
+
+def _as_bytes(cell: object) -> bytes:
+    return cell if isinstance(cell, bytes) else str(cell).encode("utf-8", "surrogatepass")
 
 
 def _source(row: sa.Row[Any]) -> WebhookSource:

@@ -16,6 +16,7 @@ import contextlib
 import dataclasses
 import hashlib
 import operator
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -368,6 +369,21 @@ class Tables:
         """Open the one write transaction; it commits on a clean exit and rolls back otherwise."""
         with self._writing, _translated(), self._writer.begin() as connection:
             yield Writing(connection, self.schema, project, self.projections)
+
+    def shrink(self) -> bool:
+        """Write the file anew, without what was removed; False while somebody reads the old one.
+
+        For the process that writes, outside of every transaction.
+        """
+        with self._writing, _translated(), self._writer.connect() as connection:
+            raw = connection.connection.driver_connection
+            assert raw is not None, "closed"
+            try:
+                raw.execute("VACUUM")
+                [busy, _, _] = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error as error:
+                raise UnavailableError("storage", f"views.db: {error}; it is derived") from error
+        return not busy
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:

@@ -38,6 +38,7 @@ class BlobsCheck:
 
     def __init__(self, rows: KeptRows, findings: Findings, names: RowNames) -> None:
         self.count = 0
+        self.erased = 0
         self._rows = rows
         self._findings = findings
         self._names = names
@@ -87,9 +88,15 @@ class BlobsCheck:
             self._findings.add("damaged", cell, "no blob name (sha256:HEX)", one.index)
             return
         making = None
-        if one.event_key is not None and commitments.is_salt(one.salt):
+        if name in one.own and len(one.own[name].opening) == commitments.KEY_BYTES:
+            making = commitments.Committing(one.own[name].opening)
+        elif one.event_key is not None and commitments.is_salt(one.salt):
             opening = commitments.derive_opening(one.event_key, one.salt, name)
             making = commitments.Committing(opening)
+        elif readable and self._is_erased(one, row):
+            self.erased += 1
+            one.complete = False
+            return
         sound = readable and self._read_blob(one, row, digest, cell, making)
         if not sound or making is None:
             one.complete = one.complete and sound
@@ -118,6 +125,9 @@ class BlobsCheck:
         """Add the plain bytes of a blob to `making`; False, reported, when they cannot be had."""
         path = blob_path(row.stored)
         try:
+            if self._is_gone(row) and self._is_erased(one, row):
+                self.erased += 1
+                return False
             present = self._rows.has_blob(row.stored)
             key = self._blob_key(one, row, digest, cell, present=present)
             if key is None:
@@ -147,6 +157,14 @@ class BlobsCheck:
             self._findings.add("damaged", path, f"opens to other bytes than {digest}", one.index)
             return False
         return True
+
+    def _is_gone(self, row: BlobRow) -> bool:
+        has_key = self._rows.blob_key_by_stored(row.stored) is not None
+        return not (has_key and self._rows.has_blob(row.stored))
+
+    def _is_erased(self, one: Opened, row: BlobRow) -> bool:
+        erasures = self._rows.erasures()
+        return erasures.find(one.index, f"blob/{row.position}", one.entry) is not None
 
     def _is_named_by_hash(self, stored: str) -> bool:
         if stored != self._hashed:

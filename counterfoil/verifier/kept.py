@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from counterfoil.events.commitments import Keys
+from counterfoil.events.erasing import Erasures
+
 STORED_NAME = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -86,6 +89,14 @@ class KeptRows(Protocol):
         """Return the keys of a range of entries; None when there is no key store to ask."""
         ...
 
+    def piece_keys(self, start: int, end: int) -> Mapping[tuple[int, str], Keys]:
+        """Return the keys of parts that outlived their owner's key, by (index, name)."""
+        ...
+
+    def erasures(self) -> Erasures:
+        """Return what the log says was erased.  Cost, once: all entries are read."""
+        ...
+
     def person(self, pseudonym: str) -> PersonRow | None:
         """Return the person behind a pseudonym."""
         ...
@@ -136,6 +147,10 @@ class RowNames:
     def event_key(self, index: int) -> str:
         """Name an event's key."""
         return f"erasable.db event_keys row {index}{self._suffix} column key"
+
+    def piece_key(self, index: int, name: str) -> str:
+        """Name a row of `piece_keys`."""
+        return f"erasable.db piece_keys row {index} {name}{self._suffix}"
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,9 +1,10 @@
 """One entry while the rows beside it are checked."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from counterfoil.events.canonical import JSON
+from counterfoil.events.commitments import Keys
 from counterfoil.events.entry import Entry
 from counterfoil.verifier.kept import BlobRow, IdemRow, PieceRow
 from counterfoil.verifier.suspects import Observation
@@ -24,6 +25,7 @@ class Opened:
         body: the body, once it opened.
         personal: the other values that opened, by name.
         complete: whether all there is of it opened.
+        own: keys of the parts that outlived their owner's key, by name.
     """
 
     index: int
@@ -38,3 +40,4 @@ class Opened:
     body: bytes | None
     personal: dict[str, JSON]
     complete: bool
+    own: Mapping[str, Keys] = field(default_factory=dict)

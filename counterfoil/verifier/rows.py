@@ -41,12 +41,14 @@ class Tally:
         blobs: blobs opened.
         idem: idempotency digests compared.
         listed: idempotency rows found.
+        erased: parts that are absent, as an event of the log says.
     """
 
     pieces: int
     blobs: int
     idem: int
     listed: int
+    erased: int = 0
 
 
 class RowsCheck:
@@ -73,6 +75,7 @@ class RowsCheck:
         self._enter = enter
         self._suspects = Suspects(findings)
         self._blobs = BlobsCheck(rows, findings, names)
+        self._erased = 0
         self._absent: dict[str, tuple[int, int]] = {}
         self._accounts: dict[str, tuple[int, int]] = {}
         self._unlisted: dict[int, str] = {}
@@ -85,6 +88,11 @@ class RowsCheck:
         """Return how many blobs were opened."""
         return self._blobs.count
 
+    @property
+    def erased(self) -> int:
+        """Return how many parts are absent as an event of the log says."""
+        return self._erased + self._blobs.erased
+
     def bundle(self, first: int, entries: Sequence[bytes | None]) -> None:
         """Check the rows of some entries; None stands for an entry that is not the tree's."""
         end = self._size = first + len(entries)
@@ -92,6 +100,9 @@ class RowsCheck:
         pieces = self._rows.pieces(first, end)
         blobs = self._rows.blobs(first, end)
         keys = self._rows.event_keys(first, end)
+        own: dict[int, dict[str, commitments.Keys]] = {}
+        for (index, name), its in self._rows.piece_keys(first, end).items():
+            own.setdefault(index, {})[name] = its
         readable = dict(self._readable(first, entries))
         idem = self._idem(readable.values())
         self._check_times(readable)
@@ -100,7 +111,7 @@ class RowsCheck:
                 index, entry, salts.get(index, b""),
                 keys.get(index) if keys is not None else None, pieces.get(index, ()),
                 blobs.get(index, ()), idem.get((entry.source, entry.id)), [], set(), None, {},
-                complete=True,
+                complete=True, own=own.get(index, {}),
             )  # fmt: skip
             self._check(opened, readable=keys is not None)
 
@@ -149,6 +160,7 @@ class RowsCheck:
             self._blobs.count += one.blobs
             self.idem += one.idem
             self._listed += one.listed
+            self._erased += one.erased
         self._size = size
 
     def settle(self) -> Tally | None:
@@ -156,7 +168,7 @@ class RowsCheck:
         self._finish_keys()
         if self._unlisted:
             return None
-        return Tally(self.pieces, self._blobs.count, self.idem, self._listed)
+        return Tally(self.pieces, self._blobs.count, self.idem, self._listed, self.erased)
 
     @property
     def idem_listed(self) -> int:
@@ -224,6 +236,10 @@ class RowsCheck:
 
     def _report_event_key(self, one: Opened) -> None:
         name = self._names.event_key(one.index)
+        if one.event_key is None and self._rows.erasures().touches(one.index, one.entry):
+            # It went with a part that was erased; each of the others has keys of its own, or is
+            # named below.
+            return
         if one.event_key is None:
             message = "the key is gone and the log holds no erasure"
             self._findings.add("unlogged_absence", name, message, one.index)
@@ -247,15 +263,18 @@ class RowsCheck:
             name = self._names.piece(one.index, piece.position, "name" if wanted else "")
             message = f"the entry commits to no {piece.name[:64]!a}, or to one piece of that name"
             self._findings.add("damaged", name, message, one.index)
+        if wanted:
+            one.complete = False
+        erased = {name for name in wanted if self._is_erased(one, name)}
+        self._erased += len(erased)
+        wanted -= erased
         if len(strangers) < len(wanted):
             for missing in sorted(wanted):
                 name = self._names.row("bodies", one.index)
                 message = f"{missing[:64]!a} is gone and the log holds no erasure"
                 self._findings.add("unlogged_absence", name, message, one.index)
-        if wanted:
-            one.complete = False
         positions = [piece.position for piece in one.pieces]
-        if positions != list(range(len(positions))) and not wanted:
+        if positions != list(range(len(positions))) and not wanted and not erased:
             at = next(n for n, position in enumerate([*positions, -1]) if n != position)
             name = self._names.piece(one.index, positions[at], "position")
             self._findings.add("damaged", name, f"positions {positions} have a gap", one.index)
@@ -263,12 +282,11 @@ class RowsCheck:
 
     def _open(self, one: Opened, piece: PieceRow) -> None:
         """Open one piece, compare it with its commitment, and keep the value if it agrees."""
-        key, cell = self._owner_key(one, piece)
-        if key is None:
+        derived, cell = self._keys_of(one, piece)
+        if derived is None:
             one.complete = False
             return
         self.pieces += 1
-        derived = commitments.derive(key, one.salt, piece.name)
         plain: bytes | None = piece.data
         if piece.owner != rules.PLAIN:
             try:
@@ -299,8 +317,13 @@ class RowsCheck:
             return
         one.tried.append(Observation(ok=False, cells=cells, message=message))
 
-    def _owner_key(self, one: Opened, piece: PieceRow) -> tuple[bytes | None, Callable[[], str]]:
-        """Return the key that opens a piece and its name; None, reported, when there is none."""
+    def _keys_of(
+        self, one: Opened, piece: PieceRow
+    ) -> tuple[commitments.Keys | None, Callable[[], str]]:
+        """Return the keys that open a piece and what holds them.
+
+        None, where there are none: reported, unless an event of the log erased it.
+        """
 
         def event_cell() -> str:
             return self._names.event_key(one.index)
@@ -310,19 +333,50 @@ class RowsCheck:
             message = f"{piece.owner[:64]!a} is no owner of {piece.name[:64]!a} in this entry"
             self._findings.add("damaged", name, message, one.index)
             return None, event_cell
-        if not rules.is_person(piece.owner):
-            return one.event_key, event_cell
+        own = one.own.get(piece.name)
+        if own is not None:
+            return self._own_keys(one, piece, own)
+        if rules.is_person(piece.owner):
+            return self._person_keys(one, piece)
+        if one.event_key is not None:
+            return commitments.derive(one.event_key, one.salt, piece.name), event_cell
+        if self._is_erased(one, piece.name):
+            self._erased += 1
+        elif self._rows.erasures().touches(one.index, one.entry):
+            name = self._names.piece_key(one.index, piece.name[:64])
+            message = "the keys are gone and the log holds no erasure of this part"
+            self._findings.add("unlogged_absence", name, message, one.index)
+        return None, event_cell
+
+    def _person_keys(
+        self, one: Opened, piece: PieceRow
+    ) -> tuple[commitments.Keys | None, Callable[[], str]]:
+        cell = person_key(piece.owner)
         person = self._rows.person(piece.owner)
         if person is None:
+            if self._is_erased(one, piece.name, piece.owner):
+                self._erased += 1
+                return None, lambda: cell
             first, _ = self._absent.get(piece.owner, (one.index, one.index))
             self._absent[piece.owner] = (first, one.index)
-            return None, event_cell
-        cell = person_key(piece.owner)
+            return None, lambda: cell
         if len(person.key) != commitments.KEY_BYTES:
             self._findings.add("damaged", cell, f"a key of {len(person.key)} bytes", one.index)
-            return None, event_cell
+            return None, lambda: cell
         one.shared.add(cell)
-        return person.key, lambda: cell
+        return commitments.derive(person.key, one.salt, piece.name), lambda: cell
+
+    def _own_keys(
+        self, one: Opened, piece: PieceRow, own: commitments.Keys
+    ) -> tuple[commitments.Keys | None, Callable[[], str]]:
+        cell = self._names.piece_key(one.index, piece.name[:64])
+        if {len(own.opening), len(own.sealing)} != {commitments.KEY_BYTES}:
+            self._findings.add("damaged", cell, "keys of another length", one.index)
+            return None, lambda: cell
+        return own, lambda: cell
+
+    def _is_erased(self, one: Opened, name: str, owner: str = "") -> bool:
+        return self._rows.erasures().find(one.index, name, one.entry, owner) is not None
 
     def _keep_value(self, one: Opened, piece: PieceRow, plain: bytes) -> None:
         try:

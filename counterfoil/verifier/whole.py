@@ -24,7 +24,7 @@ from counterfoil.verifier.blobs import BlobsCheck
 from counterfoil.verifier.kept import BlobRow, KeptRows, RowNames
 from counterfoil.verifier.opened import Opened
 from counterfoil.verifier.report import Findings
-from counterfoil.verifier.rows import Tally
+from counterfoil.verifier.rows import RowsCheck, Tally
 
 PieceCells = tuple[int, int, str, str, bytes]
 """A row of `bodies`: index, position, name, owner, data."""
@@ -72,12 +72,10 @@ def tally_range(rows: RangeRows, first: int, end: int) -> Tally | None:
     one blob.
     """
     check = _Whole(rows)
-    try:
-        for start in range(first, end, TILE_WIDTH):
-            if not check.is_bundle_whole(start, min(start + TILE_WIDTH, end)):
-                return None
-    except CounterfoilError:
-        return None
+    for start in range(first, end, TILE_WIDTH):
+        bundle = (start, min(start + TILE_WIDTH, end))
+        if not (check.is_whole(*bundle) or check.is_whole_but_for_erasures(*bundle)):
+            return None
     return check.tally(end - first)
 
 
@@ -122,9 +120,13 @@ class _Times:
     def __init__(self, rows: RangeRows) -> None:
         self._rows = rows
         self._latest = ""
+        self._asked = (-1, "")
 
     def are_in_order(self, start: int, times: list[str]) -> bool:
         """Say whether no entry claims to be older than one before it, in another range too."""
+        if start == self._asked[0]:
+            self._latest = self._asked[1]
+        self._asked = (start, self._latest)
         if start and not self._latest:
             [(_, before, _)] = self._rows.entry_cells(start - 1, start)
             self._latest = read_entry(before).recordedtime
@@ -139,13 +141,48 @@ class _Whole:
     def __init__(self, rows: RangeRows) -> None:
         self._rows = rows
         self._pieces = 0
+        self._erased = 0
+        self._unkeyed = 0
         self._times = _Times(rows)
         self._found = Findings()
         self._blobs = BlobsCheck(rows, self._found, RowNames())
 
     def tally(self, entries: int) -> Tally:
         """Return the counts of that many entries; each of them has its row in `idem`."""
-        return Tally(self._pieces, self._blobs.count, entries, entries)
+        digests = entries - self._unkeyed
+        return Tally(self._pieces, self._blobs.count, digests, entries, self._erased)
+
+    def is_whole(self, start: int, end: int) -> bool:
+        """Say whether the entries of one bundle, and all rows beside them, are whole."""
+        before = self._pieces, self._blobs.count
+        try:
+            if self.is_bundle_whole(start, end):
+                return True
+        except CounterfoilError:
+            pass
+        self._pieces, self._blobs.count = before
+        return False
+
+    def is_whole_but_for_erasures(self, start: int, end: int) -> bool:
+        """Say whether all that is absent of one bundle was erased by an event of the log."""
+        try:
+            entries = _leaves(self._rows, start, end)
+            if entries is None or not self._rows.erasures():
+                return False
+            times = [read_entry(data).recordedtime for _, data, _ in entries]
+            findings = Findings()
+            check = RowsCheck(self._rows, findings, RowNames())
+            check.bundle(start, [data for _, data, _ in entries])
+            tally = check.settle()
+            if tally is None or len(findings) or not self._times.are_in_order(start, times):
+                return False
+        except CounterfoilError:
+            return False
+        self._pieces += tally.pieces
+        self._blobs.count += tally.blobs
+        self._unkeyed += end - start - tally.idem
+        self._erased += tally.erased
+        return True
 
     def is_bundle_whole(self, start: int, end: int) -> bool:
         """Say whether the entries of one bundle, and all rows beside them, are whole.

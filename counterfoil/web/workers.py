@@ -231,12 +231,20 @@ class _Worker(asyncio.Protocol):
             self._transport.write(frame(message))
 
     def _place(self, place: Place) -> None:
-        if place.version != self._home.access.version:
-            # Something about who may changed since: who asked is asked again, here.
+        gate = self._home.recorder.gate
+        # The number is read inside: an erasure changes it before it lets anybody in again.
+        if not gate.enter():
             self.send(Unplaced(place.number))
             return
-        self._home.tokens.note_used(place.credential)
-        placing = self._home.recorder.place(place.project, place.items, place.times_at)
+        try:
+            if place.version != self._home.access.version:
+                # Something about who may changed since, or a key is gone: it is asked again, here.
+                self.send(Unplaced(place.number))
+                return
+            self._home.tokens.note_used(place.credential)
+            placing = self._home.recorder.place(place.project, place.items, place.times_at)
+        finally:
+            gate.leave()
         placing.add_done_callback(partial(self._placed, place.number))
 
     def _placed(self, number: int, done: "Future[Stood]") -> None:

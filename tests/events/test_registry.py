@@ -29,7 +29,7 @@ OWN = {
     *("invitation.made", "invitation.ended", "passkey.enrolled", "passkey.removed"),
     *("session.opened", "session.verified", "session.ended", "trust.added", "trust.removed"),
     *("trust.rekeyed",),
-    *("personal.read", "export.made"),
+    *("personal.read", "export.made", "erasure.performed"),
 }
 
 

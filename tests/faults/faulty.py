@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from counterfoil.errors import UnavailableError
+from counterfoil.events.commitments import Keys
 from counterfoil.ledger.store import (
     BlobKey,
     Exporter,
@@ -175,6 +176,10 @@ class FaultyKeys:
     def event_keys(self, project: str, start: int, end: int) -> dict[int, bytes]:
         """Pass on."""
         return self.inner.event_keys(project, start, end)
+
+    def piece_keys(self, project: str, start: int, end: int) -> dict[tuple[int, str], Keys]:
+        """Pass on."""
+        return self.inner.piece_keys(project, start, end)
 
     def person(self, account: str) -> Person:
         """Pass on."""
