@@ -97,6 +97,7 @@ def actions() -> dict[str, Action]:
     """Return every action by name."""
     # Each of these modules imports this one.
     from counterfoil.app import (  # noqa: PLC0415
+        acting_backup,
         acting_directory,
         acting_listing,
         acting_people,
@@ -118,6 +119,7 @@ def actions() -> dict[str, Action]:
         acting_trust,
         acting_sign_in,
         acting_policies,
+        acting_backup,
     )
     return {one.name: one for module in modules for one in module.ACTIONS}
 

@@ -44,6 +44,11 @@ TEMPLATE = """\
 [scrub]
 # share_percent = 5        # of one processor, for reading everything kept again; 0 never does
 
+[backup]
+# keep = 7                 # generations a destination keeps; older ones go once another stands
+# keys_days = 7            # how long copies of erasable.db and state.db are kept; then what an
+                           # older backup holds of contents opens for nobody
+
 [timestamp]
 # url = ""                 # an RFC 3161 authority for checkpoints of the aggregate log
 # interval_s = 3600        # how often one is stamped, if the log has grown
@@ -105,6 +110,13 @@ class ScrubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share_percent: Annotated[int, msgspec.Meta(ge=0, le=50)] = 5
 
 
+class BackupConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many backups are kept, and for how long the keys to their contents."""
+
+    keep: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 7
+    keys_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] = 7
+
+
 class TimestampConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who stamps the aggregate log with a time, and how often."""
 
@@ -145,6 +157,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blobs: BlobsConfig = msgspec.field(default_factory=BlobsConfig)
     aggregate: AggregateConfig = msgspec.field(default_factory=AggregateConfig)
     scrub: ScrubConfig = msgspec.field(default_factory=ScrubConfig)
+    backup: BackupConfig = msgspec.field(default_factory=BackupConfig)
     timestamp: TimestampConfig = msgspec.field(default_factory=TimestampConfig)
     witness: tuple[WitnessConfig, ...] = ()
     tiers: dict[str, str] = {}

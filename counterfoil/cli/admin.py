@@ -29,6 +29,9 @@ NOUNS = {
     "trust": ("admin_trust", "Which CI jobs are let in by their own tokens."),
     "sessions": ("admin_sessions", "Who is signed in."),
     "policies": ("admin_policies", "Access policies: show, check, activate, roll back."),
+    "backup": ("admin_backup", "Take a backup, beside a running server too."),
+    "restore": ("admin_backup", "Go on from a backup, in an empty folder."),
+    "drill": ("admin_backup", "Try whether a backup can be restored."),
     "access": ("admin_policies", "Why somebody may do something, or may not."),
 }
 

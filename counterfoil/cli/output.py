@@ -20,7 +20,7 @@ _USAGE_CODES = frozenset(
     {
         "usage", "dir_missing", "not_a_ledger", "dir_exists", "config_invalid", "origin_invalid",
         "project_invalid", "project_unknown", "query_invalid", "ci_rule_invalid",
-        "unsafe_access", "network_storage",
+        "unsafe_access", "network_storage", "backup_invalid",
     }
 )  # fmt: skip
 # Codes that answer a question with no.

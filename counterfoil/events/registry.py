@@ -10,6 +10,7 @@ from counterfoil.events import (
     actor,
     approval,
     artifact,
+    backup,
     change,
     commit,
     credential,
@@ -56,6 +57,7 @@ _NOUNS = (
     credential,
     reading,
     erasure,
+    backup,
 )
 _VERSION = re.compile(r"\.\d+\.\d+\.\d+(?:-[a-z0-9.]+)?\Z")
 

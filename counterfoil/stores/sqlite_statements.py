@@ -194,6 +194,9 @@ SELECT_NAMED_BLOBS = """
 """
 """Of some stored names, find those that entries name.  It reads the whole table once."""
 
+SELECT_ALL_BLOBS = "SELECT DISTINCT stored FROM blobs WHERE stored <> '' ORDER BY stored"
+"""Name every blob that entries name, once.  It reads the whole table."""
+
 SELECT_PROJECT_BLOB = "SELECT 1 FROM blobs WHERE project = ? AND stored = ? LIMIT 1"
 """Find out whether an entry of a log names a stored blob.  It may read the log's whole table."""
 
@@ -270,6 +273,11 @@ SELECT_BLOB = "SELECT stored, key FROM blob_keys WHERE digest = ?"
 
 SELECT_STORED = "SELECT stored, key FROM blob_keys WHERE stored = ?"
 """Find a blob's key by its stored name."""
+
+SELECT_BLOBS_WITH_KEY = """
+    SELECT stored FROM blob_keys WHERE stored IN (SELECT value FROM json_each(?)) ORDER BY stored
+"""
+"""Of some stored names, find those whose key is there: they are not erased."""
 
 DELETE_BLOB_KEY = "DELETE FROM blob_keys WHERE digest = ? AND stored = ?"
 """Forget a blob that no entry names."""

@@ -353,6 +353,16 @@ class State:
         with self._transaction() as connection:
             return [bytes(row.note) for row in connection.execute(query)]
 
+    def end_all_sessions(self) -> None:
+        """Forget every session, link and open ceremony: everybody comes in again.
+
+        What was used up stays known, so that nothing is good a second time.
+        """
+        names = ("browser_sessions", "ceremonies", "job_sessions", "one_time_links")
+        with self._transaction() as connection:
+            for name in names:
+                connection.execute(sa.delete(METADATA.tables[name]))
+
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()

@@ -1,5 +1,6 @@
 """Decoders of what waits on a producer's disk, crosses to a worker, or comes from a server."""
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from counterfoil.app.backup_manifest import parse_manifest
 from counterfoil.app.wire import Frames, HandOver, Place, frame, read_from_worker, read_to_worker
 from counterfoil.client import exchange, http, kept_reports, live, lost, post, push
 from counterfoil.client.redact import read_key
@@ -135,7 +137,23 @@ _RUNS = b"\n".join(
     if "testsuiterun.started" in str(one["event"]) or "testcaserun" in str(one["event"])
 )
 
+
+def _manifest(data: bytes) -> None:
+    digest = hashlib.sha256(data).hexdigest().encode()
+    manifest = parse_manifest(data, digest, "backup")
+    for one in manifest.files:
+        assert (Path("backup") / one.path).resolve().is_relative_to(Path("backup").resolve())
+
+
+_MANIFEST = (
+    b'{"format":"counterfoil-backup/1","stamp":"20261120T120000000Z","taken":'
+    b'"2026-11-20T12:00:00.000Z","version":"0.1.0","logs":[{"project":"default","origin":'
+    b'"log.example/acme","size":1,"root":"' + b"ab" * 32 + b'","checkpoint":""}],"files":'
+    b'[{"path":"ledger.db","size_bytes":7,"sha256":"' + b"cd" * 32 + b'"}]}'
+)
+
 DECODERS = (
+    Decoder(name="manifests of backups", read=_manifest, of=(parse_manifest,), seeds=(_MANIFEST,)),
     Decoder(name="spools", read=_spool, of=(read_spool, check_origin), seeds=(_written_spool(),)),
     Decoder(name="runs that were lost", read=_lost, of=(lost.lost_events,), seeds=(_RUNS,)),
     Decoder(

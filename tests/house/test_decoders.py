@@ -19,6 +19,7 @@ _OWN_FILE = "reads a file that is ours or is named by who runs it; its text goes
 _OWN_STORE = "reads what this ledger stored, by names of ours; `verify` judges that"
 _MADE = "takes values of ours"
 NOT_OUTSIDE = {
+    "app.backup_manifest:read_manifest": _OWN_FILE,
     "app.blobs:Blobs.read": _OWN_STORE,
     "app.keyring:Keyring.open": _MADE,
     "app.local:open_local": _OWN_FILE,
