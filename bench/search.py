@@ -111,7 +111,7 @@ def fill(tables: Tables, index: SearchIndex, size: int) -> float:
             writing.append(
                 (line for one in batch for line in mentions(one)),
                 (line for one in batch for line in links(one)),
-                (arrival(one) for one in batch),
+                [arrival(one) for one in batch],
             )
             began = time.perf_counter()
             index.add(writing.connection, PROJECT, [found_by(one) for one in batch])

@@ -277,7 +277,7 @@ class Follower:
         writing.append(
             (line for one in recorded for line in mentions(one)),
             (line for one in recorded for line in links(one)),
-            (arrival(one) for one in recorded),
+            [arrival(one) for one in recorded],
         )
         self.index.add(writing.connection, writing.project, [found_by(one) for one in recorded])
         for projection in self._projections:

@@ -390,7 +390,6 @@ class Reader:
         last = self._log.entries(project, head.size - 1, head.size) if head.size else []
         stopped = status.frozen or status.stopped or self._follower.stopped(project) or None
         origin = {info.project: info.origin for info in self._log.projects()}[project]
-        gaps = self._rows.sequence_gaps(project, None)
         return Health(
             size=head.size,
             root=head.root,
@@ -401,7 +400,7 @@ class Reader:
             followed=self._follower.size(project),
             stopped=stopped,
             last_recorded=read_entry(last[0]).recordedtime if last else None,
-            gaps=sum(gap.last - gap.first + 1 for gap in gaps),
+            gaps=self._rows.numbers_missing(project),
         )
 
     def sequence_gaps(self, project: str, *, as_of: int | None = None) -> list[SequenceGap]:

@@ -338,10 +338,8 @@ class Rows:
             as_of: as of which entry.
             producers: only these (producer, boot) pairs; all if None.
         """
-        table = self._schema.arrivals
-        wanted = [table.c.project == project, table.c.producer.is_not(None)]
-        if as_of is not None:
-            wanted.append(table.c.entry <= as_of)
+        _, table = self._schema.sequences
+        wanted = [table.c.project == project, as_of_clause(table, as_of)]
         if producers is not None:
             if not producers:
                 return []
@@ -350,34 +348,24 @@ class Rows:
                 for producer, boot in producers[:KEYS_PER_QUERY]
             ]
             wanted.append(sa.or_(*pairs))
-        window: dict[str, Any] = {
-            "partition_by": (table.c.producer, table.c.boot),
-            "order_by": (table.c.seq, table.c.entry),
-        }
-        numbered = (
-            sa.select(
-                table.c.producer,
-                table.c.boot,
-                table.c.seq,
-                table.c.entry,
-                sa.func.lag(table.c.seq).over(**window).label("seq_before"),
-                sa.func.lag(table.c.entry).over(**window).label("entry_before"),
-            )
-            .where(*wanted)
-            .subquery()
-        )
-        at = numbered.c
+        columns = [table.c[field.name] for field in dataclasses.fields(SequenceGap)]
         query = (
-            sa.select(at.producer, at.boot, at.seq_before, at.seq, at.entry_before, at.entry)
-            .where(at.seq - at.seq_before > 1)
-            .order_by(at.producer, at.boot, at.seq)
+            sa.select(*columns)
+            .where(*wanted)
+            .order_by(table.c.producer, table.c.boot, table.c.first)
             .limit(GAPS_MAX)
         )
         with self._tables.read() as connection:
-            return [
-                SequenceGap(producer, boot, before + 1, seq - 1, entry_before, entry)
-                for producer, boot, before, seq, entry_before, entry in connection.execute(query)
-            ]
+            return [SequenceGap(*line) for line in connection.execute(query)]
+
+    def numbers_missing(self, project: str) -> int:
+        """Return how many numbers of producers have not arrived."""
+        _, table = self._schema.sequences
+        query = sa.select(sa.func.sum(table.c.last - table.c.first + 1)).where(
+            table.c.project == project, as_of_clause(table, None)
+        )
+        with self._tables.read() as connection:
+            return connection.scalar(query) or 0
 
     def numbering(self, project: str, entries: Sequence[int]) -> list[tuple[str, str]]:
         """Return the (producer, boot) pairs that numbered these entries."""

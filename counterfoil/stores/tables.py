@@ -31,8 +31,8 @@ from counterfoil.errors import UnavailableError
 from counterfoil.projections.base import Projection, Row, Scalar
 from counterfoil.projections.catalogue import FOLDS_VERSION, PROJECTIONS
 from counterfoil.projections.mentions import Arrival, Link, Mention
+from counterfoil.stores.sequences import FOREVER, add_numbers, sequence_tables
 
-FOREVER = 2**63 - 1
 # SQLite takes at least 999 variables in a statement (32,766 since 3.32); stay below both.
 KEYS_PER_QUERY = 500
 
@@ -131,12 +131,7 @@ class Schema:
             sa.Index("arrivals_by_source", "project", "source", "entry"),
             sa.Index("arrivals_by_recordedtime", "project", "recordedtime", "entry"),
         )
-        at = self.arrivals.c
-        numbered = at.producer.is_not(None)
-        sa.Index(
-            "arrivals_by_seq", at.project, at.producer, at.boot, at.seq, at.entry,
-            sqlite_where=numbered, postgresql_where=numbered,
-        )  # fmt: skip
+        self.sequences = sequence_tables(metadata)
         self.positions = sa.Table(
             "positions",
             metadata,
@@ -273,9 +268,9 @@ class Writing:
         self._insert(table, (*_OF_EVERY_NOUN, *indexed), lines)
 
     def append(
-        self, mentions: Iterable[Mention], links: Iterable[Link], arrivals: Iterable[Arrival]
+        self, mentions: Iterable[Mention], links: Iterable[Link], arrivals: Sequence[Arrival]
     ) -> None:
-        """Add lines to the append-only tables."""
+        """Add lines to the append-only tables, and the numbers of producers to what is known."""
         batches: tuple[tuple[sa.Table, Iterable[Mention | Link | Arrival]], ...] = (
             (self._schema.mentions, mentions),
             (self._schema.links, links),
@@ -285,6 +280,7 @@ class Writing:
             names = [column.name for column in table.c if column.name != "project"]
             of = operator.attrgetter(*names)
             self._insert(table, ("project", *names), [(self._project, *of(line)) for line in lines])
+        add_numbers(self._connection, self._schema.sequences, self._project, arrivals)
 
     def _insert(
         self, table: sa.Table, names: Sequence[str], lines: Sequence[tuple[Scalar | bytes, ...]]

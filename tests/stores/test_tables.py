@@ -11,7 +11,8 @@ from counterfoil.errors import UnavailableError
 from counterfoil.projections.catalogue import FOLDS_VERSION
 from counterfoil.projections.mentions import Arrival, Link, Mention
 from counterfoil.projections.runs import RUNS, RunRow
-from counterfoil.stores.tables import FOREVER, Position, Tables, Version, as_of_clause
+from counterfoil.stores.sequences import FOREVER
+from counterfoil.stores.tables import Position, Tables, Version, as_of_clause
 
 RUN = "run:acme/shop/1"
 
