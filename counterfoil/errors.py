@@ -94,7 +94,8 @@ CODES: dict[str, tuple[str, int, str]] = {
     "headers_too_large": ("request", 431, "the request's headers are over their limit"),
     "request_timeout": ("request", 408, "the body stalled or came too slowly"),
     "id_conflict": ("request", 409, "this source and id are recorded with other content"),
-    "erased": ("request", 409, "this event was recorded and has been erased since"),
+    "erased": ("request", 409, "this event, or what is named, has been erased"),
+    "on_hold": ("request", 409, "a legal hold keeps what is named"),
     # change the request: reports and webhooks
     "report_not_xml": ("request", 422, "the report is not well-formed XML"),
     "report_truncated": ("request", 422, "the report ends before it is complete"),

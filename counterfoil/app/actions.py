@@ -99,6 +99,7 @@ def actions() -> dict[str, Action]:
     from counterfoil.app import (  # noqa: PLC0415
         acting_backup,
         acting_directory,
+        acting_erasing,
         acting_listing,
         acting_people,
         acting_policies,
@@ -120,6 +121,7 @@ def actions() -> dict[str, Action]:
         acting_sign_in,
         acting_policies,
         acting_backup,
+        acting_erasing,
     )
     return {one.name: one for module in modules for one in module.ACTIONS}
 

@@ -16,14 +16,17 @@ Source: docs/adr/0032-erasing.md.
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from counterfoil.app.blobs import Blobs
 from counterfoil.app.erased import ErasedBook
 from counterfoil.app.erasing_copies import Copies
-from counterfoil.app.erasing_keys import Undoing, erases_body, undoing_of
+from counterfoil.app.erasing_keys import Undoing, erases_body, named_entries, undoing_of
 from counterfoil.app.erasing_lock import erasing
+from counterfoil.app.erasing_plan import Plan
+from counterfoil.app.erasing_words import Words
 from counterfoil.errors import EvidenceError, UnavailableError
 from counterfoil.events.erasing import Erasure, read_data
 from counterfoil.events.event import Event
@@ -122,7 +125,21 @@ class Eraser:
     def carry_out_together(
         self, events: Sequence[tuple[str, Event]], credential: Credential
     ) -> list[int]:
-        """Record events that erase, one a log, in one transaction, and do what they say."""
+        """Record events that erase in one transaction, and do what they say; see `carry_out`."""
+        return self.carry_out_made(lambda: events, credential)
+
+    def carry_out_made(
+        self, make: Callable[[], Sequence[tuple[str, Event]]], credential: Credential,
+        words: Words | None = None,
+    ) -> list[int]:  # fmt: skip
+        """As `carry_out_together`, of events that are made from what the logs hold.
+
+        Args:
+            make: returns the events, of equal data while nothing is recorded; asked before, and
+                once more when nothing can be recorded any more.
+            credential: under which it is done.
+            words: of the people who go, if they are known; finding them reads all logs.
+        """
         recorder, access = self._recorder, self._access
         assert recorder is not None, "opened first"
         assert access is not None, "opened first"
@@ -131,29 +148,49 @@ class Eraser:
                 raise UnavailableError(
                     "storage", f"an erasure is not finished ({self._undone}); restart, which does"
                 )
-            undoings = [self._undoing(project, event) for project, event in events]
-            for undoing in undoings:
-                undoing.survey()
+            early = make()
+            undoings = self._undoings(early)
             # The directory first: whoever changes it holds it still while recording.
             with access.changing(), recorder.gate.erasing():
+                events = make()
+                if [(at, one.data) for at, one in events] != [(at, one.data) for at, one in early]:
+                    undoings = self._undoings(events)
                 indices = recorder.record_together(events, credential)
                 with self._to_the_end():
                     erasures = [
                         self._read(project, index)
                         for (project, _), index in zip(events, indices, strict=True)
                     ]
-                    self._forget_words(erasures)
+                    self._forget_words(erasures, words)
                     for (project, _), one, undoing in zip(events, erasures, undoings, strict=True):
                         self._destroy(project, one, undoing)
                     access.forget({one.subject for one in erasures if one.subject})
             with self._to_the_end():
-                for (project, _), one in zip(events, erasures, strict=True):
-                    self._take_out(project, one)
-                    self._drop_rows(project, one)
-                    self._keys.erasing.carried_out(project, one.index + 1)
-                self._emptied.append(self.copies.truncate)
-                self.tidy()
+                self._end(events, erasures)
         return indices
+
+    def _end(self, events: Sequence[tuple[str, Event]], erasures: Sequence[Erasure]) -> None:
+        dropped: set[str] = set()
+        for (project, _), one in zip(events, erasures, strict=True):
+            self._take_out(project, one)
+            if project not in dropped and erases_body(one.parts):
+                # Of all its events the keys are gone by now: once is enough.
+                dropped.add(project)
+                self._drop_rows(project)
+        for (project, _), one in zip(events, erasures, strict=True):
+            self._keys.erasing.carried_out(project, one.index + 1)
+        self._emptied.append(self.copies.truncate)
+        self.tidy()
+
+    def plan(
+        self, blobs: Blobs, *, subjects: Sequence[str] = (), words: Words | None = None,
+        named: Iterable[tuple[str, tuple[int, str]]] = (),
+    ) -> Plan:  # fmt: skip
+        """Return what an erasure would take; see `Plan`."""
+        return Plan(
+            log=self._logs, keys=self._keys, blobs=blobs, book=self.book,
+            subjects=subjects, words=words, named=named,
+        )  # fmt: skip
 
     def tidy(self) -> None:
         """Empty what a reader kept from being emptied; from time to time, until it is done."""
@@ -173,9 +210,25 @@ class Eraser:
             self._undone = str(error) or type(error).__name__
             raise
 
-    def _undoing(self, project: str, event: Event) -> Undoing:
-        parts, subject = read_data(event.data if isinstance(event.data, dict) else {})
-        return Undoing(self._logs, self._keys, self.book, project, parts, subject)
+    def _undoings(self, events: Sequence[tuple[str, Event]]) -> list[Undoing]:
+        """Make ready to destroy what each of some events names, but nothing twice."""
+        read = [
+            (project, *read_data(event.data if isinstance(event.data, dict) else {}))
+            for project, event in events
+        ]
+        every = {
+            (project, kept.index, name)
+            for project, parts, _ in read
+            for kept, _, names in named_entries(self._logs, project, parts)
+            for name in names
+        }
+        made = [
+            Undoing(self._logs, self._keys, self.book, project, parts, subject, every)
+            for project, parts, subject in read
+        ]
+        for one in made:
+            one.survey()
+        return made
 
     def _read(self, project: str, index: int) -> Erasure:
         found = self.book.read(project, index)
@@ -183,10 +236,10 @@ class Eraser:
             raise EvidenceError("damaged", f"entry {index} of {project} was to erase and does not")
         return found
 
-    def _forget_words(self, erasures: Sequence[Erasure]) -> None:
+    def _forget_words(self, erasures: Sequence[Erasure], words: Words | None = None) -> None:
         """Take out what only the words of people lead to, while their keys still tell them."""
         subjects = {one.subject for one in erasures if one.subject}
-        self.copies.forget_words(self.copies.words_of(subjects))
+        self.copies.forget_words(words or self.copies.words_of(subjects), subjects)
 
     def _destroy(self, project: str, erasure: Erasure, undoing: Undoing | None) -> None:
         """Destroy the keys: from here on nothing of it can be read, here or in older copies."""
@@ -197,9 +250,9 @@ class Eraser:
     def _take_out(self, project: str, erasure: Erasure) -> None:
         self.copies.take_out(project, erasure)
 
-    def _drop_rows(self, project: str, erasure: Erasure) -> None:
-        follower = self._follower
-        if follower is not None and erases_body(erasure.parts) and not follower.erase(project):
+    def _drop_rows(self, project: str) -> None:
+        assert self._follower is not None, "opened first"
+        if not self._follower.erase(project):
             self._emptied.append(self._tables.shrink)
 
     def _clear_rows(self, project: str) -> None:

@@ -8,7 +8,7 @@ Source: docs/adr/0032-erasing.md.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from counterfoil.app.erasing_keys import blob_of, named_entries
@@ -85,13 +85,19 @@ class Copies:
                         "try again when that run is over",
                     )
 
-    def forget_words(self, words: Words) -> int:
-        """Remove the files of DIR/spool and the rows of state.db that hold words; say how many."""
+    def forget_words(self, words: Words, pseudonyms: Collection[str]) -> int:
+        """Remove the files of DIR/spool and the rows of state.db that hold words; say how many.
+
+        Rows that say who is signed in, or may, go by the pseudonym as well.
+        """
+        if not pseudonyms:
+            return 0
+        both = Words([*words.texts, *pseudonyms])
         paths = self.spooled(words)
         with os_errors_translated(self._spool):
             for path in paths:
                 path.unlink(missing_ok=True)
-        return len(paths) + (self._state.forget_words(words.within) if words.texts else 0)
+        return len(paths) + self._state.forget_words(both.within)
 
     def take_out(self, project: str, erasure: Erasure) -> None:
         """Take out the sealed rows and the blob files that an event names."""

@@ -8,7 +8,7 @@ Cost: an event key, nothing to speak of.  A person's key, one pass over all logs
 and 100 bytes for every part of theirs that stays, so prefer erasing the person.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from counterfoil.app.erased import ErasedBook
 from counterfoil.app.opening import BLOB
@@ -34,19 +34,21 @@ class Undoing:
         project: whose log the event is in, or will be.
         parts: what it names.
         subject: the pseudonym it covers; "" for none.
+        besides: (project, index, name) of what other events of the same moment name.
 
     Nothing may be recorded between the last `survey` and the destruction.
     """
 
     def __init__(
         self, log: SqliteLogStore, keys: ErasableStore, book: ErasedBook, project: str,
-        parts: Iterable[Part], subject: str,
+        parts: Iterable[Part], subject: str, besides: Collection[tuple[str, int, str]] = (),
     ) -> None:  # fmt: skip
         self._log = log
         self._keys = keys
         self._book = book
         self._project = project
         self._subject = subject
+        self._besides = besides
         self._named: dict[int, set[str]] = {}
         self._stored: set[str] = set()
         self._owners: dict[str, Person] = {}
@@ -98,6 +100,7 @@ class Undoing:
         for name in entry.commit:
             its = owners.get(name, _EVENT if name.startswith(BLOB) else "")
             stays = its in {_EVENT, _PLAIN} and name not in named
+            stays = stays and (self._project, kept.index, name) not in self._besides
             if stays and before.find(kept.index, name, entry, its) is None:
                 own = derive(key, kept.salt, name)
                 self._what.kept.append(PieceKey(self._project, kept.index, name, _EVENT, own))
@@ -112,7 +115,8 @@ class Undoing:
                     continue
                 if pieces is None:
                     pieces = set(self._keys.piece_keys(project, start, end))
-                if (kept.index, sealed.name) not in pieces:
+                also = (project, kept.index, sealed.name) in self._besides
+                if not also and (kept.index, sealed.name) not in pieces:
                     own = derive(person.key, kept.salt, sealed.name)
                     self._what.kept.append(
                         PieceKey(project, kept.index, sealed.name, sealed.owner, own)
@@ -125,7 +129,8 @@ class Undoing:
             self._log.erasing.naming(self._stored) if self._stored else ()
         ):
             name = f"{BLOB}{position}"
-            if project == self._project and name in self._named.get(index, ()):
+            here = project == self._project and name in self._named.get(index, ())
+            if here or (project, index, name) in self._besides:
                 continue
             [data] = self._log.entries(project, index, index + 1)
             if self._book.of(project).find(index, name, read_entry(data)) is None:

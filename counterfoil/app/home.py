@@ -29,6 +29,7 @@ from counterfoil.app.config import Config, read_config
 from counterfoil.app.erasing import Eraser
 from counterfoil.app.follow import Follower
 from counterfoil.app.following import FollowingElsewhere
+from counterfoil.app.holding import Holds, NothingHeld
 from counterfoil.app.jobs import Jobs
 from counterfoil.app.live import Live
 from counterfoil.app.naming import check_ledger, require_log
@@ -108,6 +109,7 @@ class Home:
             self.ledger.open()
             opened.callback(self.ledger.close)
             _look_at_clock(self.ledger, signers, clock)
+            self.holds: Holds = NothingHeld()
             self.eraser = Eraser(directory, self.log, self.keys, self.state, self.tables)
             self.eraser.finish()
             self.live = Live()

@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "prove": ("prove", "Write one HTML file that proves itself offline."),
     "verify": ("verify", "Check a ledger, log, archive, receipt or proof file; needs no server."),
     "fsck": ("fsck", "Check a ledger directory stage by stage, and mend what can be derived."),
+    "erase": ("erase", "Erase a person, or parts of an entry, for good."),
     "witness": ("witness", "Cosign other logs: serve a witness, or set one up."),
     "admin": ("admin", "Run a ledger: people, roles, tokens, webhook sources, rebuilding."),
 }
