@@ -32,6 +32,9 @@ STEP = 500
 ENTRIES_PER_EVENT = 1_000
 """So many entries an event names at most: it stays far below the size of an event."""
 
+ENTRY: Final = "entry"
+"""How the public bytes of an entry are called: refs and ids that hold a name stay for ever."""
+
 Named = tuple[int, str]
 _RULES: Final = frozenset({"gate", "hold", "retention"})
 """Nouns whose events say, in their bodies, what holds from then on."""
@@ -126,6 +129,8 @@ class Plan:
         if self._words is None:
             return
         entry = read_entry(kept.entry)
+        if self._words.within(kept.entry):
+            self._going(project).stays.add((kept.index, ENTRY))
         plain = {one.name for one in kept.sealed if one.owner == "plain"}
         try:
             parts = show_parts(entry, kept, self._keys, project, personal=True)

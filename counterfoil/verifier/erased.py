@@ -1,7 +1,9 @@
 """What may be absent: the events of a log that erase, believed only where the log holds them.
 
 An event counts if its bytes are those of its leaf and its body, which lies in the open, is what
-the entry commits to.  That the leaf leads to the signed root is found out where all leaves are.
+the entry commits to.  Where its key is gone that cannot be compared: it counts, and the key is a
+finding, so nothing is whole that rests on it.  That the leaf leads to the signed root is found out
+where all leaves are.
 
 Source: docs/adr/0032-erasing.md; counterfoil.events.erasing.
 """
@@ -75,14 +77,14 @@ def _read(rows: ErasingRows, index: int) -> Iterator[Erasure]:
         key = (rows.event_keys(index, end) or {}).get(index, b"")
         salt = rows.salts(index, end).get(index, b"")
         own = rows.piece_keys(index, end).get((index, BODY))
-        whole = len(key) == commitments.KEY_BYTES and commitments.is_salt(salt)
-        if own is None and not whole:
-            return
-        opening = own.opening if own else commitments.derive_opening(key, salt, BODY)
+        opening = own.opening if own is not None else b""
+        if len(key) == commitments.KEY_BYTES and commitments.is_salt(salt) and own is None:
+            opening = commitments.derive_opening(key, salt, BODY)
         for piece in rows.pieces(index, end).get(index, ()):
-            is_body = piece.name == BODY and piece.owner == rules.PLAIN
-            if is_body and rules.is_committed(entry, opening, BODY, piece.data):
-                yield read_erasing(index, entry, piece.data)
+            if piece.name == BODY and piece.owner == rules.PLAIN:
+                sure = len(opening) == commitments.KEY_BYTES
+                if not sure or rules.is_committed(entry, opening, BODY, piece.data):
+                    yield read_erasing(index, entry, piece.data)
     except EvidenceError:
         # It is named where every entry is looked at.
         return
