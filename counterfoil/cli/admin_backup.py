@@ -4,9 +4,10 @@ They work on files and stand behind [server].  That it was done is recorded thro
 the ledger, or in it where nobody does.
 """
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +18,9 @@ from counterfoil.clock import SystemClock
 from counterfoil.errors import CounterfoilError, RequestError
 from counterfoil.ids import SystemRandomness
 
+if TYPE_CHECKING:
+    from counterfoil.app.backing_up import BackedUp
+
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _DIR = click.option(
     "--dir", "directory", type=click.Path(path_type=Path), envvar="COUNTERFOIL_DIR",
@@ -25,12 +29,11 @@ _DIR = click.option(
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def _work(name: str) -> ModuleType:
-    """Return a module that does the work: it stands behind [server]."""
-    import importlib  # noqa: PLC0415  these verbs alone
-
+@contextlib.contextmanager
+def _needs_server() -> Iterator[None]:
+    """Say so where what does the work is not installed: it stands behind [server]."""
     try:
-        return importlib.import_module(f"counterfoil.app.{name}")
+        yield
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("counterfoil"):
             raise
@@ -61,7 +64,9 @@ def backup(
     DEST gets one folder a backup; what is unchanged since the one before is linked to it.  What
     opens contents goes to a folder apart and is removed after [backup] keys_days.
     """
-    made = _work("backing_up").back_up(
+    with _needs_server():
+        from counterfoil.app import backing_up as work  # noqa: PLC0415  absent from a core install
+    made = work.back_up(
         _ledger(directory), destination, SystemClock(), keys_to=keys_to,
         signing_keys=signing_keys, whole=whole,
     )  # fmt: skip
@@ -85,7 +90,7 @@ def backup(
     return _partly(problem)
 
 
-def _tell_backup(made: Any, recorded: list[int]) -> None:  # noqa: ANN401  of a room not imported here
+def _tell_backup(made: "BackedUp", recorded: list[int]) -> None:
     manifest = made.taken.manifest
     click.echo(f"backup {manifest.stamp}: {output.plain(str(made.taken.folder))}")
     for one in manifest.logs:
@@ -154,7 +159,8 @@ def restore(
     with its digest, the ledger is verified, and whoever outside saw the logs is asked: a backup
     older than what they saw is refused, since two histories would be signed.
     """
-    work = _work("restore")
+    with _needs_server():
+        from counterfoil.app import restore as work  # noqa: PLC0415  absent from a core install
     done = work.restore(
         work.Asked(
             backup, directory, keys=keys, signing_keys=signing_keys, against=against,
@@ -208,7 +214,9 @@ def drill(
     It is put in a folder of its own, verified, opened in places and removed; the result, good or
     bad, is recorded in the ledger of --dir.  Exit 0 whole, 1 anything wrong.
     """
-    done = _work("drill").drill(backup, keys, scratch)
+    with _needs_server():
+        from counterfoil.app import drill as work  # noqa: PLC0415  absent from a core install
+    done = work.drill(backup, keys, scratch)
     said = done.said()
     recorded, problem = _recorded("backup-drilled", said, _ledger(directory))
     if as_json:
