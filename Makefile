@@ -6,7 +6,7 @@ BIN := .venv/bin
 LOCK := requirements/dev.txt
 STAMP := .venv/.installed-$(shell sha256sum $(LOCK) pyproject.toml 2>/dev/null | sha256sum | cut -c1-16)
 # dbconfig-no-thanks: else glewlwyd, the provider tests sign in with, brings a database client.
-SYSTEM_PACKAGES := chromium openssl strace postgresql dbconfig-no-thanks glewlwyd
+SYSTEM_PACKAGES := chromium openssl strace postgresql prometheus dbconfig-no-thanks glewlwyd
 DEMO_DIR ?= .demo
 SEEDS ?= 100000
 FUZZ_SECONDS ?= 60

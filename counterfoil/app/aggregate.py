@@ -110,6 +110,7 @@ class Aggregate:
             raise
         self._writing = threading.Lock()
         self._seen: dict[str, TreeHead] | None = None
+        self._sizes: dict[int, dict[str, int]] = {}
 
     def write(self, sources: Sequence[WitnessedLog]) -> int:
         """Append the checkpoints of logs that have grown; return how many entries that made.
@@ -121,7 +122,8 @@ class Aggregate:
         """
         with self._writing:
             if self._seen is None:
-                self._seen = self._read_back({one.vkey.name for one in sources})
+                end = self.ledger.status(AGGREGATE).size
+                self._seen = self._last_heads({one.vkey.name for one in sources}, end)
             items, heads, forked = [], {}, []
             for source in sources:
                 held = self._seen.get(source.vkey.name, TreeHead(0, EMPTY_ROOT))
@@ -147,6 +149,26 @@ class Aggregate:
             raise EvidenceError("forked", f"not aggregated: {'; '.join(forked)}")
         return len(items)
 
+    def sizes(self, origins: set[str], end: int) -> dict[str, int]:
+        """Return how many entries of each log the first `end` entries here vouch for.
+
+        Args:
+            origins: of the logs.
+            end: how many of these entries count.
+
+        Cost: reads back to the last entry of each log, once for each `end`.
+
+        Raises:
+            EvidenceError: an entry is no checkpoint.
+        """
+        held = self._sizes.get(end)
+        if held is None:
+            heads = self._last_heads(origins, end)
+            held = {name: head.size for name, head in heads.items()}
+            # Of the newest end and of the stamped one; others are asked for no more.
+            self._sizes = {**dict(list(self._sizes.items())[-1:]), end: held}
+        return held
+
     def close(self) -> None:
         """Export and let go of the files."""
         try:
@@ -156,10 +178,9 @@ class Aggregate:
         finally:
             self.store.close()
 
-    def _read_back(self, origins: set[str]) -> dict[str, TreeHead]:
-        """Return the last head on record of each log, reading from the end."""
+    def _last_heads(self, origins: set[str], end: int) -> dict[str, TreeHead]:
+        """Return the last head on record of each log in the first `end` entries, from the end."""
         seen: dict[str, TreeHead] = {}
-        end = self.ledger.status(AGGREGATE).size
         while end and not origins <= seen.keys():
             start = max(0, end - READ_AT_ONCE)
             for entry in reversed(self.store.entries(AGGREGATE, start, end)):

@@ -61,6 +61,7 @@ class Follower:
 
     Attributes:
         index: the search index, for reading; it is as far as the rows.
+        replaced: how often the process that follows was replaced; 0 where this one does.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Follower:
         self._batch_size = batch_size
         self._projections = tuple(tables.projections.values())
         self.index = SearchIndex()
+        self.replaced = 0
         self._following = threading.Lock()
         self._moved = threading.Condition()
         self._due: set[str] = set()

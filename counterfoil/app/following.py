@@ -162,6 +162,7 @@ class FollowingElsewhere(Follower):
                     return
                 # Under the lock: `close` is to end this one, and would end the one before it.
                 _log.warning("the process that follows ended; it is replaced")
+                self.replaced += 1
                 self._process = self._spawn()
             for info in self._log.projects():
                 self._tell(info.project)

@@ -32,6 +32,7 @@ from counterfoil.app.following import FollowingElsewhere
 from counterfoil.app.holding import Holds, NothingHeld
 from counterfoil.app.jobs import Jobs
 from counterfoil.app.live import Live
+from counterfoil.app.meters import meters_of
 from counterfoil.app.naming import check_ledger, require_log
 from counterfoil.app.outside import Outside
 from counterfoil.app.place import real_place, take_lock
@@ -106,6 +107,7 @@ class Home:
             # Before the ledger's: what that publishes at its end is still shown to witnesses.
             opened.callback(self.outside.close)
             self.ledger = Ledger(self.log, self.keys, signers, self.public, clock)
+            self.meters = meters_of(self.ledger)
             self.ledger.open()
             opened.callback(self.ledger.close)
             _look_at_clock(self.ledger, signers, clock)
@@ -167,8 +169,13 @@ class Home:
                 deliver_into(self.recorder, self.log, is_stopping=self._stop.is_set),
             )
             self.outside.open(directory, self.ledger, self.log, self.recorder)
-            share = self.config.scrub.share_percent / 100
-            self.scrub = Scrubber(directory, self.state.scrub, clock, share)
+            self.scrub = Scrubber(
+                directory,
+                self.state.scrub,
+                clock,
+                self.config.scrub.share_percent / 100,
+                self.state.milestones,
+            )
             self.scrub.open(self.ledger, self.log, self.recorder, self.outside.aggregate)
             opened.callback(self.scrub.close)
             self.ledger.on_commit(self.live.publish)

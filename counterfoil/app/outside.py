@@ -8,6 +8,7 @@ import contextlib
 import logging
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 STAMP_AGAIN_S = 300
+STAMPS = "timestamps"
 ALARM_TYPE = "dev.cdeventsx.counterfoil-witness.alarmed.0.1.0"
 
 
@@ -48,6 +50,7 @@ class Outside:
         randomness: spreads what is asked again.
     """
 
+    _directory: Path
     _ledger: Ledger
     _recorder: Recorder
 
@@ -88,7 +91,7 @@ class Outside:
         Raises:
             UnavailableError: `storage`.
         """
-        self._ledger, self._recorder = ledger, recorder
+        self._directory, self._ledger, self._recorder = directory, ledger, recorder
         infos = log.projects()
         self._sources = [_witnessed(info.project, ledger, log) for info in infos]
         if self._config.timestamp.url:
@@ -167,6 +170,26 @@ class Outside:
         self.aggregate_problem = error.message
         level = logging.CRITICAL if isinstance(error, EvidenceError) else logging.WARNING
         _log.log(level, "the aggregate log: %s", error)
+
+    @property
+    def stamps(self) -> bool:
+        """Whether an authority is asked for time stamps at all."""
+        return bool(self._config.timestamp.url)
+
+    def stamped(self) -> tuple[int, datetime] | None:
+        """Return the aggregate log's size under its latest time stamp, and when that was kept.
+
+        Cost: a listing of `timestamps/`, which gets a file an hour while logs grow.
+        """
+        sizes = [
+            int(one.stem)
+            for one in (self._directory / STAMPS).glob("*.tsr")
+            if one.stem.isdecimal()
+        ]
+        if not sizes:
+            return None
+        kept = (self._directory / STAMPS / f"{max(sizes)}.tsr").stat().st_mtime
+        return max(sizes), datetime.fromtimestamp(kept, UTC)
 
     def checkpoint(self, project: str) -> bytes:
         """Return the checkpoint to show: where witnesses are asked, the published one.

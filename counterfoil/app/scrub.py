@@ -35,6 +35,7 @@ from counterfoil.events.event import make_event
 from counterfoil.ledger.append import Ledger
 from counterfoil.ledger.store import LogReads
 from counterfoil.policy.access import LOG as ACCESS_LOG
+from counterfoil.stores.state_milestones import Milestones
 from counterfoil.stores.state_scrub import Damage, Progress, ScrubRows
 from counterfoil.tlog.tile import TILE_WIDTH
 from counterfoil.verifier.aggregate import AGGREGATE
@@ -66,15 +67,19 @@ class Scrubber:
         rows: where progress and damages are kept.
         clock: tells when something was found.
         share: of one processor's time that it may take, at most 1; 0 reads nothing.
+        milestones: where it is noted that a log was read through and found whole.
     """
 
     _recorder: Recorder
 
-    def __init__(self, directory: Path, rows: ScrubRows, clock: Clock, share: float) -> None:
+    def __init__(
+        self, directory: Path, rows: ScrubRows, clock: Clock, share: float, milestones: Milestones
+    ) -> None:
         self._directory = directory
         self._rows = rows
         self._clock = clock
         self._share = share
+        self._milestones = milestones
         self._looked: tuple[Looked, ...] = ()
         self._progress = rows.progress()
         self._damages = rows.damages()
@@ -189,6 +194,15 @@ class Scrubber:
                 self._progress[one.project] = Progress(first, began, ended)
                 yield
             self._progress[one.project] = Progress(0, began, self._now())
+            self._read_whole(one.project, first)
+
+    def _read_whole(self, project: str, end: int) -> None:
+        """Note that a log was read to its end, if nothing of it is damaged."""
+        if any(one.log in {project, ""} for one in self._damages.values()):
+            return
+        size = min(end, next(one.head().size for one in self._looked if one.project == project))
+        with contextlib.suppress(CounterfoilError):
+            self._milestones.note("verified", project, size, self._now())
 
     def _is_due(self, name: str) -> bool:
         """Say whether pages of a file were last looked at too long ago."""

@@ -2,8 +2,8 @@
 
 A frame is 4 bytes of length, big endian, and one message.  Towards the writer: entries that are
 ready but for index and time (`Place`), people seen for the first time (`Meet`), and connections given back with every byte that nobody has
-answered (`HandOver`; the connection itself follows over a second socket, by number).  Towards the
-worker: how to serve (`Hello`), where entries stand and what proves it (`Placed`), or that they
+answered (`HandOver`; the connection itself follows over a second socket, by number), and once a
+second what was answered (`Tally`).  Towards the worker: how to serve (`Hello`), where entries stand and what proves it (`Placed`), or that they
 were not placed (`Unplaced`).
 
 No signing key crosses, and no signature but that of a committed and checked head.  Event keys
@@ -148,7 +148,23 @@ class Stop(msgspec.Struct, tag=True, frozen=True):
     """Answer what was accepted, accept nothing more, end."""
 
 
-FromWorker = Place | Meet | HandOver
+class Tally(msgspec.Struct, tag=True, frozen=True):
+    """What a worker answered since its last word, for `/metrics`.
+
+    Args:
+        statuses: status of an answer -> how many.
+        counts: of `Buckets` under the bounds `LATENCY_S`: seconds until the answer.
+        sum_s: all of these seconds together.
+        connections: how many are open to it now.
+    """
+
+    statuses: dict[int, int]
+    counts: list[int]
+    sum_s: float
+    connections: int
+
+
+FromWorker = Place | Meet | HandOver | Tally
 ToWorker = Hello | Passes | Met | Placed | Unplaced | Stop
 
 _encoder: Final = msgspec.msgpack.Encoder()

@@ -11,6 +11,7 @@ is unknown: the ledger takes nothing more until a restart has looked.
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -22,6 +23,7 @@ from counterfoil.clock import Clock
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.ledger.commit import Appended, Committer, LogState, Placed, Request, frozen
 from counterfoil.ledger.export import bundle, export_log
+from counterfoil.ledger.measure import Batch
 from counterfoil.ledger.receipt import build_receipt
 from counterfoil.ledger.selfcheck import check_at_start
 from counterfoil.ledger.sign import Notary, Signed
@@ -89,6 +91,9 @@ class Ledger:
         self._logs: dict[str, LogState] = {}
         self._committer = Committer(store, keys, self._notary, self._logs)
         self._listeners: list[Callable[[str, int], None]] = []
+        self._watchers: list[Callable[[Batch], None]] = []
+        self._waiting_since_s = 0.0
+        self._waited_s = 0.0
         self._committed_at: dict[str, datetime] = {}
         self._exported: dict[str, int] = {}
         self._export_failed: dict[str, str] = {}
@@ -185,6 +190,8 @@ class Ledger:
             refusals = [self._refusal(one.project, len(one.items)) for one in requests]
             refusal = next((one for one in refusals if one is not None), None)
             if refusal is None:
+                if not self._queue:
+                    self._waiting_since_s = time.perf_counter()
                 self._queue += requests
                 self._queued_entries += sum(len(one.items) for one in requests)
                 self._changed.notify()
@@ -195,6 +202,15 @@ class Ledger:
     def on_commit(self, listener: Callable[[str, int], None]) -> None:
         """Call `listener(project, size)` after each signed head, from the writer thread."""
         self._listeners.append(listener)
+
+    def on_batch(self, watcher: Callable[[Batch], None]) -> None:
+        """Call `watcher` after each batch with what it took, from the writer thread."""
+        self._watchers.append(watcher)
+
+    @property
+    def queued_entries(self) -> int:
+        """How many entries wait for the writer at this moment."""
+        return self._queued_entries
 
     def checkpoint(self, project: str) -> bytes:
         """Return the signed checkpoint of the newest checked head."""
@@ -336,7 +352,7 @@ class Ledger:
             self._commit(batch)
 
     def _commit(self, batch: Sequence[Request]) -> None:
-        live = [one for one in batch if one.begin()]
+        live, waited_s = [one for one in batch if one.begin()], self._waited_s
         try:
             grown = self._committer.commit(live)
         except Exception as error:  # noqa: BLE001  whatever it was, nobody waits for ever
@@ -344,6 +360,13 @@ class Ledger:
             return
         for signed in grown:
             self._announce(signed)
+        took = self._committer.batch
+        took.waited_s = waited_s
+        for watcher in self._watchers:
+            try:
+                watcher(took)
+            except Exception:  # noqa: BLE001  a watcher's fault is not the log's
+                _log.exception("a watcher of batches failed")
 
     def _take(self) -> list[Request]:
         """Wait for requests and take them all; nothing once closed and drained."""
@@ -357,6 +380,7 @@ class Ledger:
             batch = list(self._queue)
             self._queue.clear()
             self._queued_entries = 0
+            self._waited_s = time.perf_counter() - self._waiting_since_s
             return batch
 
     def _stop(self, error: Exception, batch: Sequence[Request]) -> None:

@@ -20,6 +20,7 @@ import msgspec
 
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.ledger.edge import RightEdge
+from counterfoil.ledger.measure import Batch
 from counterfoil.ledger.receipt import build_receipt
 from counterfoil.ledger.receipts import Added, Receipts
 from counterfoil.ledger.selfcheck import check_committed
@@ -127,6 +128,9 @@ class Committer:
         keys: the key store.
         notary: signs checked heads.
         logs: the state of every log, by project.
+
+    Attributes:
+        batch: what the last batch was and took.
     """
 
     def __init__(
@@ -136,6 +140,7 @@ class Committer:
         self._keys = keys
         self._notary = notary
         self._logs = logs
+        self.batch = Batch()
 
     def commit(self, requests: Sequence[Request]) -> list[Signed]:
         """Record a batch and answer every request in it.
@@ -148,6 +153,7 @@ class Committer:
                 whether anything is durable is unknown: stop, and let a restart find out.
         """
         plans: dict[str, _Plan] = {}
+        self.batch = Batch()
         with self._store.write() as writing:
             for project in dict.fromkeys(request.project for request in requests):
                 mine = [request for request in requests if request.project == project]
@@ -157,11 +163,14 @@ class Committer:
             for project, plan in plans.items():
                 if plan.rows:
                     plan.after = self._write(project, plan, writing)
+            self.batch.lap("plan")
+        self.batch.lap("commit")
         # Only now is anything true: entries, keys, idempotency, tiles and head, all of it.
         grown = []
         for project, plan in plans.items():
             if (signed := self._finish(project, plan)) is not None:
                 grown.append(signed)
+        self.batch.lap("answer")
         return grown
 
     def _open_plan(self, project: str, requests: Sequence[Request], writing: Writing) -> _Plan:
@@ -250,7 +259,9 @@ class Committer:
         old = plan.before.head
         # Durable before the commit: an entry whose key is lost could never be opened.  Keys of
         # a transaction that fails are orphans, and the next batch overwrites them.
+        self.batch.lap("plan")
         self._keys.put_event_keys(project, old.size, [row.item.event_key for row in plan.rows])
+        self.batch.lap("keys")
         plan.leaves = [leaf_hash(row.item.entry) for row in plan.rows]
         edge, tiles = plan.before.grow(plan.leaves)
         writing.insert(project, old.size, plan.rows)
@@ -266,7 +277,10 @@ class Committer:
             if plan.rows:
                 old_size = plan.before.head.size
                 items = [row.item for row in plan.rows]
+                self.batch.lap("answer")
                 checked = check_committed(self._store, project, old_size, plan.after.head, items)
+                self.batch.lap("check")
+                self.batch.entries += len(items)
                 signed = self._notary.sign(checked)
                 log.edge, log.signed = plan.after, signed
             answers = self._answers(project, plan, log)
@@ -305,6 +319,7 @@ class Committer:
                     entry = plan.rows[place].item.entry
                     receipt = receipts.receipt(index, entry, added.leaves[place])
                 appended.append(Appended(index, duplicate, receipt))
+                self.batch.replays += duplicate
             assert request.future is not None
             answers.append(partial(request.future.set_result, appended))
         return answers

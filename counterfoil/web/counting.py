@@ -46,6 +46,7 @@ def count(
             name of an action stands in it where there is an action of that name.
         project: what it was about; `default` counts for what is not there.
     """
+    served.home.meters.refused(error.code)
     changes = method not in {"GET", "HEAD"}
     if error.code not in _REFUSED_READS and (
         not changes or status_of(error) >= 500 or error.code in _NOT_COUNTED

@@ -15,6 +15,7 @@ import ipaddress
 import resource
 import socket
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -48,11 +49,15 @@ class Crowd:
     Args:
         size_max: how many there may be.
 
+    Attributes:
+        on_let_go: called once for each that goes.
+
     Cost: constant for each call.
     """
 
     def __init__(self, size_max: int) -> None:
         self.size_max = size_max
+        self.on_let_go: Callable[[], None] = lambda: None
         self._members: dict[Member, _Party] = {}
         self._parties: dict[str, _Party] = {}
         # In the order in which they began to keep us waiting, or were heard from since.
@@ -82,6 +87,7 @@ class Crowd:
             # At once: the system tells us of its end only after the others that have come.
             self.leave(longest)
             longest.let_go()
+            self.on_let_go()
 
     def wait_for(self, member: Member) -> None:
         """Note that a connection keeps us waiting from now on, if it did not before."""

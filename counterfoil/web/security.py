@@ -8,7 +8,7 @@ Sources: CSP level 3; Fetch (referrer policies and the Origin header); RFC 9110 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,7 +41,7 @@ HEADERS_MAX_BYTES: Final = 32 * 1024
 # Calls that programs make: answered on 127.0.0.1 too.  Everything else is a page, which belongs
 # under the public URL: its cookie and its links are bound to that name.
 _PROGRAM_PATHS: Final = ("/v1/", "/log/", "/static/")
-_PROGRAM_FILES: Final = frozenset({"/healthz", "/readyz", "/openapi.json"})
+_PROGRAM_FILES: Final = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,20 @@ class Pace:
 
 
 class Guard:
-    """ASGI middleware around everything else."""
+    """ASGI middleware around everything that answers.
 
-    def __init__(self, app: ASGIApp, site: Site) -> None:
+    Args:
+        app: what answers.
+        site: whose names these are.
+        on_refused: told the code of each refusal.
+    """
+
+    def __init__(
+        self, app: ASGIApp, site: Site, on_refused: Callable[[str], None] = lambda _code: None
+    ) -> None:
         self._app = app
         self._site = site
+        self._on_refused = on_refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what must not go further; pass on the rest with guarded answers."""
@@ -100,6 +109,7 @@ class Guard:
         try:
             refusal = self._check(scope)
         except RequestError as error:
+            self._on_refused(error.code)
             await problem(error)(scope, watch, answer)
             return
         await (refusal or self._app)(scope, watch, answer)

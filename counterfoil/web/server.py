@@ -31,6 +31,7 @@ from counterfoil.app import signin
 from counterfoil.app.entrance import Entrance
 from counterfoil.app.home import Home
 from counterfoil.app.keyring import Keyring
+from counterfoil.app.meters import Running
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.garbage import collect_rarely
 from counterfoil.web import (
@@ -51,6 +52,7 @@ from counterfoil.web.api.route import Served
 from counterfoil.web.api.table import ROUTES
 from counterfoil.web.crowd import raise_files_limit
 from counterfoil.web.identity import Door
+from counterfoil.web.measuring import Measuring, named
 from counterfoil.web.protocol import AdoptedProtocol, BoundedConfig, settings
 from counterfoil.web.security import Guard, Pace
 from counterfoil.web.site import make_site
@@ -59,7 +61,7 @@ from counterfoil.web.told import Told
 from counterfoil.web.workers import Workers
 
 STOP_TIMEOUT_S: Final = 30
-_PROGRAMS: Final = ("/v1", "/log/", "/healthz", "/readyz", "/openapi.json")
+_PROGRAMS: Final = ("/v1", "/log/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 
 
 def build_app(home: Home, *, public_url: str = "", pace: Pace | None = None) -> Starlette:
@@ -100,19 +102,24 @@ def build_app(home: Home, *, public_url: str = "", pace: Pace | None = None) -> 
         home, site, entrance, Door(home, site, entrance), pace or Pace(), projects, told
     )
     app = Starlette(
-        routes=[
-            *(dispatch.mount(route, served) for route in ROUTES),
-            *docs.mount(ROUTES, site),
-            *signing_in.mount(served),
-            *stepping_up.mount(served),
-            *account.mount(served),
-            *inviting.mount(served),
-            *searching.mount(served),
-            *acting.mount(served),
-            StarletteRoute(f"{static.PREFIX}{{path:path}}", static.serve, methods=["GET"]),
-            *(page_door.mount(page, served) for page in pages.ROUTES),
+        routes=named(
+            [
+                *(dispatch.mount(route, served) for route in ROUTES),
+                *docs.mount(ROUTES, site),
+                *signing_in.mount(served),
+                *stepping_up.mount(served),
+                *account.mount(served),
+                *inviting.mount(served),
+                *searching.mount(served),
+                *acting.mount(served),
+                StarletteRoute(f"{static.PREFIX}{{path:path}}", static.serve, methods=["GET"]),
+                *(page_door.mount(page, served) for page in pages.ROUTES),
+            ]
+        ),
+        middleware=[
+            Middleware(Measuring, meters=home.meters),
+            Middleware(Guard, site=site, on_refused=home.meters.refused),
         ],
-        middleware=[Middleware(Guard, site=site)],
         exception_handlers={
             HTTPException: _no_route,
             RequestError: _refused,
@@ -122,6 +129,7 @@ def build_app(home: Home, *, public_url: str = "", pace: Pace | None = None) -> 
     # An address is one or it is none.  Redirects would name the scheme and host that the request
     # came in by, which behind a proxy are not the public ones.
     app.router.redirect_slashes = False
+    app.state.meters = home.meters
     return app
 
 
@@ -148,6 +156,7 @@ async def _fault(request: Request, _error: Exception) -> Response:
 def _answer(
     request: Request, error: RequestError | UnavailableError, headers: dict[str, str]
 ) -> Response:
+    request.app.state.meters.refused(error.code)
     if request.url.path.startswith(_PROGRAMS):
         return problem(error, headers)
     page = page_door.error_page(request, error)
@@ -171,6 +180,8 @@ class Server(uvicorn.Server):
         self._adopting: set[asyncio.Task[None]] = set()
         self._addresses = {"url": local, "public_url": public}
         self.listening = threading.Event()
+        home.meters.running = self._running
+        config.crowd.on_let_go = home.meters.let_one_go
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say where: who reads server.json finds a server that answers."""
@@ -194,6 +205,17 @@ class Server(uvicorn.Server):
         if self.workers is not None:
             await self.workers.stop()
         await super().shutdown(sockets)
+
+    def _running(self) -> Running:
+        """Return what this server holds at this moment, from any thread."""
+        crowd, workers = self._bounded.crowd, self.workers
+        return Running(
+            connections=len(crowd),
+            connections_max=crowd.size_max,
+            worker_connections=workers.connections if workers is not None else 0,
+            workers_wanted=self._count,
+            worker_pids=tuple(workers.pids) if workers is not None else (),
+        )
 
     def _adopt(self, sock: socket.socket, received: bytes) -> None:
         """Serve a connection that a worker accepted, from the bytes nobody has answered on."""

@@ -22,6 +22,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Final, cast
 
@@ -56,6 +57,7 @@ from counterfoil.web.crowd import end_unread
 from counterfoil.web.head import HEAD_MAX_BYTES, START, Head, read_head
 from counterfoil.web.security import HEADERS, HSTS
 from counterfoil.web.site import Site, make_site
+from counterfoil.web.tally import TELL_EVERY_S, Answered
 
 PATIENCE_S: Final = 1.0
 """How long a silent or unfinished connection is kept before the writer's process has it."""
@@ -94,8 +96,24 @@ class Worker:
             fixed["strict-transport-security"] = HSTS
         self._fixed = "".join(f"{name}: {value}\r\n" for name, value in fixed.items()).encode()
         self.connections: set[Connection] = set()
+        self._answered = Answered()
+        self._telling = asyncio.get_running_loop().call_later(TELL_EVERY_S, self._keep_telling)
         self.stopping = False
         self.drained = asyncio.Event()
+
+    def _keep_telling(self) -> None:
+        self._telling = asyncio.get_running_loop().call_later(TELL_EVERY_S, self._keep_telling)
+        self.tell()
+
+    def tell(self) -> None:
+        """Tell the writer what was answered since the last time."""
+        tally = self._answered.take(len(self.connections))
+        if tally is not None:
+            self._send(tally)
+
+    def note(self, status: int, took_s: float) -> None:
+        """Count an answer."""
+        self._answered.note(status, took_s)
 
     def stop(self) -> None:
         """Answer what waits, and take nothing more."""
@@ -152,14 +170,15 @@ class Worker:
         sent = {number: prepared for number, (_, prepared) in waiting.items()}
         for number, answers in answers_to(placed, sent):
             body = self._encoder.encode(EventsAnswer([entry_answer(one) for one in answers]))
-            waiting[number][0].answer(self._response("201 Created", "application/json", body))
+            answer = self._response("201 Created", "application/json", body)
+            waiting[number][0].answer(answer, 201)
         self._note_drained()
 
     def unplaced(self, unplaced: Unplaced) -> None:
         """Pass a refusal on, or the connection to whoever can say more."""
         connection, _ = self._waiting.pop(unplaced.number)
         if unplaced.code:
-            connection.answer(self._refusal(unplaced.code, unplaced.message))
+            connection.answer(*self._refusal(unplaced.code, unplaced.message))
         else:
             connection.hand_over()
         self._note_drained()
@@ -176,8 +195,9 @@ class Worker:
         waiting += [connection for connection, *_ in self._meeting.values()]
         for connection in waiting:
             connection.answer(
-                self._refusal("stopping", "the server ends: send this again with the same ids")
+                *self._refusal("stopping", "the server ends: send this again with the same ids")
             )
+        self._telling.cancel()
         self._waiting.clear()
         self._meeting.clear()
         for connection in list(self.connections):
@@ -187,13 +207,14 @@ class Worker:
     def _send(self, message: FromWorker) -> None:
         self._channel.write(frame(message))
 
-    def _refusal(self, code: str, message: str) -> bytes:
+    def _refusal(self, code: str, message: str) -> tuple[bytes, int]:
         error = UnavailableError(code, message)
         status = status_of(error)
-        return self._response(
+        answer = self._response(
             f"{status} {http.HTTPStatus(status).phrase}", MEDIA_TYPE,
             self._encoder.encode(document_of(error)), f"retry-after: {RETRY_AFTER_S}\r\n".encode(),
         )  # fmt: skip
+        return answer, status
 
     def _response(self, status: str, media: str, body: bytes, more: bytes = b"") -> bytes:
         ending = b"connection: close\r\n" if self.stopping else b""
@@ -212,6 +233,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._request = b""
+        self._asked_s = 0.0
         self._is_full = False
         self._patience: asyncio.TimerHandle | None = None
 
@@ -239,9 +261,10 @@ class Connection(asyncio.Protocol):
         elif len(self._received) > _PIPELINED_MAX_BYTES and self._transport is not None:
             self._transport.pause_reading()
 
-    def answer(self, response: bytes) -> None:
+    def answer(self, response: bytes, status: int) -> None:
         """Write an answer and go on with what has come meanwhile."""
         self._request = b""
+        self._worker.note(status, time.perf_counter() - self._asked_s)
         if self._transport is None:
             return
         self._transport.write(response)
@@ -307,6 +330,7 @@ class Connection(asyncio.Protocol):
             self._be_patient()
             return
         self._stop_patience()
+        self._asked_s = time.perf_counter()
         self._request = bytes(received[:whole])
         del received[:whole]
         if not self._worker.post(self, head, self._request[end + 4 :], who):
@@ -393,6 +417,7 @@ class Channel(asyncio.Protocol):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await worker.drained.wait()
+        worker.tell()
         if self._transport is not None:
             self._transport.close()
 

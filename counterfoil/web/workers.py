@@ -33,6 +33,7 @@ from counterfoil.app.wire import (
     Standing,
     Stands,
     Stop,
+    Tally,
     ToWorker,
     Unplaced,
     by_commit,
@@ -42,6 +43,8 @@ from counterfoil.app.wire import (
 from counterfoil.errors import CounterfoilError, UnavailableError
 from counterfoil.web import worker as worker_program
 
+ROUTE: Final = "/v1/events"
+"""What workers answer, all of it."""
 RESTART_S: Final = 0.2
 STOP_S: Final = 25.0
 
@@ -77,9 +80,14 @@ class Workers:
         home.access.changed.append(self._tell)
 
     @property
+    def connections(self) -> int:
+        """How many connections are open to them, as they told last."""
+        return sum(worker.connections for worker in list(self._workers))
+
+    @property
     def pids(self) -> list[int]:
         """The processes that run at this moment."""
-        return sorted(worker.process.pid for worker in self._workers)
+        return sorted(worker.process.pid for worker in list(self._workers))
 
     async def start(self) -> None:
         """Start them; they accept as soon as they are up."""
@@ -153,6 +161,7 @@ class Workers:
         self._workers.discard(worker)
         if not self._stopping:
             _LOG.warning("worker process %d ended; it is replaced", worker.process.pid)
+            self._home.meters.replaced_worker()
             loop = asyncio.get_running_loop()
             loop.call_later(RESTART_S, lambda: loop.create_task(self._replace(worker)))
 
@@ -175,6 +184,7 @@ class _Worker(asyncio.Protocol):
     ) -> None:
         self.process = process
         self.greeted = False
+        self.connections = 0
         self._handing = handing
         self._home = home
         self._adopt = adopt
@@ -216,6 +226,8 @@ class _Worker(asyncio.Protocol):
                     case HandOver(number, unanswered):
                         self._bytes_of[number] = unanswered
                         self._take_over(number)
+                    case Tally() as tally:
+                        self._count(tally)
         except (ValueError, msgspec.MsgspecError):
             _LOG.exception("worker process %d speaks another language", self.process.pid)
             self.process.kill()
@@ -249,8 +261,11 @@ class _Worker(asyncio.Protocol):
 
     def _placed(self, number: int, done: "Future[Stood]") -> None:
         """Send the answer from the event loop; mostly this runs in the writer thread."""
+        answer = _answer(number, done)
+        if isinstance(answer, Unplaced) and answer.code:
+            self._home.meters.refused(answer.code)
         with self._posting:
-            self._outbox.append(_answer(number, done))
+            self._outbox.append(answer)
             alone = len(self._outbox) == 1
         if alone:
             # The answers of one commit share one wake-up.
@@ -261,6 +276,12 @@ class _Worker(asyncio.Protocol):
             messages, self._outbox = self._outbox, []
         if self._transport is not None:
             self._transport.write(b"".join(map(frame, by_commit(messages))))
+
+    def _count(self, tally: Tally) -> None:
+        self.connections = tally.connections
+        self._home.meters.answered_elsewhere(
+            ROUTE, "POST", tally.statuses, tally.counts, tally.sum_s
+        )
 
     def _meet(self, meet: Meet) -> Met:
         try:

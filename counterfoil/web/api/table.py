@@ -14,6 +14,7 @@ from counterfoil.web.api import (
     health,
     live,
     log,
+    metrics,
     prove,
     releases,
     reports,
@@ -45,4 +46,5 @@ ROUTES: Final[tuple[Route, ...]] = (
     *live.ROUTES,
     *log.ROUTES,
     *health.ROUTES,
+    *metrics.ROUTES,
 )
