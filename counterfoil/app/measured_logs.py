@@ -37,7 +37,7 @@ def log_figures(home: Home, found: Iterable[Standing]) -> Iterator[Sample]:
     for one in standings:
         yield from _troubles(one)
     for one in standings:
-        for witness in one.witnesses:
+        for witness in one.witnesses or (None,):
             yield from _witness(one.log, witness)
     yield from _reread(home, standings)
     doubts = [one.clock for one in standings if one.clock]
@@ -69,16 +69,18 @@ def _troubles(one: Standing) -> Iterator[Sample]:
                  len(one.damages), log)  # fmt: skip
 
 
-def _witness(log: str, one: WitnessStatus) -> Iterator[Sample]:
-    labels = {"log": log, "witness": one.name}
-    yield Sample("witness_entries", "Entries of a log that a witness cosigned.", one.size, labels)
-    at = one.cosigned_at
+def _witness(log: str, one: WitnessStatus | None) -> Iterator[Sample]:
+    """Return the figures of a witness; names alone where there is none."""
+    labels = {"log": log, "witness": "" if one is None else one.name}
+    at = None if one is None else one.cosigned_at
+    yield Sample("witness_entries", "Entries of a log that a witness cosigned.",
+                 None if one is None else one.size, labels)  # fmt: skip
     yield Sample("witness_cosigned_timestamp_seconds", "When a witness cosigned a log last.",
                  None if at is None else at.timestamp(), labels)  # fmt: skip
     yield Sample("witness_failing", "1 while a witness gives no cosignature.",
-                 bool(one.problem), labels)  # fmt: skip
+                 None if one is None else bool(one.problem), labels)  # fmt: skip
     yield Sample("witness_alarm", "1 while a witness knows another history.",
-                 bool(one.alarm), labels)  # fmt: skip
+                 None if one is None else bool(one.alarm), labels)  # fmt: skip
 
 
 def _reread(home: Home, standings: Iterable[Standing]) -> Iterator[Sample]:
