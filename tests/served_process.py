@@ -29,6 +29,8 @@ class ServerProcess:
     workers: int = 0
     files: int = 0
     """How many descriptors each of its processes may have; 0 for what the tests may have."""
+    lines: Path | None = None
+    """Where standard error of all its processes goes; None for where standard output does."""
 
     @property
     def url(self) -> str:
@@ -38,12 +40,14 @@ class ServerProcess:
     def start(self) -> None:
         """Start it and wait until it answers."""
         limited = ["sh", "-c", f'ulimit -n {self.files}; exec "$@"', "-"] if self.files else []
-        self.process = subprocess.Popen(
-            [*limited, sys.executable, "-m", "counterfoil", "serve", "--dir", self.directory,
-             "--port", str(self.port), "--workers", str(self.workers)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
+        with contextlib.ExitStack() as opened:
+            lines = opened.enter_context(self.lines.open("w")) if self.lines is not None else None
+            self.process = subprocess.Popen(
+                [*limited, sys.executable, "-m", "counterfoil", "serve", "--dir", self.directory,
+                 "--port", str(self.port), "--workers", str(self.workers)],
+                stdout=subprocess.PIPE, stderr=lines or subprocess.STDOUT, text=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )  # fmt: skip
         self.token = (self.directory / "admin.token").read_text("ascii").strip()
         end = time.monotonic() + START_S
         while time.monotonic() < end:

@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -31,6 +31,8 @@ TEMPLATE = """\
 
 [log]
 # public = false           # true: entry bundles are readable without signing in
+# format = "text"          # of the server's own log on standard error: text or json
+# level = "info"           # debug: every request; info: refused ones too; warning; error
 
 [keys]
 # directory = "keys"       # signing keys, one PROJECT.key each, mode 0600
@@ -81,9 +83,11 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who may read the log itself."""
+    """Who may read the log itself, and how the program's own log is written."""
 
     public: bool = False
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 class KeysConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,6 +1,6 @@
 """Following in a process of its own, of low priority, so that pages never slow a receipt down.
 
-    python -m counterfoil.app.following DIR
+    python -m counterfoil.app.following DIR LINES   (how to write its log, as JSON)
 
 Folding costs more than recording.  In one process both want the interpreter's lock, and the
 sender of an event waits for rows that concern nobody yet.  So a server with worker processes
@@ -26,7 +26,9 @@ from typing import Final
 
 import msgspec
 
+from counterfoil.app.config import LogConfig
 from counterfoil.app.follow import Follower, SignedLog, signed_head
+from counterfoil.app.log_lines import set_up
 from counterfoil.garbage import collect_rarely
 from counterfoil.ids import SystemRandomness
 from counterfoil.ledger.store import KeyStore, LogReads
@@ -68,14 +70,23 @@ class FollowingElsewhere(Follower):
     """What the server knows of following that another process does.
 
     Args:
-        directory: of the ledger; the others are those of `Follower`.
+        directory: of the ledger.
+        lines: how its log is written; the others are those of `Follower`.
     """
 
     def __init__(
-        self, directory: Path, *, log: LogReads, keys: KeyStore, ledger: SignedLog, tables: Tables
+        self,
+        directory: Path,
+        lines: LogConfig,
+        *,
+        log: LogReads,
+        keys: KeyStore,
+        ledger: SignedLog,
+        tables: Tables,
     ) -> None:
         super().__init__(log=log, keys=keys, ledger=ledger, tables=tables)
         self._directory = directory
+        self._lines = lines
         self._process: subprocess.Popen[bytes] | None = None
         self._hearing: threading.Thread | None = None
         self._erased: dict[str, bool] = {}
@@ -140,7 +151,10 @@ class FollowingElsewhere(Follower):
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(  # noqa: S603  this project's own program
-            [sys.executable, "-m", "counterfoil.app.following", str(self._directory)],
+            [
+                sys.executable, "-m", "counterfoil.app.following", str(self._directory),
+                msgspec.json.encode(self._lines).decode(),
+            ],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
 
@@ -260,4 +274,6 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     collect_rarely()
+    if len(sys.argv) > 2:
+        set_up(msgspec.json.decode(sys.argv[2], type=LogConfig))
     follow(Path(sys.argv[1]))

@@ -140,7 +140,9 @@ class Home:
             )
             self.jobs = Jobs(self.state.jobs, self.access, clock)
             follower = (
-                partial(FollowingElsewhere, directory) if follow_elsewhere else partial(Follower)
+                partial(FollowingElsewhere, directory, self.config.log)
+                if follow_elsewhere
+                else partial(Follower)
             )
             self.follower: Follower = follower(
                 log=self.log, keys=self.keys, ledger=self.ledger, tables=self.tables

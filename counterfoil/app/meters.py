@@ -22,6 +22,11 @@ BATCH_SIZES: Final = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
 
+def method_of(method: str) -> str:
+    """Return an HTTP method, or "other" for one that few send: callers choose what they send."""
+    return method if method in _METHODS else "other"
+
+
 class Buckets:
     """How often a figure was at most each bound; `counts` has one more, for what is above all.
 
@@ -120,11 +125,11 @@ class Meters:
 
         Args:
             route: the pattern of its path, never the path.
-            method: as it was sent; unusual ones are counted together.
+            method: as `method_of` calls it.
             status: of the answer.
             took_s: until the answer began.
         """
-        key = route, method if method in _METHODS else "other", status
+        key = route, method, status
         with self._lock:
             self.requests[key] = self.requests.get(key, 0) + 1
             self._latency(route).observe(took_s)

@@ -85,9 +85,10 @@ class SpoolWatch:
         for name, why in result.torn.items():
             self._leave(name, why)
         for name, error in result.stuck.items():
-            self._leave(name, f"{error.message} [{error.code}]")
+            self._leave(name, error.code)
         for one in result.refused:
-            _log.warning("%s: a spooled record was refused: %s", one.file, one.detail)
+            # Without its words: they may quote the record.
+            _log.warning("%s: a spooled record was refused: %s", one.file, one.code)
         return result
 
     def _leave(self, name: str, why: str) -> None:

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from counterfoil.app.config import LogConfig
 from counterfoil.ledger.receipts import Added
 from counterfoil.ledger.store import Item
 from counterfoil.policy.access import Credential
@@ -60,6 +61,7 @@ class Hello(msgspec.Struct, tag=True, frozen=True):
         proxies: networks whose X-Forwarded-* headers are believed.
         projects: which logs there are.
         passes: whom to let in.
+        log: how to write this program's log.
     """
 
     directory: str
@@ -67,6 +69,7 @@ class Hello(msgspec.Struct, tag=True, frozen=True):
     proxies: tuple[str, ...]
     projects: tuple[str, ...]
     passes: Passes
+    log: LogConfig = LogConfig()
 
 
 class Place(msgspec.Struct, tag=True, frozen=True):

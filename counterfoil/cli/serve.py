@@ -5,8 +5,10 @@ from pathlib import Path
 
 import click
 
+from counterfoil.app.config import read_config
 from counterfoil.app.founding import DEFAULT_PROJECT, create_home
 from counterfoil.app.home import open_home
+from counterfoil.app.log_lines import set_up
 from counterfoil.app.naming import check_ledger
 from counterfoil.cli import output
 from counterfoil.clock import SystemClock
@@ -135,6 +137,7 @@ def _serve(
             click.echo(f"sign in, once, within a day: {link}")
 
     clock, randomness = SystemClock(), SystemRandomness()
+    set_up(read_config(directory).log)
     with open_home(directory, clock, randomness, follow_elsewhere=workers > 0) as home:
         server = home.config.server
         serve_web(

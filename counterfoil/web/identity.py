@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from counterfoil.app.entrance import Entrance
 from counterfoil.app.home import Home
+from counterfoil.app.log_lines import note_credential
 from counterfoil.app.sessions import Session
 from counterfoil.errors import RequestError
 from counterfoil.policy.access import ANONYMOUS, Credential
@@ -54,7 +55,9 @@ class Door:
         if len(shown) > 1:
             raise RequestError("token_invalid", "more than one Authorization header; send one")
         if shown:
-            return Caller(self._bearer(shown[0]))
+            credential = self._bearer(shown[0])
+            note_credential(credential.id)
+            return Caller(credential)
         caller = await self.visitor(request)
         if caller.csrf and request.method not in _SAFE_METHODS:
             token = request.headers.get(sessions.CSRF_HEADER, "")
@@ -81,6 +84,7 @@ class Door:
         credential = self._entrance.credential(session) if session is not None else None
         if credential is None:
             return NOBODY
+        note_credential(credential.id)
         return Caller(credential, sessions.csrf_token(cookie), session)
 
     def ended(self, request: Request) -> Credential | None:

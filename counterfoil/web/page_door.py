@@ -53,7 +53,7 @@ async def errors_as_pages(
             await note(error)
             return error_page(request, error)
     except Exception:  # noqa: BLE001  the last line: nothing of ours reaches a reader raw
-        _LOG.exception("%s %s failed", request.method, request.url.path)
+        _LOG.exception("a page failed")
         return error_page(request, internal())
 
 

@@ -117,7 +117,7 @@ def build_app(home: Home, *, public_url: str = "", pace: Pace | None = None) -> 
             ]
         ),
         middleware=[
-            Middleware(Measuring, meters=home.meters),
+            Middleware(Measuring, meters=home.meters, randomness=home.randomness),
             Middleware(Guard, site=site, on_refused=home.meters.refused),
         ],
         exception_handlers={

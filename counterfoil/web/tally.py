@@ -8,6 +8,8 @@ from typing import Final
 from counterfoil.app.meters import LATENCY_S, Buckets
 from counterfoil.app.wire import Tally
 
+ROUTE: Final = "/v1/events"
+"""What workers answer, all of it."""
 TELL_EVERY_S: Final = 1.0
 
 

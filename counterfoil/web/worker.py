@@ -30,6 +30,7 @@ import msgspec
 import uvloop
 
 from counterfoil.app.desk import Desk, Strangers, answers_to
+from counterfoil.app.log_lines import Asked, RequestLines, set_up
 from counterfoil.app.prepare import Prepared
 from counterfoil.app.wire import (
     Frames,
@@ -57,7 +58,7 @@ from counterfoil.web.crowd import end_unread
 from counterfoil.web.head import HEAD_MAX_BYTES, START, Head, read_head
 from counterfoil.web.security import HEADERS, HSTS
 from counterfoil.web.site import Site, make_site
-from counterfoil.web.tally import TELL_EVERY_S, Answered
+from counterfoil.web.tally import ROUTE, TELL_EVERY_S, Answered
 
 PATIENCE_S: Final = 1.0
 """How long a silent or unfinished connection is kept before the writer's process has it."""
@@ -97,6 +98,7 @@ class Worker:
         self._fixed = "".join(f"{name}: {value}\r\n" for name, value in fixed.items()).encode()
         self.connections: set[Connection] = set()
         self._answered = Answered()
+        self._lines = RequestLines()
         self._telling = asyncio.get_running_loop().call_later(TELL_EVERY_S, self._keep_telling)
         self.stopping = False
         self.drained = asyncio.Event()
@@ -111,9 +113,10 @@ class Worker:
         if tally is not None:
             self._send(tally)
 
-    def note(self, status: int, took_s: float) -> None:
-        """Count an answer."""
+    def note(self, status: int, took_s: float, credential: str) -> None:
+        """Count an answer, and tell of it."""
         self._answered.note(status, took_s)
+        self._lines.answered(status, took_s, Asked("", "POST", ROUTE, credential))
 
     def stop(self) -> None:
         """Answer what waits, and take nothing more."""
@@ -234,6 +237,7 @@ class Connection(asyncio.Protocol):
         self._received = bytearray()
         self._request = b""
         self._asked_s = 0.0
+        self._credential = ""
         self._is_full = False
         self._patience: asyncio.TimerHandle | None = None
 
@@ -264,7 +268,7 @@ class Connection(asyncio.Protocol):
     def answer(self, response: bytes, status: int) -> None:
         """Write an answer and go on with what has come meanwhile."""
         self._request = b""
-        self._worker.note(status, time.perf_counter() - self._asked_s)
+        self._worker.note(status, time.perf_counter() - self._asked_s, self._credential)
         if self._transport is None:
             return
         self._transport.write(response)
@@ -330,7 +334,7 @@ class Connection(asyncio.Protocol):
             self._be_patient()
             return
         self._stop_patience()
-        self._asked_s = time.perf_counter()
+        self._asked_s, self._credential = time.perf_counter(), who.id
         self._request = bytes(received[:whole])
         del received[:whole]
         if not self._worker.post(self, head, self._request[end + 4 :], who):
@@ -399,6 +403,7 @@ class Channel(asyncio.Protocol):
 
     def _begin(self, hello: Hello) -> None:
         assert self._transport is not None
+        set_up(hello.log)
         port = self._listening.getsockname()[1]
         worker = Worker(hello, port, self._transport, self._handing)
         self._worker = worker

@@ -42,9 +42,8 @@ from counterfoil.app.wire import (
 )
 from counterfoil.errors import CounterfoilError, UnavailableError
 from counterfoil.web import worker as worker_program
+from counterfoil.web.tally import ROUTE
 
-ROUTE: Final = "/v1/events"
-"""What workers answer, all of it."""
 RESTART_S: Final = 0.2
 STOP_S: Final = 25.0
 
@@ -131,6 +130,7 @@ class Workers:
             tuple(self._home.config.server.trusted_proxies),
             projects,
             await asyncio.to_thread(self._home.tokens.passes, projects),
+            self._home.config.log,
         )
         worker.greet(hello)
         # What changed while it was being told is told again.

@@ -59,7 +59,7 @@ def endpoint(route: Route, served: Served) -> Endpoint:
             # Nobody listens any more; the body was incomplete, so nothing was recorded.
             return Response(status_code=400)
         except Exception:  # noqa: BLE001  the last line: nothing of ours reaches a caller raw
-            _LOG.exception("%s failed", route.name)
+            _LOG.exception("a call failed")
             return problem(internal())
         if isinstance(result, Response):
             return result
