@@ -129,6 +129,7 @@ KNOWN = {
     "GET /log/{project}/tile/{tile}": Known(path={**_HERE, "tile": "entries/000.p/1"}),
     "GET /healthz": Known(),
     "GET /readyz": Known(),
+    "GET /v1/health": Known(),
     "GET /metrics": Known(),
 }
 """By the name of a call.

@@ -22,6 +22,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
+from counterfoil.app.everywhere import readable
 from counterfoil.app.home import Home
 from counterfoil.app.measured_logs import Sample, log_figures
 from counterfoil.app.measured_machine import machine_figures
@@ -42,11 +43,7 @@ def metrics(home: Home, credential: Credential) -> bytes:
     Raises:
         UnavailableError: `storage`.
     """
-    logs = [
-        info.project
-        for info in home.log.projects()
-        if home.access.decide(credential, "read", info.project).allowed
-    ]
+    logs = readable(home, credential)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     registry.register(_Ours([*_of_logs(home, logs), *_of_work(home), *_of_machine(home, logs)]))

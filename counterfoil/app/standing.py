@@ -71,6 +71,11 @@ class Standing:
     clock: str = ""
     reread: int | None = None
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether it holds events, which are folded and aggregated."""
+        return self.log != AGGREGATE
+
     def size(self, stage: Stage) -> int | None:
         """Return how many entries a stage covers; None where nobody looked."""
         found = self.reaches.get(stage)
@@ -112,18 +117,6 @@ def standings(home: Home, logs: Iterable[str]) -> list[Standing]:
     if home.outside.aggregate is not None:
         found.append(_of_aggregate(home, sizes, done.get(AGGREGATE, ())))
     return found
-
-
-def reasons_not_ready(home: Home) -> list[str]:
-    """Return why not every log takes events; nothing while all do."""
-    reasons = set()
-    for info in home.log.projects():
-        status = home.ledger.status(info.project)
-        if status.frozen:
-            reasons.add("a log is frozen after a failed self-check")
-        if status.stopped:
-            reasons.add("the ledger has stopped taking events")
-    return sorted(reasons)
 
 
 def _standing(home: Home, log: str, sizes: _Sizes, done: Iterable[Milestone]) -> Standing:

@@ -8,7 +8,7 @@ PATHS = (
     "/changed?ref=run:acme/shop/2", "/changed?ref=release:shop@1.4.2&since=1", "/changed?since=0",
     "/?as_of=1", "/log?as_of=1970-01-01T00:00:00Z", "/run?ref=run:acme/shop/1&as_of=1",
     "/changed?ref=release:shop@1.4.2", "/search", "/search?q=outcome:failed", "/search/everywhere",
-    "/search/everywhere?q=actor:ana", "/sign-in",
+    "/search/everywhere?q=actor:ana", "/sign-in", "/health",
     FILES, f"{FILES}/files/0",
     "/admin", "/admin/people", "/admin/import", "/admin/person?handle=ana", "/admin/person?handle=shop-nightly",
     "/admin/teams", "/admin/accounts", "/admin/roles", "/admin/tokens", "/admin/trust",

@@ -30,6 +30,7 @@ from counterfoil.web.pages.doors import error_page, theme_page
 from counterfoil.web.pages.entry import entry_page
 from counterfoil.web.pages.everywhere import everywhere_page
 from counterfoil.web.pages.files import file_image, file_page
+from counterfoil.web.pages.health import health_page
 from counterfoil.web.pages.log import log_page
 from counterfoil.web.pages.now import now_page
 from counterfoil.web.pages.raw import raw_part
@@ -68,6 +69,7 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/search", search_page),
     PageRoute("/search/everywhere", everywhere_page),
     PageRoute("/log", log_page),
+    PageRoute("/health", health_page),
     PageRoute("/entries/{index}", entry_page),
     PageRoute("/entries/{index}/raw", raw_part),
     PageRoute("/entries/{index}/files/{position}", file_page),

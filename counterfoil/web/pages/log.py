@@ -43,6 +43,7 @@ class LogView:
     older: str | None
     newest: str | None
     health: tuple[HealthLine, ...]
+    health_href: str
     witnesses: tuple[WitnessLine, ...]
     sources: tuple[SourceLine, ...]
     origin: str
@@ -89,6 +90,7 @@ def build_log(
         older=links.to("/log", before=lowest) if lowest > 0 else None,
         newest=links.to("/log") if before is not None else None,
         health=health_lines(health, now),
+        health_href=links.to("/health"),
         witnesses=witness_lines(health, now),
         sources=tuple(source_line(row, links, moment or now) for row in sources),
         origin=health.origin,
