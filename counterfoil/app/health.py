@@ -167,14 +167,18 @@ def _judged(
         age_s = (now - reach.at).total_seconds() if reach.at is not None else rule.patience_s
         if age_s >= rule.patience_s:
             return "late", f"the last time was {int(age_s // _HOUR_S)} hours ago"
-        return ("behind", f"{lag} entries came since") if lag else ("level", "")
+        return ("behind", f"{_entries(lag)} came since") if lag else ("level", "")
     if not lag:
         return "level", ""
     committed = standing.reaches["committed"].at
     waits_s = (now - committed).total_seconds() if committed is not None else 0.0
     if waits_s > rule.patience_s or lag > LAG_MAX:
-        return "late", f"{lag} entries wait"
-    return "behind", f"{lag} entries wait"
+        return "late", f"{_entries(lag)} behind"
+    return "behind", f"{_entries(lag)} behind"
+
+
+def _entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number:,} entries"
 
 
 def _trouble(standing: Standing, stage: Stage) -> tuple[State, str] | None:

@@ -170,8 +170,8 @@ def test_nothing_is_said_of_a_log_its_reader_may_not_read(place: Running) -> Non
     act(place.home, OWNER, "actor-describe", {"handle": "s-o", "kind": "service"}, "api")
     given = {"to": "s-o", "role": "viewer", "project": "other"}
     act(place.home, OWNER, "role-grant", given, "api")
-    given = {"name": "t", "holder": "s-o", "projects": ["other"], "verbs": ["read"]}
-    made = act(place.home, OWNER, "token-issue", given, "api")
+    wanted = {"name": "t", "holder": "s-o", "projects": ["other"], "verbs": ["read"]}
+    made = act(place.home, OWNER, "token-issue", wanted, "api")
     assert isinstance(made, Issued)
 
     found = place.call("GET", "/v1/health", token=made.token).json()
