@@ -6,19 +6,20 @@ BIN := .venv/bin
 LOCK := requirements/dev.txt
 STAMP := .venv/.installed-$(shell sha256sum $(LOCK) pyproject.toml 2>/dev/null | sha256sum | cut -c1-16)
 # dbconfig-no-thanks: else glewlwyd, the provider tests sign in with, brings a database client.
-SYSTEM_PACKAGES := chromium openssl strace postgresql prometheus dbconfig-no-thanks glewlwyd
+SYSTEM_PACKAGES := chromium openssl strace postgresql prometheus dbconfig-no-thanks glewlwyd nginx-light systemd
 DEMO_DIR ?= .demo
 SEEDS ?= 100000
 FUZZ_SECONDS ?= 60
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-full bench-faults audit lock demo-data setup
+.PHONY: help demo test check wheel bench bench-full bench-faults audit lock demo-data setup
 
 help:
 	@echo "make demo       fill a ledger with real data and serve it on http://localhost:8000 (PORT=)"
-	@echo "make test       run every test (SYSTEM=1: install chromium, glewlwyd, openssl, strace, postgresql by apt first)"
+	@echo "make test       run every test (SYSTEM=1: install chromium, glewlwyd, nginx, openssl, strace, postgresql by apt first)"
 	@echo "make check      format, lint, types, import contracts, docs, pins and licences"
+	@echo "make wheel      the wheel, its pins and their sums, in dist/: what docs/how-to/install.md installs"
 	@echo "make bench      the benchmarks, small; make bench-full: the same for minutes"
 	@echo "make bench-faults  the long form of every fault test: SEEDS=100000 histories, 50 kills, every byte flipped, fuzzing"
 	@echo "make audit      known vulnerabilities in the pinned dependencies"
@@ -49,6 +50,9 @@ check: setup
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/check_pins.py
 	$(BIN)/python -m pytest -q tests/house/test_docs.py tests/house/test_events_house.py
+
+wheel: setup
+	$(BIN)/python -m tools.wheel dist
 
 bench: setup
 	$(BIN)/python -m bench.append --seconds 2

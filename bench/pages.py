@@ -93,7 +93,7 @@ def asked(size: int, chance: random.Random) -> Mapping[str, Callable[[], str]]:
         "call search, a test": lambda: f"/v1/search?q={quoted(f'ref:{test()}')}",
         "call search, a commit": lambda: f"/v1/search?q={quoted(f'ref:{commit(run())}')}",
         "call search, everything": lambda: "/v1/search?q=",
-        "call trace of a commit": lambda: f"/v1/trace/{quoted(commit(run()))}",
+        "call trace of a commit": lambda: f"/v1/trace?ref={quoted(commit(run()))}",
         "call entry with receipt": lambda: f"/v1/entries/{chance.randrange(size)}",
     }
 

@@ -33,6 +33,8 @@ NOUNS = {
     "restore": ("admin_backup", "Go on from a backup, in an empty folder."),
     "drill": ("admin_backup", "Try whether a backup can be restored."),
     "access": ("admin_policies", "Why somebody may do something, or may not."),
+    "doctor": ("admin_installation", "Look at the machine, the installation and the ledger."),
+    "deploy-files": ("admin_installation", "Write units, proxy settings and log rotation."),
 }
 
 

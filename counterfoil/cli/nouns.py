@@ -35,7 +35,7 @@ class Nouns(click.Group):
         if cmd_name not in self._nouns:
             return super().get_command(ctx, cmd_name)
         module = importlib.import_module(f"counterfoil.cli.{self._nouns[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
