@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from counterfoil.app.config import WitnessConfig
@@ -13,7 +14,7 @@ from counterfoil.app.place import real_place
 from counterfoil.client.evidence_keys import KeyFiles
 from counterfoil.clock import format_time
 from counterfoil.errors import CounterfoilError, EvidenceError
-from counterfoil.tlog.keys import VerifierKey
+from counterfoil.tlog.keys import VerifierKey, parse_signer_key
 from counterfoil.verifier.aggregate import AGGREGATE
 from counterfoil.verifier.report import Findings
 
@@ -42,7 +43,7 @@ def modes(case: Case) -> Iterator[Line]:
 
 
 def keys(case: Case) -> Iterator[Line]:
-    """Whether every log's signing key is there, and is the one its log has always had."""
+    """Whether every log's signing key is there, and is the one that its verifier key goes with."""
     findings = Findings()
     files = KeyFiles(case.directory, findings)
     folder = case.directory / case.config.keys.directory
@@ -51,21 +52,34 @@ def keys(case: Case) -> Iterator[Line]:
         origins[AGGREGATE] = ""
     for project, origin in origins.items():
         key = files.key(project)
-        if key is not None and origin and key.name != origin:
+        if key is None:
+            continue  # a finding says so
+        if origin and key.name != origin:
             findings.add(
                 "damaged", f"keys/{project}.vkey", f"the key of {key.name}, not of {origin}"
             )
-        if not (folder / f"{project}.key").exists():
-            findings.add("missing", f"keys/{project}.key", "no signing key")
+        _compare_signer(folder, project, key, findings)
     for one in findings:
         yield Line("keys", "fail", f"{one.object}: {one.message}", _TO_KEYS)
-    for note in files.notes:
-        yield Line("keys", "fail", note, "run this as the user that owns the ledger")
-    if not findings and not files.notes:
+    if not findings:
         count = len(origins)
         yield Line(
             "keys", "ok", f"{count} signing key{'s' if count != 1 else ''}, each its log's own"
         )
+
+
+def _compare_signer(folder: Path, project: str, key: VerifierKey, findings: Findings) -> None:
+    name = f"keys/{project}.key"
+    try:
+        signer = parse_signer_key((folder / f"{project}.key").read_text("ascii").strip())
+    except FileNotFoundError:
+        findings.add("missing", name, "no signing key")
+    except (EvidenceError, UnicodeDecodeError):
+        # The message may quote the file, and the file is a secret.
+        findings.add("damaged", name, "no signer key")
+    else:
+        if signer.vkey != key:
+            findings.add("damaged", name, f"not the key of keys/{project}.vkey")
 
 
 def witnesses(case: Case) -> Iterator[Line]:
