@@ -100,6 +100,7 @@ def actions() -> dict[str, Action]:
         acting_backup,
         acting_directory,
         acting_erasing,
+        acting_keys,
         acting_listing,
         acting_people,
         acting_policies,
@@ -122,6 +123,7 @@ def actions() -> dict[str, Action]:
         acting_policies,
         acting_backup,
         acting_erasing,
+        acting_keys,
     )
     return {one.name: one for module in modules for one in module.ACTIONS}
 

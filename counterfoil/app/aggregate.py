@@ -30,7 +30,6 @@ from counterfoil.ledger.append import Ledger
 from counterfoil.ledger.store import Item, KeyStore
 from counterfoil.stores.files import PublicFiles, os_errors_translated
 from counterfoil.stores.sqlite import SqliteLogStore
-from counterfoil.tlog.checkpoint import verify_checkpoint
 from counterfoil.tlog.checkpoint_text import parse_checkpoint
 from counterfoil.tlog.keys import SignerKey
 from counterfoil.tlog.note_text import parse_note
@@ -123,19 +122,19 @@ class Aggregate:
         with self._writing:
             if self._seen is None:
                 end = self.ledger.status(AGGREGATE).size
-                self._seen = self._last_heads({one.vkey.name for one in sources}, end)
+                self._seen = self._last_heads({one.origin for one in sources}, end)
             items, heads, forked = [], {}, []
             for source in sources:
-                held = self._seen.get(source.vkey.name, TreeHead(0, EMPTY_ROOT))
+                held = self._seen.get(source.origin, TreeHead(0, EMPTY_ROOT))
                 note = source.checkpoint()
                 try:
                     head, entry = _entry(note, source, held)
                 except Refused as refusal:
-                    forked.append(f"{source.vkey.name}: {refusal.message}")
+                    forked.append(f"{source.origin}: {refusal.message}")
                     continue
                 if head.size > held.size:
-                    items.append(_item(source.vkey.name, head, entry))
-                    heads[source.vkey.name] = head
+                    items.append(_item(source.origin, head, entry))
+                    heads[source.origin] = head
             if items:
                 try:
                     self.ledger.append(AGGREGATE, items).result(WAIT_S)
@@ -197,7 +196,7 @@ def _entry(note: bytes, source: WitnessedLog, held: TreeHead) -> tuple[TreeHead,
         Refused: the log is not what is on record of it.
         EvidenceError: its tiles or its signature do not hold.
     """
-    checkpoint = verify_checkpoint(note, [source.vkey])
+    checkpoint = source.trust().verify_checkpoint(note)
     if checkpoint.size < held.size:
         raise Refused(409, f"{held.size} entries are on record, it has {checkpoint.size}")
     node = node_from_tiles(source.read_tile)

@@ -37,6 +37,10 @@ TEMPLATE = """\
 [keys]
 # directory = "keys"       # signing keys, one PROJECT.key each, mode 0600
 
+# Where the signing key of one log comes from, if not from a file (docs/how-to/keys.md).
+# [keys.source.default]
+# env = "COUNTERFOIL_KEY"  # or: command = ["/usr/local/bin/read-key", "default"]
+
 [blobs]
 # quota_bytes = 10737418240  # evidence a project may keep: 10 GiB
 
@@ -90,10 +94,25 @@ class LogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class KeySourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the signing key of one log comes from: one of a variable and a command.
+
+    Attributes:
+        env: the name of an environment variable.
+        command: a program and its arguments; no shell reads them.
+        timeout_s: how long the command may take.
+    """
+
+    env: Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z_][A-Za-z0-9_]{0,127})?$")] = ""
+    command: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ()
+    timeout_s: Annotated[int, msgspec.Meta(ge=1, le=120)] = 10
+
+
 class KeysConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the signing keys are."""
+    """Where the signing keys are, and for which logs they come from elsewhere."""
 
     directory: str = "keys"
+    source: dict[str, KeySourceConfig] = {}
 
 
 class BlobsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -196,6 +215,7 @@ def read_config(directory: Path) -> Config:
                 f"{FILE_NAME}: tiers: {environment} = {tier!r} is none of {', '.join(TIERS)}",
             )
     _check_providers(config.oidc)
+    _check_key_sources(config.keys.source)
     if config.timestamp.url:
         try:
             plain_address(config.timestamp.url)
@@ -237,6 +257,17 @@ def _check_providers(providers: Mapping[str, OidcConfig]) -> None:
             why = "its scopes lack openid, without which nobody is named"
         if why:
             raise RequestError("config_invalid", f"{FILE_NAME}: oidc.{name[:40]!a}: {why}")
+
+
+def _check_key_sources(sources: Mapping[str, KeySourceConfig]) -> None:
+    for project, one in sources.items():
+        why = ""
+        if bool(one.env) == bool(one.command):
+            why = "name a variable (env) or a command, one of the two"
+        elif project == "_aggregate":
+            why = "the key of the aggregate log is a file"
+        if why:
+            raise RequestError("config_invalid", f"{FILE_NAME}: keys.source.{project[:63]}: {why}")
 
 
 def _refuse(witness: WitnessConfig, why: str) -> RequestError:

@@ -13,6 +13,7 @@ from counterfoil.tlog.cosignature import cosignature_time_s
 from counterfoil.tlog.keys import VerifierKey
 from counterfoil.tlog.note import verify_note
 from counterfoil.tlog.note_text import parse_note, signature_line_of, write_note
+from counterfoil.tlog.policy import Policy
 from counterfoil.tlog.tree import TreeHead
 
 
@@ -31,14 +32,17 @@ class CosignedNote:
     witnesses: dict[tuple[str, bytes], int]
 
     @classmethod
-    def read(cls, note: bytes, log: VerifierKey, witnesses: Iterable[VerifierKey]) -> Self:
+    def read(cls, note: bytes, log: Policy, witnesses: Iterable[VerifierKey]) -> Self:
         """Check a note and keep the signatures by these keys alone.
 
         Raises:
-            EvidenceError: it is no checkpoint, or a signature by one of them is wrong.
+            EvidenceError: it is no checkpoint, or a signature by one of them is wrong, or no key
+                of the log vouches for it.
         """
-        known = {(key.name, key.key_id) for key in witnesses if key != log}
-        verified = verify_note(note, [log, *witnesses])
+        log.verify_checkpoint(note)
+        own = [one.key for one in log.logs]
+        known = {(key.name, key.key_id) for key in witnesses if key not in own}
+        verified = verify_note(note, [*own, *witnesses])
         seen = {
             (line.name, line.key_id): cosignature_time_s(line.signature)
             for line in verified.signatures

@@ -29,7 +29,6 @@ from counterfoil.client.evidence_keys import KeyFiles
 from counterfoil.client.evidence_ledger import CheckedLog, LedgerResult, check_ledger
 from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.tlog.checkpoint_text import Checkpoint, parse_checkpoint
-from counterfoil.tlog.keys import VerifierKey
 from counterfoil.tlog.note_text import parse_note
 from counterfoil.tlog.policy import Policy
 from counterfoil.verifier.aggregate import AGGREGATE
@@ -132,8 +131,8 @@ def read_since(directory: Path, path: Path) -> Since:
     note = read_named(path)
     try:
         origin = parse_checkpoint(parse_note(note).text).origin
-        project, key = _key_of(directory, origin)
-        checkpoint = Policy.for_vkey(key).verify_checkpoint(note)
+        project, trust = _trust_of(directory, origin)
+        checkpoint = trust.verify_checkpoint(note)
     except EvidenceError as error:
         raise RequestError(
             "usage", f"{path} is no checkpoint of a log of this ledger: {error.message}"
@@ -141,12 +140,12 @@ def read_since(directory: Path, path: Path) -> Since:
     return Since(str(path), project, checkpoint)
 
 
-def _key_of(directory: Path, origin: str) -> tuple[str, VerifierKey]:
+def _trust_of(directory: Path, origin: str) -> tuple[str, Policy]:
     keys = KeyFiles(directory, Findings())
     for project in keys.projects():
-        key = keys.key(project)
-        if key is not None and key.name == origin and project != AGGREGATE:
-            return project, key
+        trust = keys.policy(project)
+        if trust is not None and trust.logs[0].key.name == origin and project != AGGREGATE:
+            return project, trust
     raise EvidenceError("key_unknown", f"no project of it has the origin {origin!a}")
 
 
@@ -167,8 +166,8 @@ def _signed_sizes(directory: Path) -> dict[str, int]:
     """Return how many entries the published checkpoint of each log speaks for, 0 without one."""
     keys, sizes = KeyFiles(directory, Findings()), {}
     for project in keys.projects():
-        if (key := keys.key(project)) is not None:
-            head = published_head(directory, project, key)
+        if (trust := keys.policy(project)) is not None:
+            head = published_head(directory, project, trust)
             sizes[project] = head.size if head is not None else 0
     return sizes
 

@@ -12,9 +12,8 @@ from counterfoil.app.fsck_derived import Derived
 from counterfoil.app.fsck_mend_log import Anchor
 from counterfoil.client.evidence_files import DirectoryLog
 from counterfoil.errors import EvidenceError
-from counterfoil.tlog.checkpoint import Checkpoint, verify_checkpoint
-from counterfoil.tlog.keys import VerifierKey
-from counterfoil.tlog.policy import Log, Policy
+from counterfoil.tlog.checkpoint import Checkpoint
+from counterfoil.tlog.policy import Policy
 from counterfoil.verifier.aggregate import AGGREGATE
 from counterfoil.verifier.log import check_log
 from counterfoil.verifier.report import Findings
@@ -22,17 +21,17 @@ from counterfoil.verifier.report import Findings
 Named = tuple[str, Checkpoint]
 
 
-def published_head(directory: Path, project: str, key: VerifierKey) -> Checkpoint | None:
-    """Return the published checkpoint of a log, if it holds under its key."""
+def published_head(directory: Path, project: str, trust: Policy) -> Checkpoint | None:
+    """Return the published checkpoint of a log, if it holds under its keys."""
     try:
         note = DirectoryLog(directory / "public" / project).checkpoint()
-        return None if note is None else verify_checkpoint(note, [key])
+        return None if note is None else trust.verify_checkpoint(note)
     except EvidenceError:
         return None
 
 
 def signed_heads(
-    directory: Path, keys: Mapping[str, VerifierKey], derived: Derived,
+    directory: Path, keys: Mapping[str, Policy], derived: Derived,
     kept: Sequence[Named],
 ) -> dict[str, list[Anchor]]:  # fmt: skip
     """Return the heads that stand signed, by project.
@@ -44,7 +43,7 @@ def signed_heads(
         kept: checkpoints somebody kept elsewhere, with their names; their signatures hold.
     """
     found: dict[str, list[Anchor]] = {project: [] for project in keys}
-    by_origin = {key.name: project for project, key in keys.items()}
+    by_origin = {trust.logs[0].key.name: project for project, trust in keys.items()}
     for name, checkpoint in (
         *_published(directory, keys),
         *_cosigned(derived, keys),
@@ -57,22 +56,22 @@ def signed_heads(
     return found
 
 
-def _published(directory: Path, keys: Mapping[str, VerifierKey]) -> Iterator[Named]:
-    for project, key in keys.items():
-        if (checkpoint := published_head(directory, project, key)) is not None:
+def _published(directory: Path, keys: Mapping[str, Policy]) -> Iterator[Named]:
+    for project, trust in keys.items():
+        if (checkpoint := published_head(directory, project, trust)) is not None:
             yield f"public/{project}/checkpoint", checkpoint
 
 
-def _cosigned(derived: Derived, keys: Mapping[str, VerifierKey]) -> Iterator[Named]:
+def _cosigned(derived: Derived, keys: Mapping[str, Policy]) -> Iterator[Named]:
     for project, size, note in derived.cosigned:
         if project in keys:
             # One that does not hold vouches for nothing; it is named where it is checked.
             with suppress(EvidenceError):
-                yield f"state.db cosigned row {size}", verify_checkpoint(note, [keys[project]])
+                yield f"state.db cosigned row {size}", keys[project].verify_checkpoint(note)
 
 
-def _aggregated(directory: Path, keys: Mapping[str, VerifierKey]) -> Iterator[Named]:
-    policy = Policy(tuple(Log(key) for key in keys.values()))
+def _aggregated(directory: Path, keys: Mapping[str, Policy]) -> Iterator[Named]:
+    policy = Policy(tuple(log for trust in keys.values() for log in trust.logs))
     exported = DirectoryLog(directory / "public" / AGGREGATE)
     verdict = check_log(exported, policy, Findings(), lambda path: path)
     if verdict.aggregate is not None:

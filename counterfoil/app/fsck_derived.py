@@ -17,6 +17,7 @@ from counterfoil.client.evidence_sqlite import connect
 from counterfoil.errors import EvidenceError, UnavailableError
 from counterfoil.tlog.checkpoint_text import Checkpoint
 from counterfoil.tlog.keys import VerifierKey
+from counterfoil.tlog.policy import Policy
 from counterfoil.tlog.tree import HASH_SIZE, Frontier
 from counterfoil.verifier.anchor import Anchor, compare
 from counterfoil.verifier.report import Findings
@@ -146,27 +147,27 @@ def check_cosignatures(
     lines = kept = 0
     known = {log.seen.project: log for log in logs}
     for project, note in published.items():
-        key = known[project].key
-        if key is None:
+        trust = Policy(known[project].trust)
+        if not trust.logs:
             continue
         try:
-            lines += len(CosignedNote.read(note, key, witnesses).witnesses)
+            lines += len(CosignedNote.read(note, trust, witnesses).witnesses)
         except EvidenceError as error:
             name = f"cosignatures of public/{project}/checkpoint"
             findings.add("damaged", name, error.message)
     for project, size, note in derived.cosigned:
         log = known.get(project)
-        if log is None or log.key is None:
+        if log is None or not log.trust:
             continue
         kept += 1
         name = f"state.db cosigned row {size} of {project}"
         try:
-            found = CosignedNote.read(note, log.key, witnesses)
+            found = CosignedNote.read(note, Policy(log.trust), witnesses)
         except EvidenceError as error:
             findings.add("stale", name, error.message)
             continue
         lines += len(found.witnesses)
         if log.held is not None:
-            checkpoint = Checkpoint(log.key.name, found.head.size, found.head.root)
+            checkpoint = Checkpoint(log.origin, found.head.size, found.head.root)
             compare(Anchor(name, checkpoint), log.held, findings)
     return Cosignatures(lines, kept)

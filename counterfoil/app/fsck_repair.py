@@ -49,7 +49,7 @@ from counterfoil.stores import sqlite_statements as sql
 from counterfoil.stores.files import Staging, os_errors_translated
 from counterfoil.stores.sqlite_open import Database, Kind
 from counterfoil.stores.state import State
-from counterfoil.tlog.keys import VerifierKey
+from counterfoil.tlog.policy import Policy
 from counterfoil.verifier.aggregate import AGGREGATE
 from counterfoil.verifier.aggregate_rows import SALT
 from counterfoil.verifier.kept import RowNames
@@ -160,10 +160,10 @@ class _Repair:
         self._follow = False
         self._unproven = ""
         keys = KeyFiles(directory, Findings())
-        self._keys: dict[str, VerifierKey] = {}
+        self._keys: dict[str, Policy] = {}
         for project in keys.projects():
-            if (key := keys.key(project)) is not None:
-                self._keys[project] = key
+            if (trust := keys.policy(project)) is not None:
+                self._keys[project] = trust
         self._derived = read_derived(directory, pages=False)
         given = [(one.name, one.checkpoint) for one in kept]
         self._anchors = signed_heads(directory, self._keys, self._derived, given)
@@ -216,7 +216,7 @@ class _Repair:
                     self._journal.put_aside(_aside(name))
             store = sqlite.SqliteLogStore(path, create=True)
             try:
-                store.create_log(AGGREGATE, self._keys[AGGREGATE].name)
+                store.create_log(AGGREGATE, self._keys[AGGREGATE].logs[0].key.name)
             finally:
                 store.close()
         if path.exists():

@@ -40,6 +40,7 @@ from counterfoil.app.read import Reader
 from counterfoil.app.record import Recorder
 from counterfoil.app.reserved import base_of, read_signer
 from counterfoil.app.scrub import Scrubber
+from counterfoil.app.signing import open_signing
 from counterfoil.app.spool import SpoolWatch, deliver_into
 from counterfoil.app.tokens import Tokens
 from counterfoil.clock import Clock
@@ -54,7 +55,6 @@ from counterfoil.stores.files import PublicFiles, os_errors_translated
 from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.stores.state import State
 from counterfoil.stores.tables import Tables
-from counterfoil.tlog.note import SignerKey, parse_signer_key, parse_vkey
 
 _TOKEN = re.compile(r"[!-~]{16,200}")
 HOUSEKEEPING_S = 1.0
@@ -101,7 +101,7 @@ class Home:
             self.tables = Tables(directory / "views.db")
             opened.callback(self.tables.close)
             _ensure_access_log(directory, self.config, self.log, randomness)
-            signers = _read_signers(directory, self.config, self.log)
+            signers = open_signing(directory, self.config, self.log)
             self.public = PublicFiles(directory / "public")
             self.outside = Outside(self.config, self.public, self.state, clock, randomness)
             # Before the ledger's: what that publishes at its end is still shown to witnesses.
@@ -303,34 +303,6 @@ def _ensure_access_log(
     keys = directory / config.keys.directory
     signer = read_signer(keys, ACCESS_LOG, base_of(infos), randomness)
     log.create_log(ACCESS_LOG, signer.name)
-
-
-def _read_signers(directory: Path, config: Config, log: SqliteLogStore) -> dict[str, SignerKey]:
-    """Read the signing key of every log and check that it is the key the log has always had.
-
-    Raises:
-        EvidenceError: `missing` or `damaged`: the key is absent, or another one.
-    """
-    signers: dict[str, SignerKey] = {}
-    for info in log.projects():
-        base = directory / config.keys.directory / info.project
-        key_path, vkey_path = base.with_suffix(".key"), base.with_suffix(".vkey")
-        try:
-            signer = parse_signer_key(key_path.read_text("ascii").strip())
-            vkey = parse_vkey(vkey_path.read_text("ascii").strip())
-        except FileNotFoundError as error:
-            raise EvidenceError(
-                "missing", f"{error.filename} is not there; restore it from your backup"
-            ) from error
-        except UnicodeDecodeError as error:
-            raise EvidenceError("damaged", f"{key_path} is not a signing key") from error
-        if signer.vkey != vkey or vkey.name != info.origin:
-            raise EvidenceError(
-                "damaged",
-                f"{key_path} is not the key of {info.origin}; restore the key this log began with",
-            )
-        signers[info.project] = signer
-    return signers
 
 
 def _read_token(path: Path) -> str:

@@ -255,7 +255,8 @@ class Outside:
 def _witnessed(project: str, ledger: Ledger, log: LogReads) -> WitnessedLog:
     return WitnessedLog(
         project,
-        ledger.vkey(project),
+        ledger.vkey(project).name,
+        lambda: ledger.trust(project),
         lambda: ledger.checkpoint(project),
         lambda level, n: log.tile(project, level, n),
     )

@@ -23,6 +23,7 @@ from counterfoil.ids import Randomness
 from counterfoil.ledger.store import BlobKey, Item, Person, Sealed
 from counterfoil.policy.access import RELAYING, Credential, Decision
 from counterfoil.policy.places import verb_of
+from counterfoil.verifier.succession import SOURCE as KEYS_SOURCE
 
 SALT_BYTES = 16
 KEY_BYTES = 32
@@ -153,6 +154,12 @@ def require_allowed(
     """
     allowed: set[str] = set()
     for position, event in enumerate(events):
+        if event.source == KEYS_SOURCE:
+            raise RequestError(
+                "not_allowed",
+                f"{KEYS_SOURCE} is this ledger's own, for its keys; name the source you speak for",
+                position=position,
+            )
         # Who relays tells what others did, which decides nothing here.
         verb = "record" if credential.kind in RELAYING else verb_of(event.type)
         if verb == "record" and event.source in allowed:

@@ -87,7 +87,7 @@ def prove(
         subject=subject,
         project=project,
         written=format_time(home.clock.now()),
-        vkey=str(home.ledger.vkey(project)),
+        vkey=str(home.ledger.trust(project).signer(note) or home.ledger.vkey(project)),
         checkpoint=note.decode(),
         entries=_entries(home, project, chosen, rests, head, node, with_people=with_people),
         statement=statement,

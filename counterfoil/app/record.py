@@ -5,7 +5,7 @@ when it was recorded (one clock, never backwards) -> the ledger.  Nothing else a
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
 import msgspec
@@ -36,6 +36,7 @@ from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Appended, Ledger, Placed
 from counterfoil.ledger.store import BlobKey, Item, KeyStore, LogStore
 from counterfoil.policy.access import Credential
+from counterfoil.tlog.tree import TreeHead
 
 EVENTS_PER_APPEND = 1_000
 
@@ -126,6 +127,38 @@ class Recorder:
             part = events[start : start + EVENTS_PER_APPEND]
             answers += self._submit(project, part, credential, via).result()
         return answers
+
+    def record_last(
+        self, project: str, make: Callable[[TreeHead], Event], credential: Credential, via: str,
+        *, failed: Callable[[], None] = lambda: None,
+    ) -> int:  # fmt: skip
+        """Record one event that names the log's own head; nothing else is recorded meanwhile.
+
+        Args:
+            project: whose log.
+            make: given the head, returns the event; it becomes entry number `head.size`.
+            credential: who does it; whoever calls has asked the policy.
+            via: how it came.
+            failed: called, before anybody else may record, if the event was not recorded.
+
+        Returns:
+            The entry's index.
+
+        Raises:
+            CounterfoilError: as `record`; nothing was recorded, unless the ledger stopped.
+
+        Cost: everybody who records in this ledger waits for it, some 10 ms.
+        """
+        with self._order:
+            try:
+                event = make(self._ledger.settled(project))
+                [prepared] = self._prepare([event], [codec.split(event)], {}, credential, via)
+                item = prepared.stamped(self._stamp(project))
+                [appended] = self._ledger.append(project, [item]).result()
+            except BaseException:
+                failed()
+                raise
+        return appended.index
 
     def _submit(
         self, project: str, events: Sequence[Event], credential: Credential, via: str

@@ -20,7 +20,7 @@ from counterfoil.client.evidence_sqlite import Damaged, EvidenceDatabase, Kind
 from counterfoil.errors import EvidenceError, RequestError
 from counterfoil.ledger.append import Ledger
 from counterfoil.ledger.store import LogReads
-from counterfoil.tlog.checkpoint import parse_checkpoint, verify_checkpoint
+from counterfoil.tlog.checkpoint import parse_checkpoint
 from counterfoil.tlog.note import parse_note
 from counterfoil.tlog.proof import inclusion_path, verify_inclusion
 from counterfoil.tlog.tile import (
@@ -192,7 +192,7 @@ class Looked:
             if self._ledger.status(self.project).exported_size:
                 raise EvidenceError("missing", "the checkpoint that was published is not there")
             return TreeHead(0, b"")
-        return verify_checkpoint(note, [self._ledger.vkey(self.project)]).head
+        return self._ledger.trust(self.project).verify_checkpoint(note).head
 
     def _compare(
         self, path: str, read: "partial[bytes | None]", held: bytes, span: tuple[int, int],

@@ -35,6 +35,7 @@ from counterfoil.stores.state import State
 from counterfoil.tlog.checkpoint_text import parse_checkpoint
 from counterfoil.tlog.keys import VerifierKey
 from counterfoil.tlog.note_text import parse_note
+from counterfoil.tlog.policy import Policy
 from counterfoil.tlog.tile import ReadTile
 from counterfoil.tlog.tree import TreeHead
 
@@ -55,13 +56,15 @@ class WitnessedLog:
 
     Args:
         project: its name here.
-        vkey: its key; the key's name is the log's origin.
+        origin: its name to everybody else.
+        trust: returns the keys it has had.
         checkpoint: returns its newest signed checkpoint.
         read_tile: reads its tiles.
     """
 
     project: str
-    vkey: VerifierKey
+    origin: str
+    trust: Callable[[], Policy]
     checkpoint: Callable[[], bytes]
     read_tile: ReadTile
 
@@ -191,7 +194,7 @@ class Witnesses:
         notes = []
         for note in self._state.cosigned(log.project):
             try:
-                read = CosignedNote.read(note, log.vkey, keys)
+                read = CosignedNote.read(note, log.trust(), keys)
             except EvidenceError as error:
                 # state.db is no evidence: the witnesses are asked again.
                 _log.warning("a cosigned checkpoint of %s is dropped: %s", log.project, error)
@@ -269,7 +272,7 @@ class Witnesses:
         try:
             newest = _head(log.checkpoint()).size
             outcome, known = ask(
-                own_note(note, log.vkey.name), key, lambda body: ask_witness(url, body, ASK_TIMEOUT_S),
+                own_note(note, log.origin), key, lambda body: ask_witness(url, body, ASK_TIMEOUT_S),
                 log.read_tile, known=standing.known, newest=newest,
             )  # fmt: skip
             if isinstance(outcome, Cosigned):
@@ -289,8 +292,8 @@ class Witnesses:
         with self._lock:
             before = self._notes[log.project]
             same = next((one.note for one in before if one.head == head), None)
-            merged = with_line(same or own_note(note, log.vkey.name), line)
-            fresh = CosignedNote.read(merged, log.vkey, keys)
+            merged = with_line(same or own_note(note, log.origin), line)
+            fresh = CosignedNote.read(merged, log.trust(), keys)
             notes = worth_keeping([fresh, *(one for one in before if one.head != head)])
             self._state.put_cosigned(log.project, {one.head.size: one.note for one in notes})
             self._notes[log.project] = notes

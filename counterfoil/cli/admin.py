@@ -27,6 +27,7 @@ NOUNS = {
     "passkeys": ("admin_sessions", "What people sign in with."),
     "tokens": ("admin_tokens", "Tokens of programs."),
     "trust": ("admin_trust", "Which CI jobs are let in by their own tokens."),
+    "keys": ("admin_keys", "Keys that sign the logs: list, hand over, retire."),
     "sessions": ("admin_sessions", "Who is signed in."),
     "policies": ("admin_policies", "Access policies: show, check, activate, roll back."),
     "backup": ("admin_backup", "Take a backup, beside a running server too."),

@@ -27,7 +27,7 @@ from counterfoil.events.canonical import JSON
 from counterfoil.prooffile.make import make_page
 from counterfoil.tlog.checkpoint import Checkpoint
 from counterfoil.tlog.keys import parse_vkey
-from counterfoil.tlog.policy import Log, Policy, parse_policy
+from counterfoil.tlog.policy import Policy, parse_policy
 from counterfoil.verifier.anchor import Held, compare, read_anchor
 from counterfoil.verifier.log import LogReader, check_log
 from counterfoil.verifier.proof_file import PROOF_FILE_MAX_BYTES, is_page
@@ -184,8 +184,7 @@ def _verify_ledger(
     policy = given.policy if given is not None else None
     with check_ledger(path, policy, project, findings) as result:
         notes = list(result.notes)
-        if policy is None:
-            policy = Policy(tuple(Log(log.key) for log in result.logs if log.key is not None))
+        policy = result.trusted
         held = {log.origin: log.held for log in result.logs}
         notes += hold_against(against, policy, held, findings)
         if stamp_of is not None:
@@ -240,13 +239,16 @@ def _verify_exported(
         notes.append("a server lists no files: what else it keeps was not looked at")
     if verdict.aggregate is not None:
         notes += aggregate_notes(verdict.aggregate)
+    trust = verdict.trust or given.policy
+    if verdict.succession is not None:
+        notes += verdict.succession.said(trust)
     seen = LogSeen("", "", verdict.entries, "", "")
     checkpoint = verdict.checkpoint
     if checkpoint is not None:
         root = checkpoint.root.hex()
         seen = LogSeen("", checkpoint.origin, checkpoint.size, root, verdict.fingerprint)
         held = log_held("tile/entries", reader, verdict)
-        notes += hold_against(against, given.policy, {checkpoint.origin: held}, findings)
+        notes += hold_against(against, trust, {checkpoint.origin: held}, findings)
     elif against:
         notes.append("nothing was compared with --against: no checkpoint here can be trusted")
     checked = {

@@ -146,7 +146,7 @@ def _read(one: _Kept, policy: Policy, logs: Logs, findings: Findings) -> Anchor 
     try:
         return read_anchor(one.name, one.data, policy, node)
     except EvidenceError as error:
-        if error.code == "key_unknown":
+        if error.code in {"key_unknown", "key_retired"}:
             message = f"signed for this log by a key that is not trusted here: {error.message}"
             findings.add("forked", one.name, message)
         else:

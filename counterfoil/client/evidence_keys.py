@@ -1,13 +1,23 @@
 """The keys of a ledger directory: who signs each log, and who checks it."""
 
 import tomllib
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from counterfoil.client.evidence_files import NAMED_FILE_MAX_BYTES, read_bounded
+from counterfoil.client.evidence_rows import SqliteRows
+from counterfoil.client.evidence_sqlite import Damaged
 from counterfoil.errors import EvidenceError, UnavailableError
+from counterfoil.tlog.handover import Handover, parse_old
 from counterfoil.tlog.keys import VerifierKey, parse_signer_key, parse_vkey
-from counterfoil.tlog.policy import Policy
+from counterfoil.tlog.policy import Log, Policy
 from counterfoil.verifier.report import Findings
+from counterfoil.verifier.succession import CHANGES_MAX, SOURCE, Succession
+
+OLD_KEYS_MAX_BYTES = 1 << 20
 
 
 class KeyFiles:
@@ -43,20 +53,80 @@ class KeyFiles:
         except EvidenceError as error:
             self._findings.add("damaged", name, error.message)
             return None
-        self._compare_signer(project, key)
         return key
 
-    def _compare_signer(self, project: str, key: VerifierKey) -> None:
+    def policy(self, project: str) -> Policy | None:
+        """Return the key in the directory and the earlier ones beside it, as files say it."""
+        key = self.key(project)
+        if key is None:
+            return None
+        old = (Log(one, until=size) for one, size in self._old(project))
+        return Policy((Log(key), *old))
+
+    def compare(self, project: str, key: VerifierKey, handovers: Sequence[Handover]) -> None:
+        """Compare signer key and earlier keys with the key, and with what the log says of it.
+
+        Args:
+            project: whose log.
+            key: from `key`.
+            handovers: those that lead to it, or on from it, in order.
+        """
+        in_force = handovers[-1].later if handovers else key
+        if key != in_force:
+            self.notes.append(
+                f"keys/{project}.vkey is behind the log, which is handed over to key"
+                f" {in_force.fingerprint()[:16]}: the next start brings it up to that"
+            )
+        self._compare_signer(project, {key, in_force})
+        expected = [(one.earlier, one.head.size) for one in handovers]
+        found = list(self._old(project))
+        if found == expected:
+            return
+        name = f"keys/{project}.vkeys.old"
+        if key != in_force or (expected and found == expected[: len(found)] and found):
+            self.notes.append(f"{name} is behind the log: the next start brings it up to that")
+        else:
+            kind: Literal["missing", "damaged"] = "damaged" if found else "missing"
+            message = f"{len(found)} earlier keys here, the log names {len(expected)}, or others"
+            self._findings.add(kind, name, message)
+
+    def _old(self, project: str) -> tuple[tuple[VerifierKey, int], ...]:
+        name = f"keys/{project}.vkeys.old"
+        try:
+            data = read_bounded(self._directory / f"{project}.vkeys.old", OLD_KEYS_MAX_BYTES)
+            return () if data is None else parse_old(data, name)
+        except EvidenceError as error:
+            self._findings.add("damaged", name, error.message)
+            return ()
+
+    def _compare_signer(self, project: str, keys: Collection[VerifierKey]) -> None:
         name = f"keys/{project}.key"
         try:
             data = read_bounded(self._directory / f"{project}.key", NAMED_FILE_MAX_BYTES)
-            if data is not None and parse_signer_key(_one_line(data)).vkey != key:
+            if data is not None and parse_signer_key(_one_line(data)).vkey not in keys:
                 self._findings.add("damaged", name, f"not the key of keys/{project}.vkey")
         except EvidenceError:
             # The message may quote the file, and the file is a secret.
             self._findings.add("damaged", name, "no signer key")
         except UnavailableError:
             self.notes.append(f"{name} is not readable and was not looked at")
+
+
+def follow_keys(rows: SqliteRows, succession: Succession) -> None:
+    """Read what the entries say of the log's keys; damage is named where all rows are checked."""
+    with suppress(Damaged):
+        for index in rows.of_source(SOURCE)[:CHANGES_MAX]:
+            entry = rows.entries(index, index + 1).get(index)
+            if entry is not None:
+                succession.take(index, entry)
+
+
+def with_chains(policy: Policy | None, chains: Iterable[tuple[Log, ...]]) -> Policy:
+    """Return a policy that knows the keys each log led to; only those where none is given."""
+    led = [one for chain in chains for one in chain]
+    names = {one.key.name for one in led}
+    rest = () if policy is None else tuple(log for log in policy.logs if log.key.name not in names)
+    return replace(policy or Policy(()), logs=(*led, *rest))
 
 
 def _one_line(data: bytes) -> str:

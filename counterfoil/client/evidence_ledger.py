@@ -16,7 +16,7 @@ from counterfoil.client import evidence_crew
 from counterfoil.client.evidence_aggregate import PREFIX, check_aggregate_rows
 from counterfoil.client.evidence_export import Export, SnapshotLog
 from counterfoil.client.evidence_files import unreadable
-from counterfoil.client.evidence_keys import KeyFiles
+from counterfoil.client.evidence_keys import KeyFiles, follow_keys, with_chains
 from counterfoil.client.evidence_rows import (
     AGGREGATED,
     ERASABLE,
@@ -41,6 +41,7 @@ from counterfoil.verifier.kept import RowNames
 from counterfoil.verifier.ledger import LedgerCheck, Tallies
 from counterfoil.verifier.log import LogReader, LogVerdict, check_log, exported_tiles
 from counterfoil.verifier.report import Findings, LogSeen
+from counterfoil.verifier.succession import Succession
 
 _PROJECT = re.compile(r"[a-z0-9_][a-z0-9-]{0,62}")
 
@@ -53,6 +54,7 @@ class CheckedLog:
         origin: its name.
         seen: for the report.
         key: the key found in the directory, when nobody said whom to trust.
+        trust: the keys that vouch for this log, those it was handed over to included.
         held: for comparing with outside evidence; None when its tree is not whole.
         counts: what was looked at in this log, name -> count.
         first: the first entry that was read.
@@ -66,6 +68,7 @@ class CheckedLog:
     counts: Mapping[str, int] = field(default_factory=dict)
     first: int = 0
     opened: int = 0
+    trust: tuple[Log, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class LedgerResult:
     logs: tuple[CheckedLog, ...]
     checked: Mapping[str, int]
     notes: tuple[str, ...]
+    trusted: Policy
     aggregate: Policy | None = None
 
 
@@ -149,7 +153,10 @@ class _Directory:
             if aggregate is not None and project in {None, AGGREGATE}:
                 logs += self._aggregate(aggregate, logs)
             notes = (*self._keys.notes, *self._notes)
-            yield LedgerResult(tuple(logs), dict(self._checked), notes, self._aggregate_policy)
+            trusted = with_chains(self._policy, (log.trust for log in logs))
+            yield LedgerResult(
+                tuple(logs), dict(self._checked), notes, trusted, self._aggregate_policy
+            )
 
     def _projects(self, ledger: EvidenceDatabase | None) -> dict[str, str | None]:
         """Return project -> origin of the logs in the database, and report rows of no log."""
@@ -189,10 +196,7 @@ class _Directory:
         rows: SqliteRows | None,
         names: RowNames,
     ) -> CheckedLog:
-        key = self._keys.key(project) if self._policy is None else None
-        policy = self._policy
-        if policy is None and key is not None:
-            policy = Policy.for_vkey(key)
+        key, policy, succession = self._followed(project, origin, rows)
         survey, depth = self._survey, self._survey.of(project)
         export = Export(f"public/{project}/", exported, policy, depth.start, survey.enter)
         if rows is None:
@@ -202,6 +206,7 @@ class _Directory:
         else:
             check = self._rows(project, rows, names, export.check)
         verdict = self._export(project, export, check)
+        trust = self._say_keys(project, key, policy, succession, verdict)
         signed = verdict.checkpoint if verdict is not None else None
         known = signed.origin if signed is not None else key.name if key is not None else None
         if rows is not None and known is not None and origin != known:
@@ -215,7 +220,7 @@ class _Directory:
         if check is None:
             size = verdict.entries if verdict is not None else 0
             seen = LogSeen(project, origin, size, "", fingerprint)
-            return CheckedLog(origin, seen, key, None, _exported_counts(verdict))
+            return CheckedLog(origin, seen, key, None, _exported_counts(verdict), trust=trust)
         if signed is not None and verdict is not None:
             tiles = exported_tiles(exported, signed.size, verdict.mended)
             node = node_from_tiles(tiles) if verdict.whole else None
@@ -250,8 +255,39 @@ class _Directory:
             self._notes += erased_notes(project, rows.erasures())
         return CheckedLog(
             origin, seen, key, held if check.whole else None, counts,
-            check.depth.first(check.size), check.depth.opened(check.size),
+            check.depth.first(check.size), check.depth.opened(check.size), trust,
         )  # fmt: skip
+
+    def _followed(
+        self, project: str, origin: str | None, rows: SqliteRows | None
+    ) -> tuple[VerifierKey | None, Policy | None, Succession]:
+        """Return the key found here, whom to trust, and what the database says of the keys."""
+        key, policy = None, self._policy
+        if policy is None and (key := self._keys.key(project)) is not None:
+            policy = Policy.for_vkey(key)
+        succession = Succession((key.name if key is not None else origin) or "")
+        if rows is not None and policy is not None:
+            follow_keys(rows, succession)
+            policy = succession.extend(policy)
+        return key, policy, succession
+
+    def _say_keys(
+        self, project: str, key: VerifierKey | None, policy: Policy | None,
+        succession: Succession, verdict: LogVerdict | None,
+    ) -> tuple[Log, ...]:  # fmt: skip
+        """Say which keys follow each other, compare their files, and return those of the log."""
+        if policy is None:
+            return ()
+        if verdict is not None and verdict.trust is not None:
+            policy = verdict.trust
+            # Without rows, what the exported entries say is all there is.
+            if verdict.succession is not None and not succession.handovers:
+                succession = verdict.succession
+        self._notes += succession.said(policy)
+        if key is not None:
+            self._keys.compare(project, key, succession.followed(policy))
+        names = {succession.origin} if key is None else {key.name}
+        return tuple(log for log in policy.logs if log.key.name in names)
 
     def _is_not_asked_for(self, name: str, exported: SnapshotLog) -> bool:
         """Say, and note, that the policy does not name one of the ledger's own logs."""
@@ -283,10 +319,14 @@ class _Directory:
         key, policy = None, self._policy
         if policy is None:
             key = self._keys.key(AGGREGATE)
-            keys = [key, *(log.key for log in logs)]
-            policy = Policy(tuple(Log(one) for one in keys if one is not None))
+            first = () if key is None else (Log(key),)
+            policy = with_chains(None, (first, *(log.trust for log in logs)))
+            if key is not None:
+                self._keys.compare(AGGREGATE, key, ())
         elif self._is_not_asked_for(AGGREGATE, exported):
             return []
+        else:
+            policy = with_chains(policy, (log.trust for log in logs))
         self._aggregate_policy = policy
         verdict, counts = self._check_aggregate(exported, policy)
         signed, check = (verdict.checkpoint, verdict.aggregate) if verdict else (None, None)
@@ -307,7 +347,7 @@ class _Directory:
         return [
             CheckedLog(
                 signed.origin, seen, key, own, {**counts, **_exported_counts(verdict)},
-                opened=signed.size,
+                opened=signed.size, trust=() if key is None else (Log(key),),
             )
         ]  # fmt: skip
 

@@ -230,6 +230,13 @@ class SqliteRows:
                 number,
             )
 
+    def of_source(self, source: str) -> list[int]:
+        """Return the indices of entries recorded under one source, in order."""
+        rows = self._ledger.rows(
+            "SELECT idx FROM idem WHERE project = ? AND source = ?", (self._project, source)
+        )
+        return sorted(index for (index,) in rows if isinstance(index, int))
+
     def tile(self, level: int, n: int) -> bytes | None:
         """Return a tile as stored."""
         found = None

@@ -69,6 +69,11 @@ KINDS: dict[str, Kind] = {
     "change": Kind(
         "a pull or merge request", "OWNER/REPO#NUMBER, or any id", "change:acme/shop#118"
     ),
+    "checkpoint": Kind(
+        "a head of this log: how many entries, and their root",
+        "SIZE/HEX64",
+        "checkpoint:4711/4b1f0f0a3d5f4c7e9a8b6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f",
+    ),
     "commit": Kind(
         "a commit of a repository",
         "[HOST/]OWNER/REPO@HEX, 7 to 64 lower-case hexadecimal digits",
@@ -82,6 +87,11 @@ KINDS: dict[str, Kind] = {
     "finding": Kind("anything that needs an owner", "any id", "finding:checkout-total-drift"),
     "gate": Kind(
         "a list of requirements for a thing to enter an environment", "any id", "gate:production"
+    ),
+    "key": Kind(
+        "a signing key of this log: its verifier key without the name",
+        "HEX8+BASE64",
+        "key:aecc1c65+AS3wQSXwAVr7R86FOu+HcglP+UmMFMsbnhKXPCkn2g+m",
     ),
     "policy": Kind("a set of access policies", "any id", "policy:access"),
     "release": Kind(
@@ -99,6 +109,11 @@ KINDS: dict[str, Kind] = {
     ),
     "session": Kind(
         "a session somebody was let in by, by its id", "any id", "session:9b0d5c6e1f2a3b4c"
+    ),
+    "signature": Kind(
+        "a signature by a key of this log",
+        "BASE64",
+        "signature:A8b+8PekRpilkcblfmF+4YHHD8r+qx1UEasFhXD6jA4QG8Cwwp8adbiF1tZyECwkYal9j/pG3NdRnJP5sFwJDw==",
     ),
     "team": Kind("a team of actors", "any id", "team:checkout"),
     "test": Kind(

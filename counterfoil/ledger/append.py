@@ -26,9 +26,10 @@ from counterfoil.ledger.export import bundle, export_log
 from counterfoil.ledger.measure import Batch
 from counterfoil.ledger.receipt import build_receipt
 from counterfoil.ledger.selfcheck import check_at_start
-from counterfoil.ledger.sign import Notary, Signed
+from counterfoil.ledger.sign import Notary, Signed, Signing
 from counterfoil.ledger.store import Exporter, Item, KeyStore, LogStore
 from counterfoil.tlog.note import SignerKey, VerifierKey
+from counterfoil.tlog.policy import Policy
 from counterfoil.tlog.tile import TILE_HEIGHT, TILE_WIDTH, node_from_tiles
 from counterfoil.tlog.tree import HASH_SIZE, TreeHead
 
@@ -67,7 +68,7 @@ class Ledger:
     Args:
         store: the truth.
         keys: the key store.
-        signers: the signing key of each project; its name is the log's origin.
+        signers: the signing key of each project, or all that signs it; its name is the origin.
         exporter: the public directories.
         clock: tells when a commit was; nothing in the log depends on it.
         export_interval_s: how long after a commit it is published, with what came meanwhile.
@@ -77,7 +78,7 @@ class Ledger:
         self,
         store: LogStore,
         keys: KeyStore,
-        signers: Mapping[str, SignerKey],
+        signers: Mapping[str, SignerKey | Signing],
         exporter: Exporter,
         clock: Clock,
         *,
@@ -136,7 +137,7 @@ class Ledger:
         for info in self._store.projects():
             published = self._exporter.published(info.project)
             checked, edge = check_at_start(
-                self._store, info.project, published, self._notary.vkey(info.project)
+                self._store, info.project, published, self._notary.signing(info.project).trust
             )
             signed = self._notary.sign(checked)
             self._logs[info.project] = LogState(info.origin, edge, signed)
@@ -220,6 +221,31 @@ class Ledger:
         """Return the public key that checks this log's checkpoints."""
         self._log(project)
         return self._notary.vkey(project)
+
+    def signing(self, project: str) -> Signing:
+        """Return what signs this log; it holds secrets."""
+        self._log(project)
+        return self._notary.signing(project)
+
+    def trust(self, project: str) -> Policy:
+        """Return every key this log has had, each with the last size it vouches for alone."""
+        return self.signing(project).trust
+
+    def hold(self, project: str, signing: Signing) -> None:
+        """Sign a log so from its next head on; see `app.rotation` for what has to stand before."""
+        self._log(project)
+        self._notary.hold(project, signing)
+
+    def settled(self, project: str) -> TreeHead:
+        """Return the head once all that is queued is committed and signed.
+
+        It stands still only as long as nobody appends: who has to know keeps them from it.
+
+        Raises:
+            CounterfoilError: as of `append`.
+        """
+        self.append(project, ()).result()
+        return self._log(project).signed.head
 
     def last_entry(self, project: str) -> bytes | None:
         """Return the bytes of the last entry under the signed head; None for an empty log."""

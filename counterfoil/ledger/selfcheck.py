@@ -14,8 +14,7 @@ from counterfoil.errors import EvidenceError
 from counterfoil.ledger.edge import RightEdge
 from counterfoil.ledger.sign import SELF_CHECK_SEAL, Checked
 from counterfoil.ledger.store import Item, Kept, LogReads
-from counterfoil.tlog.checkpoint import verify_checkpoint
-from counterfoil.tlog.note import VerifierKey
+from counterfoil.tlog.policy import Policy
 from counterfoil.tlog.proof import Node, consistency_path, verify_consistency
 from counterfoil.tlog.tile import (
     TILE_HEIGHT,
@@ -64,7 +63,7 @@ def check_committed(
 
 
 def check_at_start(
-    reads: LogReads, project: str, published: bytes | None, vkey: VerifierKey
+    reads: LogReads, project: str, published: bytes | None, trust: Policy
 ) -> tuple[Checked, RightEdge]:
     """Check a log as it is found: its right edge, its last entries, and what it has published.
 
@@ -88,7 +87,7 @@ def check_at_start(
     _check_leaves(project, start, entries, read_tile)
     _check_tiles(project, start, head, read_tile)
     if published is not None:
-        _check_published(project, head, published, vkey, node_from_tiles(read_tile))
+        _check_published(project, head, published, trust, node_from_tiles(read_tile))
     return Checked(project, head, seal=SELF_CHECK_SEAL), _edge(head, read_tile)
 
 
@@ -102,9 +101,9 @@ def check_bundle(reads: LogReads, project: str, start: int, entries: Sequence[by
 
 
 def _check_published(
-    project: str, head: TreeHead, published: bytes, vkey: VerifierKey, node: Node
+    project: str, head: TreeHead, published: bytes, trust: Policy, node: Node
 ) -> None:
-    checkpoint = verify_checkpoint(published, [vkey])
+    checkpoint = trust.verify_checkpoint(published)
     if checkpoint.size > head.size:
         raise EvidenceError(
             "rolled_back",

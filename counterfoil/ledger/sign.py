@@ -8,10 +8,11 @@ checkpoint, byte for byte.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from counterfoil.tlog.checkpoint import sign_checkpoint
 from counterfoil.tlog.note import SignerKey, VerifierKey
+from counterfoil.tlog.policy import Policy
 from counterfoil.tlog.tree import TreeHead
 
 SELF_CHECK_SEAL: Final = object()
@@ -43,15 +44,40 @@ class Signed:
     checkpoint: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What signs one log.
+
+    Args:
+        signer: the key in force; its name is the log's origin.
+        trust: every key the log has had, each with the last size it vouches for alone.
+        beside: the key before, which signs as well until its overlap ends; None without one.
+        since: heads of so many entries, or fewer, are signed by `beside` alone.
+    """
+
+    signer: SignerKey
+    trust: Policy
+    beside: SignerKey | None = None
+    since: int = 0
+
+    @classmethod
+    def of(cls, signer: SignerKey) -> Self:
+        """Return what signs a log that has had one key."""
+        return cls(signer, Policy.for_vkey(signer.vkey))
+
+
 class Notary:
     """Holds the signing keys; nothing else in the ledger does.
 
     Args:
-        signers: the key of each project; its name is the log's origin.
+        signers: what signs each project's log.
     """
 
-    def __init__(self, signers: Mapping[str, SignerKey]) -> None:
-        self._signers = dict(signers)
+    def __init__(self, signers: Mapping[str, SignerKey | Signing]) -> None:
+        self._signers = {
+            project: one if isinstance(one, Signing) else Signing.of(one)
+            for project, one in signers.items()
+        }
 
     def sign(self, checked: Checked) -> Signed:
         """Return the signed checkpoint of a checked head.
@@ -61,10 +87,24 @@ class Notary:
         """
         if type(checked) is not Checked:
             raise TypeError("only a checked head is signed")
-        signer = self._signers[checked.project]
-        note = sign_checkpoint(signer.name, checked.head, signer)
-        return Signed(checked.project, checked.head, note)
+        signing, head = self._signers[checked.project], checked.head
+        if signing.beside is None:
+            keys = [signing.signer]
+        elif head.size <= signing.since:
+            keys = [signing.beside]
+        else:
+            keys = [signing.beside, signing.signer]
+        note = sign_checkpoint(signing.signer.name, head, *keys)
+        return Signed(checked.project, head, note)
+
+    def signing(self, project: str) -> Signing:
+        """Return what signs a project's log."""
+        return self._signers[project]
+
+    def hold(self, project: str, signing: Signing) -> None:
+        """Sign a project's log so from the next head on; any thread may say it."""
+        self._signers[project] = signing
 
     def vkey(self, project: str) -> VerifierKey:
         """Return the public key of a project's log."""
-        return self._signers[project].vkey
+        return self._signers[project].signer.vkey

@@ -21,13 +21,13 @@ __all__ = [
 ]
 
 
-def sign_checkpoint(origin: str, head: TreeHead, signer: SignerKey) -> bytes:
-    """Return the checkpoint of a tree head as a note with one signature.
+def sign_checkpoint(origin: str, head: TreeHead, *signers: SignerKey) -> bytes:
+    """Return the checkpoint of a tree head as a note with a signature by each signer.
 
-    The signature binds the log for ever: two of one key over histories that differ are a fork.
+    A signature binds the log for ever: two of one key over histories that differ are a fork.
     """
     text = write_checkpoint(origin, head)
-    return write_note(text, [signer.sign(text)])
+    return write_note(text, [signer.sign(text) for signer in signers])
 
 
 def verify_checkpoint(

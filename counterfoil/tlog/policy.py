@@ -2,7 +2,9 @@
 
 A line each: `log <vkey> [url]`, `witness <name> <vkey> [url]`, `group <name> <k|any|all>
 <member>...`, and exactly one `quorum <name|none>`; empty lines and `#` comments between.  Names
-refer to earlier lines only and are opaque bytes.
+refer to earlier lines only and are opaque bytes.  A line of our own, `retired <vkey> <size>`, names
+an earlier key of a log and the last size that it vouches for alone: a program that does not know
+the line refuses the file, and does not believe the key for ever (docs/how-to/keys.md).
 
 Source: C2SP tlog-policy.
 """
@@ -15,17 +17,24 @@ from counterfoil.errors import EvidenceError
 from counterfoil.tlog import strict
 from counterfoil.tlog.checkpoint import Checkpoint, checkpoint_of
 from counterfoil.tlog.keys import COSIGNATURE, ED25519, MLDSA44, VerifierKey, parse_vkey
-from counterfoil.tlog.note import verify_note
+from counterfoil.tlog.note import Note, parse_note, verify_note
 
 NO_QUORUM = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A log whose checkpoints are accepted; its key's name is its origin."""
+    """A log whose checkpoints are accepted; its key's name is its origin.
+
+    Args:
+        key: one of its keys.
+        url: where it is.
+        until: the last size this key vouches for alone; None while it is in force.
+    """
 
     key: VerifierKey
     url: str | None = None
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ class Policy:
     """What somebody decided to trust.
 
     Args:
-        logs: any of them may have signed.
+        logs: any of them may have signed, up to the size it is good for.
         witnesses: whose cosignatures count.
         groups: in the order of their lines, so that members come first.
         quorum: the witness or group that has to have witnessed, or "none".
@@ -81,11 +90,13 @@ class Policy:
         Raises:
             EvidenceError: `note_invalid` when it is no checkpoint; `signature` when a signature
                 or cosignature by a listed key is wrong; `key_unknown` when no listed log signed
-                it under its own origin; `quorum` when too few witnesses did.
+                it under its own origin; `key_retired` when only earlier keys did, beyond their
+                last size; `quorum` when too few witnesses did.
         """
         log_keys = [log.key for log in self.logs]
         verified = verify_note(note, [*log_keys, *(witness.key for witness in self.witnesses)])
         checkpoint = checkpoint_of(verified, log_keys)
+        self._check_in_force(verified, checkpoint)
         signed = {(line.name, line.key_id) for line in verified.signatures}
         seen = {w.name for w in self.witnesses if (w.key.name, w.key.key_id) in signed}
         if not self.is_quorum(seen):
@@ -94,6 +105,30 @@ class Policy:
                 "quorum", f"the quorum {self.quorum[:64]!a} is not met; witnessed by: {names}"
             )
         return checkpoint
+
+    def signer(self, note: bytes) -> VerifierKey | None:
+        """Return the first listed log key that has a line in a note that was verified."""
+        signed = {(line.name, line.key_id) for line in parse_note(note).signatures}
+        for log in self.logs:
+            if (log.key.name, log.key.key_id) in signed:
+                return log.key
+        return None
+
+    def _check_in_force(self, verified: Note, checkpoint: Checkpoint) -> None:
+        """Refuse a checkpoint that none of its log's keys vouches for at its size."""
+        signed = {(line.name, line.key_id) for line in verified.signatures}
+        ends = [
+            log.until
+            for log in self.logs
+            if (log.key.name, log.key.key_id) in signed and log.key.name == checkpoint.origin
+        ]
+        if all(until is not None and until < checkpoint.size for until in ends):
+            last = max(until for until in ends if until is not None)
+            raise EvidenceError(
+                "key_retired",
+                f"the key that signed {checkpoint.size} entries of {checkpoint.origin[:64]!a} was"
+                f" retired: alone it vouches for {last} and no more",
+            )
 
     def is_quorum(self, witnesses: set[str]) -> bool:
         """Tell whether these witnesses, by their names in the policy, are enough."""
@@ -151,6 +186,9 @@ class _Reader:
         match words:
             case ["log", vkey] | ["log", vkey, _]:
                 self._log(parse_vkey(vkey), words[2:])
+            case ["retired", vkey, size]:
+                until = strict.read_decimal(size, "policy_invalid", "the last size")
+                self._log(parse_vkey(vkey), (), until)
             case ["witness", name, vkey] | ["witness", name, vkey, _]:
                 self._witness(name, parse_vkey(vkey), words[3:])
             case ["group", name, threshold, _, *_]:
@@ -160,11 +198,11 @@ class _Reader:
             case _:
                 raise _refuse(f"{' '.join(words)[:64]!a} is no log, witness, group or quorum line")
 
-    def _log(self, key: VerifierKey, url: Sequence[str]) -> None:
+    def _log(self, key: VerifierKey, url: Sequence[str], until: int | None = None) -> None:
         _check_type(key, (ED25519, MLDSA44), "a log")
         if any(log.key.public == key.public for log in self.logs):
             raise _refuse("a second log with the same public key")
-        self.logs.append(Log(key, *url))
+        self.logs.append(Log(key, url[0] if url else None, until))
 
     def _witness(self, name: str, key: VerifierKey, url: Sequence[str]) -> None:
         self._define(name)

@@ -1,18 +1,23 @@
 """An exported log: every file of it against the signed checkpoint.
 
-What must hold: the checkpoint is signed by a trusted key; every bundle and tile of the tree is
-there, whole; nothing else is.  A file is named by its path below the log's prefix.
+What must hold: the checkpoint is signed by a trusted key, or by one that the entries lead to from
+a trusted key; every bundle and tile of the tree is there, whole; nothing else is.  A file is named
+by its path below the log's prefix.
+
+Where no trusted key signed, size and root are taken as claimed until the entries have been read:
+they say which key follows which (`verifier.succession`), and the signature decides then.
 
 Source: C2SP tlog-tiles (paths, partial tiles, "may fall back to the full tile").
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol
 
 from counterfoil.errors import EvidenceError
-from counterfoil.tlog.checkpoint import Checkpoint
+from counterfoil.tlog.checkpoint import Checkpoint, parse_checkpoint
 from counterfoil.tlog.entries import read_bundle, write_bundle
 from counterfoil.tlog.note import parse_note
 from counterfoil.tlog.policy import Policy
@@ -23,12 +28,14 @@ from counterfoil.tlog.tile import (
     Tile,
     entries_path,
     parse_path,
+    root_from_tiles,
     tile_path,
 )
-from counterfoil.tlog.tree import HASH_SIZE
+from counterfoil.tlog.tree import EMPTY_ROOT, HASH_SIZE
 from counterfoil.verifier.aggregate import AggregateCheck, is_aggregate
 from counterfoil.verifier.depth import Enter, unmetered
 from counterfoil.verifier.report import Findings
+from counterfoil.verifier.succession import Succession
 from counterfoil.verifier.tree import TreeCheck
 
 CHECKPOINT = "checkpoint"
@@ -76,6 +83,8 @@ class LogVerdict:
         beyond: files of tiles that start after the signed tree: an export under way.
         aggregate: what an aggregate log holds of others; None for every other log.
         mended: what tiles that are wrong would have to hold, see `TreeCheck`.
+        trust: the policy, with every key the entries lead to; None without one.
+        succession: what the entries say of the log's keys; None where nobody was to be trusted.
     """
 
     checkpoint: Checkpoint | None
@@ -87,6 +96,8 @@ class LogVerdict:
     beyond: tuple[str, ...]
     aggregate: AggregateCheck | None = None
     mended: Mapping[tuple[int, int], bytes] = field(default_factory=dict)
+    trust: Policy | None = None
+    succession: Succession | None = None
 
 
 def check_log(
@@ -107,54 +118,113 @@ def check_log(
     Cost: one pass over everything from `start` on; memory stays flat.
     """
     with enter("signature"):
-        checkpoint, fingerprint = read_checkpoint(reader, policy, findings, name(CHECKPOINT))
-    if checkpoint is None:
+        claim = _read_claim(reader, policy, findings, name(CHECKPOINT))
+    if claim.checkpoint is None:
         # Nobody vouches for a size: what can be said is whether the files agree with each other.
         size, root = _largest(reader), None
     else:
-        size, root = checkpoint.size, checkpoint.root
+        size, root = claim.checkpoint.size, claim.checkpoint.root
     tree = ExportedTree(reader, findings, name, enter)
     check = TreeCheck(tree, size, root, findings, min(start, size) // TILE_WIDTH * TILE_WIDTH)
-    aggregate = None
-    if policy is not None and checkpoint is not None and is_aggregate(checkpoint.origin):
-        keys = [log.key for log in policy.logs]
-        aggregate = AggregateCheck(keys, findings, lambda index: name(f"entry {index}"))
+    aggregate, succession = None, None
+    if policy is not None and claim.checkpoint is not None:
+        if is_aggregate(claim.checkpoint.origin):
+            keys = [log.key for log in policy.logs]
+            aggregate = AggregateCheck(keys, findings, lambda index: name(f"entry {index}"))
+        else:
+            succession = Succession(claim.checkpoint.origin)
+    beside = aggregate or succession
     with enter("leaves"):
-        whole = check.run(aggregate.bundle if aggregate else None)
+        whole = check.run(beside.bundle if beside else None)
     with enter("tiles"):
         files, beyond = _check_names(tree, reader, size, findings, name)
+    if succession is not None and policy is not None:
+        policy = succession.extend(policy)
+        read = exported_tiles(reader, size, check.mended)
+        for end, why in succession.contradicted(lambda at: _root_at(read, at, size)):
+            findings.add("forked", name(CHECKPOINT), why, 0, max(end - 1, 0))
+    with enter("signature"):
+        checkpoint = _settle(claim, policy, findings, name(CHECKPOINT))
+    signer = None if policy is None or checkpoint is None else policy.signer(claim.note)
     return LogVerdict(
-        checkpoint, fingerprint, whole, check.entries, check.tiles, files, beyond, aggregate,
-        check.mended,
+        checkpoint, "" if signer is None else signer.fingerprint(), whole, check.entries,
+        check.tiles, files, beyond, aggregate, check.mended, policy, succession,
     )  # fmt: skip
 
 
-def read_checkpoint(
-    reader: LogReader, policy: Policy | None, findings: Findings, name: str
-) -> tuple[Checkpoint | None, str]:
-    """Return the checkpoint if a trusted key signed it, and that key's fingerprint."""
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A checkpoint as it stands there.
+
+    Args:
+        checkpoint: what it says; None where nothing may be taken from it.
+        note: its bytes.
+        span: the entries it concerns, where no trusted key vouches for it yet.
+    """
+
+    checkpoint: Checkpoint | None = None
+    note: bytes = b""
+    span: tuple[int, int] | tuple[()] = ()
+
+
+def _read_claim(reader: LogReader, policy: Policy | None, findings: Findings, name: str) -> _Claim:
     try:
         note = reader.checkpoint()
-        if note is None:
-            findings.add("missing", name, "there is no checkpoint", *_all_entries(reader))
-            return None, ""
-        if policy is None:
-            return None, ""
-        checkpoint = policy.verify_checkpoint(note)
     except EvidenceError as error:
-        message = f"not what a trusted key signed: {error.message}"
-        findings.add("damaged", name, message, *_all_entries(reader))
-        return None, ""
-    return checkpoint, signer_fingerprint(policy, note)
+        _refuse(error, findings, name, _all_entries(reader))
+        return _Claim()
+    if note is None:
+        findings.add("missing", name, "there is no checkpoint", *_all_entries(reader))
+    if note is None or policy is None:
+        return _Claim()
+    try:
+        return _Claim(policy.verify_checkpoint(note), note)
+    except EvidenceError as error:
+        span = _all_entries(reader)
+        if error.code in {"key_unknown", "key_retired"}:
+            with suppress(EvidenceError):
+                claimed = parse_checkpoint(parse_note(note).text)
+                if any(log.key.name == claimed.origin for log in policy.logs):
+                    return _Claim(claimed, note, span)
+        _refuse(error, findings, name, span)
+        return _Claim()
+
+
+def _settle(
+    claim: _Claim, policy: Policy | None, findings: Findings, name: str
+) -> Checkpoint | None:
+    """Return the checkpoint if it is signed by a key in force at its size, all entries read."""
+    if claim.checkpoint is None or policy is None:
+        return None
+    try:
+        return policy.verify_checkpoint(claim.note)
+    except EvidenceError as error:
+        _refuse(error, findings, name, claim.span)
+        return None
+
+
+def _refuse(
+    error: EvidenceError, findings: Findings, name: str, span: tuple[int, int] | tuple[()]
+) -> None:
+    # A key that was retired and signs on is two histories: that of its log, and this one.
+    kind: Literal["forked", "damaged"] = "forked" if error.code == "key_retired" else "damaged"
+    findings.add(kind, name, f"not what a trusted key signed: {error.message}", *span)
+
+
+def _root_at(read: ReadTile, at: int, size: int) -> bytes | None:
+    """Return the root at an earlier size; None where it is later, or tiles are missing."""
+    if at > size:
+        return None
+    try:
+        return root_from_tiles(at, read) if at else EMPTY_ROOT
+    except EvidenceError:
+        return None
 
 
 def signer_fingerprint(policy: Policy, note: bytes) -> str:
     """Return the fingerprint, in hex, of the log key that signed a note `policy` accepts."""
-    signed = {(line.name, line.key_id) for line in parse_note(note).signatures}
-    for log in policy.logs:
-        if (log.key.name, log.key.key_id) in signed:
-            return log.key.fingerprint()
-    return ""
+    signer = policy.signer(note)
+    return "" if signer is None else signer.fingerprint()
 
 
 class ExportedTree:

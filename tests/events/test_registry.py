@@ -29,7 +29,7 @@ OWN = {
     *("policy.activated", "gate.changed", "token.issued", "token.revoked"),
     *("invitation.made", "invitation.ended", "passkey.enrolled", "passkey.removed"),
     *("session.opened", "session.verified", "session.ended", "trust.added", "trust.removed"),
-    *("trust.rekeyed",),
+    *("trust.rekeyed", "key.rotated", "key.retired"),
     *("personal.read", "export.made", "erasure.performed"),
 }
 

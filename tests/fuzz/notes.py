@@ -1,10 +1,14 @@
 """Decoders of signed text: notes, checkpoints, keys, cosignatures, policies, witness requests."""
 
+import json
+
 from counterfoil.app.cosigned import CosignedNote
+from counterfoil.events.entry import read_entry
 from counterfoil.tlog import (
     checkpoint,
     checkpoint_text,
     cosignature,
+    handover,
     keys,
     note,
     note_text,
@@ -14,6 +18,7 @@ from counterfoil.tlog import (
 )  # fmt: skip
 from counterfoil.tlog.note_text import Note
 from counterfoil.verifier.anchor import read_anchor
+from counterfoil.verifier.succession import read_handover, read_retirement
 from tests.fuzz.decoder import Decoder
 from tests.fuzz.samples import GOLDEN_LOG, VECTORS, as_text, log_file, read_all
 
@@ -100,7 +105,26 @@ def _held_size(data: bytes) -> None:
 
 
 def _kept(data: bytes) -> None:
-    CosignedNote.read(data, _VKEY, [_SIGNER.vkey])
+    CosignedNote.read(data, _POLICY, [_SIGNER.vkey])
+
+
+def _earlier_keys(data: bytes) -> None:
+    found = handover.parse_old(data, "the keys")
+    assert "".join(f"{key} {size}\n" for key, size in found).encode() == data
+
+
+def _key_change(data: bytes) -> None:
+    read_handover(read_entry(data), 4711, "log.example/acme")
+
+
+def _key_end(data: bytes) -> None:
+    read_retirement(read_entry(data), 4711, "log.example/acme")
+
+
+def _golden_entry(name: str) -> bytes:
+    path = VECTORS / "golden" / f"dev.cdeventsx.counterfoil-key.{name}.0.1.0.json"
+    entry: str = json.loads(path.read_bytes())["entry"]
+    return entry.encode()
 
 
 def _strict(data: bytes) -> None:
@@ -151,6 +175,24 @@ DECODERS = (
         seeds=(_SIGNER.to_text().encode(), _LOG_SIGNER.to_text().encode()),
     ),
     Decoder(name="trust policies", read=_policy, of=(policy.parse_policy,), seeds=_POLICIES),
+    Decoder(
+        name="earlier keys",
+        read=_earlier_keys,
+        of=(handover.parse_old,),
+        seeds=(b"", f"{_LOG_SIGNER.vkey} 4711\n".encode()),
+    ),
+    Decoder(
+        name="entries of keys that follow",
+        read=_key_change,
+        of=(read_handover,),
+        seeds=(_golden_entry("rotated"),),
+    ),
+    Decoder(
+        name="entries of keys that end",
+        read=_key_end,
+        of=(read_retirement,),
+        seeds=(_golden_entry("retired"),),
+    ),
     Decoder(
         name="cosignatures",
         read=_cosignature,

@@ -11,7 +11,7 @@ from counterfoil.client.evidence_archive import is_archive, open_archive
 from counterfoil.tlog import entries, tile
 from counterfoil.tlog.keys import parse_vkey
 from counterfoil.tlog.policy import Policy
-from counterfoil.verifier.log import check_log, read_checkpoint
+from counterfoil.verifier.log import check_log
 from counterfoil.verifier.report import Findings
 from tests.fuzz.decoder import Decoder
 from tests.fuzz.samples import GOLDEN_LOG, VECTORS, as_text, log_file, read_all
@@ -83,7 +83,6 @@ class _OneFileChanged:
 def _judge(log: object) -> None:
     findings = Findings()
     check_log(log, _POLICY, findings, lambda path: path)  # type: ignore[arg-type]  # a LogReader
-    read_checkpoint(log, _POLICY, findings, "checkpoint")  # type: ignore[arg-type]  # the same
 
 
 def _log(data: bytes) -> None:
@@ -134,7 +133,7 @@ DECODERS = (
     Decoder(
         name="whole logs",
         read=_log,
-        of=(check_log, read_checkpoint),
+        of=(check_log,),
         seeds=tuple(
             bytes([number]) + path.read_bytes()
             for number, path in enumerate(sorted(p for p in _LOG.rglob("*") if p.is_file()))

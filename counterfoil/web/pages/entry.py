@@ -350,7 +350,7 @@ def entry_page(request: Request, context: Context) -> Response:
     context.note_read("entry")
     view = build_entry(
         opened,
-        reader.vkey(context.project),
+        signer_of(context, opened),
         size,
         as_hex=request.query_params.get("bytes") == "hex",
         links=links_of(context),
@@ -358,6 +358,13 @@ def entry_page(request: Request, context: Context) -> Response:
         witnessed_by=context.home.outside.witnesses.names_for(context.project, index),
     )
     return render(request, "entry.html", frame=frame, view=view)
+
+
+def signer_of(context: Context, opened: Opened) -> VerifierKey:
+    """Return the key of the log that signed the checkpoint of an entry's receipt."""
+    ledger = context.home.ledger
+    signer = ledger.trust(context.project).signer(parse_receipt(opened.receipt).checkpoint)
+    return ledger.vkey(context.project) if signer is None else signer
 
 
 def looks_of(context: Context, opened: Opened) -> dict[str, Look]:
