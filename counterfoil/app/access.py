@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from msgspec import UNSET
+
 from counterfoil.app.access_log import happened
 from counterfoil.app.posted import Answer
 from counterfoil.app.proving import is_fresh
@@ -159,7 +161,10 @@ class Access:
         moment = self._clock.now()
         now = format_time(moment)
         fresh = is_fresh(credential.verified, moment)
-        key = (credential.actor or credential.id, credential.kind, verb, project, fresh)
+        key = (
+            credential.actor or credential.id, credential.kind, verb, project, fresh,
+            credential.confirmed,
+        )  # fmt: skip
         if now >= self.good_until:
             self._forget(now)
         # Kept where it was looked for: if something began or ended while it was asked, all that
@@ -296,6 +301,7 @@ class Access:
                 first=not credential.actor and not self.directory.anybody_enrolled(),
                 gate_changers=around.gate_changers,
                 authors=around.authors,
+                confirmed=True if credential.confirmed else UNSET,
             ),
         )
 
@@ -367,7 +373,7 @@ class Access:
         what: str,
         credential: Credential,
         *,
-        subject: str,
+        subject: str | None,
         data: Mapping[str, JSON],
         named: Named = (),
         blobs: Sequence[Mapping[str, JSON]] = (),
@@ -379,7 +385,7 @@ class Access:
         Args:
             what: noun and predicate, such as "role.granted".
             credential: who does it.
-            subject: a ref; of actors by account, `actor:counterfoil:HANDLE`.
+            subject: a ref or None; of actors by account, `actor:counterfoil:HANDLE`.
             data: members of the data that are there; None is left out.
             named: refs with roles.
             blobs: as in `data.blobs`.

@@ -10,6 +10,7 @@ What must hold: whoever writes holds the lock from before the first byte until a
 """
 
 import contextlib
+import functools
 import logging
 import os
 import re
@@ -22,6 +23,7 @@ from types import TracebackType
 from typing import Self
 
 from counterfoil.app.access import Access
+from counterfoil.app.asks import Asks
 from counterfoil.app.blobs import Blobs
 from counterfoil.app.circumstances import Looking
 from counterfoil.app.clock_check import check_clock, doubt
@@ -188,6 +190,11 @@ class Home:
             )
             self._housekeeper.start()
             self._opened = opened.pop_all()
+
+    @functools.cached_property
+    def asks(self) -> Asks:
+        """What takes two people, and was asked for by one."""
+        return Asks(self.log, self.keys, self.access, self.clock)
 
     def require_project(self, project: str) -> None:
         """Refuse a project this ledger has no log for.

@@ -160,6 +160,13 @@ def require_allowed(
                 f"{KEYS_SOURCE} is this ledger's own, for its keys; name the source you speak for",
                 position=position,
             )
+        if registry.server_only(event.type):
+            raise RequestError(
+                "not_allowed",
+                f"{event.type[:120]} is what this server says of what it did itself; "
+                "do it by its action, docs/http.md",
+                position=position,
+            )
         # Who relays tells what others did, which decides nothing here.
         verb = "record" if credential.kind in RELAYING else verb_of(event.type)
         if verb == "record" and event.source in allowed:

@@ -12,6 +12,9 @@ from counterfoil.cli.target import open_target
 # The ledger's own log: actions are about the ledger, not about a project.
 LOG: Final = "_access"
 
+# What an action answers that was only asked for: another person has to agree.
+WAITS: Final = frozenset({"asked", "until", "digest"})
+
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
@@ -35,12 +38,12 @@ def do(
 
 
 def tell(done: dict[str, Any], *, as_json: bool) -> int:
-    """Print what came of an action, one line or JSON."""
+    """Print what came of an action, one line or JSON; 1 where it waits for a second person."""
     if as_json:
         output.show_json(done)
     else:
         click.echo(output.plain(done["said"]))
-    return output.YES
+    return output.NO if done.keys() >= WAITS else output.YES
 
 
 def show(

@@ -7,6 +7,7 @@ import functools
 import re
 
 from counterfoil.events import (
+    action,
     actor,
     approval,
     artifact,
@@ -18,6 +19,7 @@ from counterfoil.events import (
     environment,
     erasure,
     key,
+    keeping,
     log,
     reading,
     release,
@@ -29,9 +31,9 @@ from counterfoil.events import (
     ticket,
 )
 from counterfoil.events.derived import derived_refs
-from counterfoil.events.kinds import EventType
+from counterfoil.events.kinds import OWN, EventType
 
-__all__ = ["RETENTION", "TYPES", "EventType", "derived_refs", "lookup", "retention"]
+__all__ = ["RETENTION", "TYPES", "EventType", "derived_refs", "lookup", "retention", "server_only"]
 
 RETENTION = {
     "standard": "the body is sealed under the event's key, personal values under the person's",
@@ -60,11 +62,27 @@ _NOUNS = (
     reading,
     erasure,
     backup,
+    action,
+    keeping,
 )
+# What only the server itself records, in what it does: an event of such a noun that somebody sent
+# would destroy, hold or let go of something that nobody was asked about.
+_SERVER_ONLY = ("action", "backup", "erasure", "hold", "key", "retention")
 _VERSION = re.compile(r"\.\d+\.\d+\.\d+(?:-[a-z0-9.]+)?\Z")
 
 TYPES: dict[str, EventType] = {known.name: known for noun in _NOUNS for known in noun.TYPES}
 _BY_STEM = {_VERSION.sub("", name): known for name, known in TYPES.items()}
+
+
+@functools.lru_cache(maxsize=1_024)
+def server_only(type: str) -> bool:  # noqa: A002  the name CloudEvents gives it
+    """Say whether only the server itself may record a type, any version and predicate of it.
+
+    >>> server_only("dev.cdeventsx.counterfoil-hold.placed.0.1.0"), server_only("com.example.hold")
+    (True, False)
+    """
+    noun = type.removeprefix(OWN).partition(".")[0] if type.startswith(OWN) else ""
+    return noun in _SERVER_ONLY
 
 
 @functools.lru_cache(maxsize=1_024)

@@ -65,6 +65,7 @@ class Credential:
         projects: where it is good; `("*",)` is everywhere.
         verbs: what it is good for at most; `("*",)` is whatever its kind can be.
         verified: when its holder last showed a passkey, RFC 3339; "" if never.
+        confirmed: what is done under it was asked for by another person before.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Credential:
     projects: tuple[str, ...] = (ALL,)
     verbs: tuple[str, ...] = (ALL,)
     verified: str = ""
+    confirmed: bool = False
 
 
 ANONYMOUS: Final = Credential("anonymous", "anonymous", "nobody", ())

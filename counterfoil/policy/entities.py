@@ -62,6 +62,7 @@ def question(request: Request) -> dict[str, Any]:
             "first": context.first,
             "gate_changers": [_value(("Actor", ref)) for ref in context.gate_changers],
             "authors": [_value(("Actor", ref)) for ref in context.authors],
+            "confirmed": context.confirmed is True,
         },
     }
 

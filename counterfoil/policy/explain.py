@@ -97,6 +97,7 @@ class _Change(msgspec.Struct, frozen=True):
     role: str = ""
     team: str = ""
     verified: bool = False
+    confirmed: bool = False
 
 
 def _changes(policies: PolicySet, request: Request) -> Iterator[tuple[str, _Change]]:
@@ -104,6 +105,8 @@ def _changes(policies: PolicySet, request: Request) -> Iterator[tuple[str, _Chan
     principal = request.principal
     if not request.context.verified and principal.kind == "person":
         yield "verify again (step-up)", _Change(verified=True)
+    if request.context.confirmed is not True and principal.kind == "person":
+        yield "have another person confirm it", _Change(confirmed=True)
     for role in ROLES:
         # Nobody is advised into two roles that may not be given together.
         if role not in principal.roles and not conflicts((*principal.roles, role)):
@@ -122,4 +125,6 @@ def _merged(request: Request, change: _Change) -> Request:
         principal = msgspec.structs.replace(principal, teams=(*principal.teams, change.team))
     if change.verified:
         context = msgspec.structs.replace(context, verified=True)
+    if change.confirmed:
+        context = msgspec.structs.replace(context, confirmed=True)
     return msgspec.structs.replace(request, principal=principal, context=context)

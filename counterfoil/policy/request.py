@@ -9,7 +9,7 @@ request.  Members that are not known are refused: a fact nobody looks at would b
 """
 
 import hashlib
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -74,6 +74,8 @@ class Context(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         first: nobody is enrolled in this ledger yet.
         gate_changers: refs of the actors who changed a gate of the object in the last 24 hours.
         authors: refs of those who wrote, committed or asked for what is to be approved.
+        confirmed: another person agreed to exactly this.  Absent from the stored form unless it
+            is so: requests stored before anybody asked for it keep their bytes.
     """
 
     credential: str
@@ -81,6 +83,7 @@ class Context(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first: bool = False
     gate_changers: tuple[str, ...] = ()
     authors: tuple[str, ...] = ()
+    confirmed: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ from counterfoil.app.record import LOCAL
 from counterfoil.clock import SteppedClock
 from counterfoil.events.canonical import JSON
 from counterfoil.events.event import Event, parse_event
-from counterfoil.events.registry import TYPES
+from counterfoil.events.registry import TYPES, server_only
 from counterfoil.ids import SeededRandomness
 from counterfoil.ledger.store import Kept, KeyStore, LogReads
 from counterfoil.policy.access import Credential
@@ -44,8 +44,8 @@ def record(
 
 
 def examples() -> list[Event]:
-    """Return the example of every type of event."""
-    return [parse_event(known.example) for known in TYPES.values()]
+    """Return the example of every type of event that somebody may send."""
+    return [parse_event(one.example) for name, one in TYPES.items() if not server_only(name)]
 
 
 def story() -> list[Event]:

@@ -31,6 +31,9 @@ OWN = {
     *("session.opened", "session.verified", "session.ended", "trust.added", "trust.removed"),
     *("trust.rekeyed", "key.rotated", "key.retired"),
     *("personal.read", "export.made", "erasure.performed"),
+    *("personal.read", "export.made"),
+    *("action.asked", "action.confirmed", "action.ended"),
+    *("retention.set", "retention.expired", "hold.placed", "hold.released"),
 }
 
 

@@ -1,5 +1,7 @@
 """Requests for the tests: a person with roles in project shop, tier production, unless said."""
 
+from msgspec import UNSET
+
 from counterfoil.policy.request import LEDGER, Context, Object, Principal, Request
 
 ANA = "actor:aaaaaaaaaaaaaaaa"
@@ -30,11 +32,12 @@ def ask(
     first: bool = False,
     gate_changers: tuple[str, ...] = (),
     authors: tuple[str, ...] = (),
+    confirmed: bool = False,
 ) -> Request:
     """Return a request."""
     return Request(
         Principal(who, actor_kind, roles, teams),
         verb,
         place(kind, tier, project),
-        Context(credential, verified, first, gate_changers, authors),
+        Context(credential, verified, first, gate_changers, authors, True if confirmed else UNSET),
     )

@@ -7,6 +7,7 @@ import pytest
 
 from counterfoil.errors import RequestError
 from counterfoil.policy.engine import decide
+from counterfoil.policy.explain import explain
 from counterfoil.policy.policy_set import PolicySet, builtin
 from counterfoil.policy.request import Request
 from tests.policy import access_doc
@@ -63,6 +64,16 @@ def test_a_small_team_is_held_to_four_eyes() -> None:
     assert said(ask("people", "ledger", actor_kind="nobody", credential="token", first=True))
 
 
+def test_erasing_takes_another_person_s_yes() -> None:
+    policies = PolicySet.parse(builtin().text + example("two-people-erase.cedar"))
+    alone = ask("erase", "project", ("administrator",))
+
+    assert not decide(policies, alone).allowed
+    assert decide(policies, ask("erase", "project", ("administrator",), confirmed=True)).allowed
+    assert decide(policies, ask("hold", "project", ("administrator",))).allowed
+    assert explain(policies, alone).would_pass == ("have another person confirm it",)
+
+
 def test_every_example_is_named_on_the_page_and_tested_here() -> None:
     names = sorted(path.name for path in FOLDER.iterdir())
 
@@ -101,4 +112,4 @@ def test_what_the_page_says_a_policy_may_speak_of_is_cedar(expression: str) -> N
 
 
 def test_the_page_says_what_policies_may_speak_of() -> None:
-    assert len(SPOKEN) == 15
+    assert len(SPOKEN) == 16

@@ -41,6 +41,7 @@ def test_every_member_is_part_of_the_digest() -> None:
         ask("approve", "approval", ("approver",), first=True),
         ask("approve", "approval", ("approver",), gate_changers=(ANA,)),
         ask("approve", "approval", ("approver",), authors=(ANA,)),
+        ask("approve", "approval", ("approver",), confirmed=True),
         ask("request", "approval", ("approver",)),
         ask("approve", "gate", ("approver",)),
     ]
