@@ -70,6 +70,7 @@ CODES: dict[str, tuple[str, int, str]] = {
     "account_lookalike": ("request", 400, "the account reads like another one"),
     "directory_refused": ("request", 422, "a directory file with something off, or too large"),
     "directory_changed": ("request", 409, "the difference is not the one that was shown"),
+    "preview_changed": ("request", 409, "what would go is not what was shown"),
     "two_people": ("request", 403, "one person is not enough, and whoever asks is none"),
     "confirm_refused": ("request", 409, "what was asked does not wait for this person's yes"),
     "role_conflict": ("request", 409, "two roles that one actor may not have"),

@@ -137,7 +137,8 @@ def erase(acting: Acting) -> Erased:
             for number, (project, data) in enumerate(plan.datas())
         ]
 
-    indices = home.eraser.carry_out_made(make, acting.credential, words)
+    with home.holds.still:
+        indices = home.eraser.carry_out_made(make, acting.credential, words)
     first: dict[str, int] = {}
     for (project, _), index in zip(plan.datas(), indices, strict=True):
         first.setdefault(project, index)
@@ -281,7 +282,7 @@ def _held(acting: Acting, plan: Plan) -> tuple[str, ...]:
         over = [*holds.over_entries(project, as_ranges(going.entries()))]
         for subject in plan.subjects:
             over += holds.over_actor(project, subject)
-        found.update(dict.fromkeys(one.name for one in over))
+        found.update(dict.fromkeys(one.said for one in over))
     return tuple(found)
 
 

@@ -31,8 +31,9 @@ from counterfoil.app.config import Config, read_config
 from counterfoil.app.erasing import Eraser
 from counterfoil.app.follow import Follower
 from counterfoil.app.following import FollowingElsewhere
-from counterfoil.app.holding import Holds, NothingHeld
+from counterfoil.app.holds import Holds
 from counterfoil.app.jobs import Jobs
+from counterfoil.app.keeping import Keeping
 from counterfoil.app.live import Live
 from counterfoil.app.meters import meters_of
 from counterfoil.app.naming import check_ledger, require_log
@@ -113,7 +114,6 @@ class Home:
             self.ledger.open()
             opened.callback(self.ledger.close)
             _look_at_clock(self.ledger, signers, clock)
-            self.holds: Holds = NothingHeld()
             self.eraser = Eraser(directory, self.log, self.keys, self.state, self.tables)
             self.eraser.finish()
             self.live = Live()
@@ -195,6 +195,16 @@ class Home:
     def asks(self) -> Asks:
         """What takes two people, and was asked for by one."""
         return Asks(self.log, self.keys, self.access, self.clock)
+
+    @functools.cached_property
+    def keeping(self) -> Keeping:
+        """The rules by which things expire, and the holds that keep them."""
+        return Keeping(self.log, self.keys, self.state.keeping)
+
+    @functools.cached_property
+    def holds(self) -> Holds:
+        """What is held."""
+        return Holds(self.keeping, self.log, self.access)
 
     def require_project(self, project: str) -> None:
         """Refuse a project this ledger has no log for.

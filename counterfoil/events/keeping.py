@@ -52,6 +52,7 @@ TYPES = (
             "at": "the moment their age was reckoned at, RFC 3339",
             "reason": "in words",
         },
+        retention="technical",
         actor=("system", "counterfoil"),
     ),
     own_type(

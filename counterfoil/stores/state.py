@@ -26,6 +26,7 @@ from sqlalchemy.pool import NullPool
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.stores.state_asked import AskedRows
 from counterfoil.stores.state_jobs import JobRows
+from counterfoil.stores.state_keeping import KeepingRows
 from counterfoil.stores.state_milestones import Milestones
 from counterfoil.stores.state_scrub import ScrubRows
 from counterfoil.stores.state_sign_in import SignInState
@@ -148,6 +149,7 @@ class State:
         self.tokens = TokenRows(self._transaction)
         self.asked = AskedRows(self._transaction)
         self.jobs = JobRows(self._transaction)
+        self.keeping = KeepingRows(self._transaction)
         self.milestones = Milestones(self._transaction)
         self.scrub = ScrubRows(self._transaction)
         self.sign_in = SignInState(self._transaction)

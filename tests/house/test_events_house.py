@@ -120,6 +120,7 @@ def test_only_the_server_s_own_facts_are_kept_in_the_open() -> None:
     assert technical == {
         "dev.cdeventsx.counterfoil-log.damaged.0.1.0",
         "dev.cdeventsx.counterfoil-log.recovered.0.1.0",
+        "dev.cdeventsx.counterfoil-retention.expired.0.1.0",
         "dev.cdeventsx.counterfoil-witness.alarmed.0.1.0",
     }
     assert {registry.TYPES[name].retention for name in NAMES} == set(registry.RETENTION)
