@@ -26,6 +26,7 @@ VIEWS = "views.db"
 STATE = "state.db"
 _POSITIONS = "SELECT project, next_index, nodes, root FROM positions ORDER BY project"
 _COSIGNED = "SELECT project, size, note FROM cosigned ORDER BY project, size"
+_HAS_TABLE = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?"
 _OUTSIDE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM")
 
 
@@ -66,7 +67,10 @@ def read_derived(directory: Path, *, pages: bool) -> Derived:
 def _rows(
     path: Path, statement: str, kinds: tuple[type, ...], found: Findings, *, pages: bool
 ) -> list[tuple]:  # type: ignore[type-arg]
-    """Return the rows of one SELECT; a file that is not there has none."""
+    """Return the rows of one SELECT; a file that is not there, or not its table, has none.
+
+    A table is not there where an earlier version, which did not have it, wrote the file.
+    """
     if not path.exists():
         return []
     try:
@@ -76,7 +80,9 @@ def _rows(
                 for (text,) in db.execute("PRAGMA quick_check(20)").fetchall():
                     if text != "ok":
                         found.add("stale", path.name, f"SQLite: {'; '.join(text.splitlines())}")
-            rows = db.execute(statement).fetchall()
+            table = statement.split(" FROM ")[1].split(maxsplit=1)[0]
+            [known] = db.execute(_HAS_TABLE, (table,)).fetchone()
+            rows = db.execute(statement).fetchall() if known else []
     except (sqlite3.Error, UnicodeError) as error:
         code = getattr(error, "sqlite_errorname", type(error).__name__)
         if code.startswith(_OUTSIDE):

@@ -29,17 +29,23 @@ from counterfoil.verifier.kept import (
 from counterfoil.verifier.report import Findings
 from counterfoil.verifier.whole import PieceCells
 
+_LEDGER_COLUMNS = {
+    "logs": ("project", "origin"),
+    "heads": ("project", "size", "root"),
+    "entries": ("project", "idx", "entry", "salt"),
+    "bodies": ("project", "idx", "position", "name", "owner", "data"),
+    "blobs": ("project", "idx", "position", "stored"),
+    "idem": ("project", "source", "id", "idx", "digest"),
+    "tiles": ("project", "level", "n", "data"),
+}
+# As an upgrade writes it: 1 before the salt; none before the zeros of the aggregate log.
+_SALT_OF_1 = (
+    "CASE WHEN typeof(salt) = 'blob' AND salt <> zeroblob(16)"
+    " THEN CAST(x'01' || salt AS BLOB) ELSE salt END"
+)
 LEDGER = Kind(
-    "ledger.db", 0x43466C67, 2,
-    {
-        "logs": ("project", "origin"),
-        "heads": ("project", "size", "root"),
-        "entries": ("project", "idx", "entry", "salt"),
-        "bodies": ("project", "idx", "position", "name", "owner", "data"),
-        "blobs": ("project", "idx", "position", "stored"),
-        "idem": ("project", "source", "id", "idx", "digest"),
-        "tiles": ("project", "level", "n", "data"),
-    },
+    "ledger.db", 0x43466C67, 2, _LEDGER_COLUMNS,
+    earlier={1: _LEDGER_COLUMNS}, spelled={1: {"salt": _SALT_OF_1}},
 )  # fmt: skip
 AGGREGATED = dataclasses.replace(LEDGER, name="aggregate.db")
 """The store of the aggregate log: a ledger's, with entries that are no events."""
@@ -153,7 +159,7 @@ class SqliteRows:
 
     def salts(self, start: int, end: int) -> Mapping[int, bytes]:
         """Return the salts of a range of entries."""
-        found = self._range("entries", "idx, salt", start, end)
+        found = self._range("entries", self._ledger.spelled(("idx", "salt")), start, end)
         return {
             self._index(index, "entries"): self._cell(salt, "entries", index, "salt")
             for index, salt in found
@@ -382,7 +388,7 @@ class SqliteRows:
         if database is None:
             raise EvidenceError("missing", "without erasable.db nothing opens")
         statement = (
-            f"SELECT {', '.join(columns)} FROM {table} WHERE project = ? AND idx >= ? AND idx < ? "  # noqa: S608  names of ours
+            f"SELECT {database.spelled(columns)} FROM {table} WHERE project = ? AND idx >= ? AND idx < ? "  # noqa: S608  names of ours
             f"ORDER BY {', '.join(columns[:2])}"
         )
         return database.cells(statement, (self._project, start, end), kinds)

@@ -15,9 +15,9 @@ schema can call is not trusted.  Source: https://sqlite.org/wal.html#read_only_d
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,12 +48,17 @@ class Kind:
         application_id: the mark in the file's header.
         version: its layout.
         columns: table -> its columns.
+        earlier: earlier layouts that are read here -> their tables and columns.  A copy that was
+            made before an upgrade is evidence as it is.
+        spelled: earlier layout -> column -> the SQL for what stands there, as `version` has it.
     """
 
     name: str
     application_id: int
     version: int
     columns: dict[str, tuple[str, ...]]
+    earlier: Mapping[int, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    spelled: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
 
 class Damaged(EvidenceError):  # noqa: N818  the house names errors by what they say
@@ -80,6 +85,8 @@ class EvidenceDatabase:
         self._path = path
         self._kind = kind
         self._findings = findings
+        self._columns = kind.columns
+        self._spelled: Mapping[str, str] = {}
         with self._errors():
             self._db = connect(path)
         try:
@@ -98,6 +105,10 @@ class EvidenceDatabase:
     def name(self) -> str:
         """How the database is called in findings."""
         return self._kind.name
+
+    def spelled(self, columns: Sequence[str]) -> str:
+        """Return what to SELECT for these columns, whatever layout the file has."""
+        return ", ".join(self._spelled.get(column, column) for column in columns)
 
     def stop_when(self, asked: Callable[[], bool]) -> None:
         """Break statements off as soon as `asked` says so: they end as UnavailableError."""
@@ -159,21 +170,31 @@ class EvidenceDatabase:
         name, kind = self._kind.name, self._kind
         [(mark,)] = self._db.execute("PRAGMA application_id").fetchall()
         [(version,)] = self._db.execute("PRAGMA user_version").fetchall()
-        if (mark, version) != (kind.application_id, kind.version):
+        if mark == kind.application_id and version in kind.earlier:
+            self._columns = kind.earlier[version]
+            self._spelled = kind.spelled.get(version, {})
+        elif mark == kind.application_id and version > kind.version:
+            # Whoever may write the file could say so of any: it is not whole until that is done.
+            message = (
+                f"layout {version}, of a later version of Counterfoil than this one, which reads"
+                f" layout {kind.version}: verify with that version"
+            )
+            self._findings.add("damaged", f"{name} header", message)
+        elif (mark, version) != (kind.application_id, kind.version):
             message = f"header mark {mark} and layout {version}, not {kind.application_id} and {kind.version}"
             self._findings.add("damaged", f"{name} header", message)
         found = set()
         for form, table, owner in self._db.execute(
             "SELECT type, name, tbl_name FROM sqlite_schema"
         ):
-            known = owner in kind.columns and (form == "table" or str(table).startswith("sqlite_"))
+            known = owner in self._columns and (form == "table" or str(table).startswith("sqlite_"))
             if form not in {"table", "index"} or not known:
                 self._findings.add(
                     "damaged", f"{name} schema {form} {table}", "does not belong here"
                 )
             elif form == "table":
                 found.add(table)
-        for table, columns in kind.columns.items():
+        for table, columns in self._columns.items():
             if table not in found:
                 self._findings.add("missing", f"{name} table {table}", "the table is not there")
                 raise Damaged(name)
