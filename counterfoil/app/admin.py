@@ -124,7 +124,7 @@ def _state(directory: Path) -> Iterator[State]:
     """Open state.db beside a running server: it is not evidence, and takes short writes."""
     check_ledger(directory)
     with os_errors_translated(directory):
-        state = State(real_place(directory) / "state.db")
+        state = State(real_place(directory) / "state.db", upgrade=False)
         try:
             yield state
         finally:

@@ -262,17 +262,7 @@ class Database:
         layout = _layout(connection)
         if layout == kind.version or (upgrading and kind.leads_from(layout)):
             return
-        if layout > kind.version:
-            written, do = "a later", "use that version"
-        elif kind.leads_from(layout):
-            written, do = "an earlier", "start the server on it, which brings it up to this layout"
-        else:
-            written, do = "an earlier", "no version since reads it: use that version"
-        raise RequestError(
-            "not_a_ledger",
-            f"{self._path} has layout {layout}, written by {written} version of Counterfoil, and"
-            f" this one reads layout {kind.version}: {do}",
-        )
+        raise _refused(self._path, kind, layout)
 
     def _check_journal(self, connection: Connection) -> None:
         [journal] = connection.execute("PRAGMA journal_mode").fetchone()
@@ -319,6 +309,42 @@ def create_database(
         finally:
             connection.close()
     driver.sync_names(path.parent)
+
+
+def refuse_later(path: Path, kind: Kind, driver: Driver = STANDARD) -> None:
+    """Refuse a file of a later layout; it is read, and nothing is changed.
+
+    What is absent, or no database of this kind, is for whoever opens it to tell.
+
+    Raises:
+        RequestError: `not_a_ledger`.
+    """
+    if driver.size_bytes(path) is None:
+        return
+    # Without a write-ahead log the file alone is complete, and no file is made beside it.
+    log = path.with_name(f"{path.name}-wal")
+    with suppress(sqlite3.Error):
+        connection = driver.connect(path, "ro" if driver.size_bytes(log) else IMMUTABLE)
+        try:
+            if (layout := _layout(connection)) > kind.version:
+                raise _refused(path, kind, layout)
+        finally:
+            connection.close()
+
+
+def _refused(path: Path, kind: Kind, layout: int) -> RequestError:
+    if layout > kind.version:
+        written, do = "a later", "use that version"
+    elif kind.leads_from(layout):
+        written, do = "an earlier", "start the server on it, which brings it up to this layout"
+    else:
+        written, do = "an earlier", "no version since reads it: use that version"
+    return RequestError(
+        "not_a_ledger",
+        f"{path} has layout {layout}, written by {written} version of Counterfoil, and"
+        f" this one reads layout {kind.version}: {do}",
+        later=layout > kind.version,
+    )
 
 
 def _layout(connection: Connection) -> int:

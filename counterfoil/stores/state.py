@@ -15,7 +15,7 @@ to 3.51.2 can damage a WAL that two processes write.  Every statement is one sho
 import dataclasses
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from counterfoil.errors import RequestError, UnavailableError
+from counterfoil.stores.migrating import Line, revision_of
 from counterfoil.stores.state_asked import AskedRows
 from counterfoil.stores.state_jobs import JobRows
 from counterfoil.stores.state_keeping import KeepingRows
@@ -77,7 +78,8 @@ _COSIGNED: Final = sa.Table(
 )
 _OWN: Final = frozenset({"webhook_sources", "cosigned", "scrub_places", "scrub_damages"})
 LAYOUT: Final = 1
-"""Of the tables here; tables may be added within it, and what stands never means another thing."""
+"""Revisions within it add to the tables, and what stands never means another thing."""
+REVISIONS: Final = Line("state", "0002")
 _ARRIVAL: Final = tuple(_ARRIVALS.c[name] for name in ("digest", "stored", "size_bytes", "arrived"))
 
 
@@ -110,42 +112,28 @@ class WebhookSource:
     secrets: tuple[bytes, ...]
 
 
-def _check_layout(path: Path, connection: sa.Connection) -> None:
-    """Refuse a file of a later layout, and mark one that has no mark yet."""
-    layout = connection.execute(sa.text("PRAGMA user_version")).scalar_one()
-    if layout > LAYOUT:
-        raise RequestError(
-            "not_a_ledger",
-            f"{path} has layout {layout}, written by a later version of Counterfoil; "
-            f"this one reads layout {LAYOUT} alone: use that version",
-        )
-    if layout < LAYOUT:
-        connection.execute(sa.text(f"PRAGMA user_version = {LAYOUT}"))
-
-
 class State:
     """The open file.  Safe to use from any thread; every call is its own transaction.
 
     Args:
         path: of state.db; made (0600) when absent.
+        upgrade: whether the caller holds the directory's lock, and so may lead the tables of an
+            earlier version up; beside a server that runs nobody else may.
 
     Raises:
-        RequestError: `not_a_ledger`: a file of a later layout.
+        RequestError: `not_a_ledger`: a file of a later version, or of an earlier one that may not
+            be led up here.
         UnavailableError: `storage`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, upgrade: bool = True) -> None:
         # 0600 before the first byte of content: the secrets of webhook sources stand here.
         path.touch(mode=0o600, exist_ok=True)
         # NullPool: no file handle outlives its call, so a thread never inherits another's.
-        self._engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(path)),
-            poolclass=NullPool,
-            connect_args={"timeout": 5.0},
-        )
+        self._engine = _engine(path)
         with self._transaction() as connection:
-            _check_layout(path, connection)
-            METADATA.create_all(connection)
+            if not _is_of_this_version(path, connection):
+                _bring_up(path, connection, upgrade=upgrade)
         self.tokens = TokenRows(self._transaction)
         self.asked = AskedRows(self._transaction)
         self.jobs = JobRows(self._transaction)
@@ -372,6 +360,66 @@ class State:
 
 def _as_bytes(cell: object) -> bytes:
     return cell if isinstance(cell, bytes) else str(cell).encode("utf-8", "surrogatepass")
+
+
+def refuse_later(path: Path) -> None:
+    """Refuse a file of a later version; nothing is changed.
+
+    What is absent, or no database, is for whoever opens it to tell.
+
+    Raises:
+        RequestError: `not_a_ledger`.
+    """
+    if path.is_file():
+        with suppress(sa.exc.DatabaseError), _engine(path).connect() as connection:
+            _is_of_this_version(path, connection)
+
+
+def _engine(path: Path) -> sa.Engine:
+    return sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        poolclass=NullPool,
+        connect_args={"timeout": 5.0},
+    )
+
+
+def _is_of_this_version(path: Path, connection: sa.Connection) -> bool:
+    """Say whether the tables are those of this version; refuse those of a later one."""
+    layout = connection.execute(sa.text("PRAGMA user_version")).scalar_one()
+    revision = revision_of(connection)
+    if layout > LAYOUT or (revision and revision not in REVISIONS.known):
+        what = f"layout {layout}, and" if layout > LAYOUT else f"revision {revision}, and"
+        mine = LAYOUT if layout > LAYOUT else REVISIONS.head
+        raise RequestError(
+            "not_a_ledger",
+            f"{path} has {what} was written by a later version of Counterfoil; this one reads up to"
+            f" {mine}: use that version",
+            later=True,
+        )
+    return layout == LAYOUT and revision == REVISIONS.head
+
+
+def _bring_up(path: Path, connection: sa.Connection, *, upgrade: bool) -> None:
+    """Make the tables, or lead those of an earlier version up.
+
+    One transaction: if we crash here, the file is as it was.
+    """
+    # The driver on its own begins a transaction only before rows are changed.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if _is_of_this_version(path, connection):
+        return  # somebody was first, while we waited
+    if not sa.inspect(connection).get_table_names():
+        METADATA.create_all(connection)
+        REVISIONS.mark(connection, REVISIONS.head)
+    elif upgrade:
+        REVISIONS.lead(connection)
+    else:
+        raise RequestError(
+            "not_a_ledger",
+            f"{path} was written by an earlier version of Counterfoil: start the server on it once,"
+            " which brings it up, then try again",
+        )
+    connection.execute(sa.text(f"PRAGMA user_version = {LAYOUT}"))
 
 
 def _source(row: sa.Row[Any]) -> WebhookSource:

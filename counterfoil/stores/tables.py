@@ -6,8 +6,9 @@ and `until` (the entry that ended it; `FOREVER` for the one that stands), so "as
 `since <= n < until` on every query.
 
 What must hold: rows and position change in one transaction, so a crash leaves both before or both
-after a batch.  Everything here can be dropped and made again from the log; a file of another
-layout or of other folds is dropped on opening, never migrated.
+after a batch.  Everything here can be dropped and made again from the log.  A file of other folds is:
+its rows mean something else.  One of these folds and of an earlier revision of the tables is led up
+with its rows (`stores.migrating`): folding a large log again takes longer than a start may.
 
 The SQL is the part that SQLite and PostgreSQL share.
 """
@@ -24,19 +25,23 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.pool import StaticPool
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.pool import NullPool, StaticPool
 
-from counterfoil.errors import UnavailableError
+from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.projections.base import Projection, Row, Scalar
 from counterfoil.projections.catalogue import FOLDS_VERSION, PROJECTIONS
 from counterfoil.projections.mentions import Arrival, Link, Mention
-from counterfoil.stores.sequences import FOREVER, add_numbers, sequence_tables
+from counterfoil.stores.migrating import Line, revision_of
+from counterfoil.stores.sequences import FOREVER, add_numbers
+from counterfoil.stores.table_schema import Schema
 
+REVISIONS = Line("views", "0002")
+# What a file of revision 0001 says of itself: it was written before files carried one.
+_UNMARKED_DIGEST = "5c9fd4b7c49431d290eba018bde627ee177a104ce9e6b35624dd6f6be2385804"
+_UNMARKED_FOLDS = 3
 # SQLite takes at least 999 variables in a statement (32,766 since 3.32); stay below both.
 KEYS_PER_QUERY = 500
 
-_TYPES: Mapping[str, type[sa.types.TypeEngine[Any]]] = {"text": sa.Text, "integer": sa.BigInteger}
 
 _OF_EVERY_NOUN = ("project", "key", "since", "until", "first", "row")
 
@@ -64,111 +69,6 @@ class Version:
     first: int
     since: int
     row: Row
-
-
-def _noun_table(metadata: sa.MetaData, projection: Projection[Any]) -> sa.Table:
-    extra = [
-        sa.Column(name, _TYPES[kind], nullable=True) for name, kind in projection.columns.items()
-    ]
-    table = sa.Table(
-        projection.noun,
-        metadata,
-        sa.Column("project", sa.Text, primary_key=True),
-        sa.Column("key", sa.Text, primary_key=True),
-        sa.Column("since", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("until", sa.BigInteger, nullable=False),
-        sa.Column("first", sa.BigInteger, nullable=False),
-        *extra,
-        sa.Column("row", sa.LargeBinary, nullable=False),
-    )
-    # The standing rows of a project, most recent first, without sorting.
-    sa.Index(f"{projection.noun}_by_first", table.c.project, table.c.until, table.c.first)
-    for name in projection.indexed:
-        sa.Index(
-            f"{projection.noun}_by_{name}",
-            table.c.project, table.c[name], table.c.until, table.c.since,
-        )  # fmt: skip
-    return table
-
-
-class Schema:
-    """The tables, made from the catalogue of projections."""
-
-    def __init__(self, projections: Sequence[Projection[Any]]) -> None:
-        self.metadata = metadata = sa.MetaData()
-        self.nouns = {one.noun: _noun_table(metadata, one) for one in projections}
-        self.mentions = sa.Table(
-            "mentions",
-            metadata,
-            sa.Column("project", sa.Text, primary_key=True),
-            sa.Column("ref", sa.Text, primary_key=True),
-            sa.Column("entry", sa.BigInteger, primary_key=True, autoincrement=False),
-            sa.Column("role", sa.Text, primary_key=True),
-        )
-        self.links = sa.Table(
-            "links",
-            metadata,
-            sa.Column("project", sa.Text, primary_key=True),
-            sa.Column("source", sa.Text, primary_key=True),
-            sa.Column("role", sa.Text, primary_key=True),
-            sa.Column("target", sa.Text, primary_key=True),
-            sa.Column("entry", sa.BigInteger, primary_key=True, autoincrement=False),
-            sa.Index("links_by_target", "project", "target", "entry"),
-        )
-        self.arrivals = sa.Table(
-            "arrivals",
-            metadata,
-            sa.Column("project", sa.Text, primary_key=True),
-            sa.Column("entry", sa.BigInteger, primary_key=True, autoincrement=False),
-            sa.Column("source", sa.Text, nullable=False),
-            sa.Column("via", sa.Text, nullable=False),
-            sa.Column("time", sa.Text, nullable=False),
-            sa.Column("recordedtime", sa.Text, nullable=False),
-            sa.Column("producer", sa.Text),
-            sa.Column("boot", sa.Text),
-            sa.Column("seq", sa.BigInteger),
-            sa.Column("evidence_absent", sa.BigInteger, nullable=False),
-            sa.Index("arrivals_by_source", "project", "source", "entry"),
-            sa.Index("arrivals_by_recordedtime", "project", "recordedtime", "entry"),
-        )
-        self.sequences = sequence_tables(metadata)
-        self.positions = sa.Table(
-            "positions",
-            metadata,
-            sa.Column("project", sa.Text, primary_key=True),
-            sa.Column("next_index", sa.BigInteger, nullable=False),
-            sa.Column("nodes", sa.LargeBinary, nullable=False),
-            sa.Column("root", sa.LargeBinary, nullable=False),
-        )
-        self.search_marks = sa.Table(
-            "search_marks",
-            metadata,
-            sa.Column("project", sa.Text, primary_key=True),
-            sa.Column("field", sa.Text, primary_key=True),
-            sa.Column("value", sa.Text, primary_key=True),
-            sa.Column("chunk", sa.BigInteger, primary_key=True, autoincrement=False),
-            sa.Column("count", sa.BigInteger, nullable=False),
-            sa.Column("data", sa.LargeBinary, nullable=False),
-            sqlite_with_rowid=False,
-        )
-        self.search_totals = sa.Table(
-            "search_totals",
-            metadata,
-            sa.Column("project", sa.Text, primary_key=True),
-            sa.Column("field", sa.Text, primary_key=True),
-            sa.Column("value", sa.Text, primary_key=True),
-            sa.Column("count", sa.BigInteger, nullable=False),
-            sqlite_with_rowid=False,
-        )
-        self.layout = sa.Table("layout", metadata, sa.Column("digest", sa.Text, primary_key=True))
-
-    def digest(self) -> str:
-        """Return a name for this layout and these folds: another name, another views.db."""
-        statements = [f"folds {FOLDS_VERSION}"]
-        for table in self.metadata.sorted_tables:
-            statements.append(str(CreateTable(table)))
-            statements += sorted(str(CreateIndex(index)) for index in table.indexes)
-        return hashlib.sha256("\n".join(statements).encode()).hexdigest()
 
 
 class Writing:
@@ -311,10 +211,11 @@ class Tables:
     def __init__(self, path: Path, projections: Sequence[Projection[Any]] = PROJECTIONS) -> None:
         """Open or make the file at `path`.
 
-        A file of another layout is emptied, and rubble in its place is made again: following
-        starts at entry 0.
+        A file of other folds is emptied, and rubble in its place is made again: following starts
+        at entry 0.
 
         Raises:
+            RequestError: `not_a_ledger`: a file of a later version.
             UnavailableError: `storage`: it cannot be opened.  Every later call may raise it too.
         """
         self.projections = {one.noun: one for one in projections}
@@ -329,6 +230,9 @@ class Tables:
         with _translated():
             try:
                 self._make()
+            except RequestError:
+                self._writer.dispose()
+                raise
             except sa.exc.DatabaseError as error:
                 if not _is_rubble(error):
                     raise
@@ -347,18 +251,22 @@ class Tables:
         _own_transactions(self._reader, "BEGIN", writes=False)
 
     def _make(self) -> None:
-        digest = self.schema.digest()
-        layout = self.schema.layout
+        """Make the tables, or lead them up; in one transaction: a crash leaves them as they were."""
         with self._writer.begin() as connection:
-            known = sa.inspect(connection).has_table("layout")
-            if known and connection.scalars(sa.select(layout.c.digest)).all() == [digest]:
+            revision = _known_revision(connection)
+            if revision == REVISIONS.head:
+                return
+            if revision:
+                REVISIONS.mark(connection, revision)
+                REVISIONS.lead(connection)
                 return
             _drop_virtual_tables(connection)
             elsewhere = sa.MetaData()
             elsewhere.reflect(connection)
             elsewhere.drop_all(connection)
             self.schema.metadata.create_all(connection)
-            connection.execute(layout.insert(), {"digest": digest})
+            connection.execute(self.schema.folds.insert(), {"version": FOLDS_VERSION})
+            REVISIONS.mark(connection, REVISIONS.head)
 
     @contextlib.contextmanager
     def write(self, project: str) -> Iterator[Writing]:
@@ -407,6 +315,54 @@ class Tables:
         """Let go of the file."""
         self._reader.dispose()
         self._writer.dispose()
+
+
+def refuse_later(path: Path) -> None:
+    """Refuse a file of a later version; nothing is changed.
+
+    What is absent, or no database, is for whoever opens it to tell.
+
+    Raises:
+        RequestError: `not_a_ledger`.
+    """
+    if not path.is_file():
+        return
+    beside = path.with_name(f"{path.name}-wal")
+    # Without a write-ahead log the file alone is complete, and no file is made beside it.
+    query = {"mode": "ro", "uri": "true"}
+    if not (beside.exists() and beside.stat().st_size):
+        query["immutable"] = "1"
+    url = sa.URL.create("sqlite", database=path.absolute().as_uri(), query=query)
+    engine = sa.create_engine(url, poolclass=NullPool)
+    with contextlib.suppress(sa.exc.DatabaseError), engine.connect() as connection:
+        _known_revision(connection)
+
+
+def _known_revision(connection: sa.Connection) -> str:
+    """Return the revision of a file whose rows are of these folds; "" where they are made again.
+
+    Raises:
+        RequestError: `not_a_ledger`: a later version wrote it, and would have to make it again.
+    """
+    has = sa.inspect(connection).has_table
+    revision = revision_of(connection)
+    folds = 0
+    if has("folds"):
+        folds = connection.exec_driver_sql("SELECT version FROM folds").scalar() or 0
+    elif not revision and has("layout"):
+        # Written before there were revisions: one digest for tables and folds.
+        digest = connection.exec_driver_sql("SELECT digest FROM layout").scalar()
+        if digest == _UNMARKED_DIGEST:
+            revision, folds = "0001", _UNMARKED_FOLDS
+    if folds > FOLDS_VERSION or (revision and revision not in REVISIONS.known):
+        raise RequestError(
+            "not_a_ledger",
+            f"views.db has revision {revision} and folds {folds}, written by a later version of"
+            f" Counterfoil; this one reads up to {REVISIONS.head} and {FOLDS_VERSION}: use that"
+            " version, or remove the file while nothing runs: it is derived",
+            later=True,
+        )
+    return revision if folds == FOLDS_VERSION else ""
 
 
 def _drop_virtual_tables(connection: sa.Connection) -> None:

@@ -98,7 +98,7 @@ def test_clearing_one_project_leaves_the_others(tables: Tables) -> None:
     with tables.write("p") as writing:
         writing.clear()
 
-    projects = [(name, line[0]) for name, line in tables.dump() if name != "layout"]
+    projects = [(name, line[0]) for name, line in tables.dump() if name != "folds"]
     assert projects == [
         ("arrivals", "q"), ("links", "q"), ("mentions", "q"), ("positions", "q"), ("runs", "q"),
     ]  # fmt: skip

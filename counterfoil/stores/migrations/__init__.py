@@ -1,0 +1,1 @@
+"""The revisions of views.db and state.db, one file each; see `counterfoil.stores.migrating`."""
