@@ -46,6 +46,7 @@ from counterfoil.app.scrub import Scrubber
 from counterfoil.app.signing import open_signing
 from counterfoil.app.spool import SpoolWatch, deliver_into
 from counterfoil.app.tokens import Tokens
+from counterfoil.app.versions import naming_writer, note_version, refuse_later
 from counterfoil.clock import Clock
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError
 from counterfoil.events.entry import read_entry
@@ -287,11 +288,13 @@ def open_home(
     """
     check_ledger(directory)
     check_clock(clock.now())
-    with os_errors_translated(directory):
+    with os_errors_translated(directory), naming_writer(directory):
         # By its own name from here on: two links to it are one ledger, with one lock.
         real = real_place(directory)
         lock = take_lock(real)
         try:
+            refuse_later(real)
+            note_version(real)
             return Home(real, lock, clock, randomness, follow_elsewhere=follow_elsewhere)
         except BaseException:
             os.close(lock)

@@ -31,6 +31,7 @@ LOCK: Final = "lock"
 _DATABASES: Final = ("ledger.db", "erasable.db", "state.db", "views.db", "aggregate.db")
 _BESIDE: Final = ("", "-wal", "-shm")
 _FOLDERS: Final = ("blobs", "damaged", "public", "spool", "timestamps")
+_VERSION: Final = "version"
 _ASIDE: Final = ".writing"
 """Where files are made before they are renamed; it is emptied, whatever is in it."""
 _OF_THE_DISK: Final = "lost+found"
@@ -130,7 +131,7 @@ def _inside(directory: Path) -> Iterator[tuple[Path, bool]]:
         for suffix in _BESIDE:
             yield directory / f"{name}{suffix}", name in _SECRET
     yield directory / "admin.token", True
-    for name in (FILE_NAME, LOCK, *_FOLDERS):
+    for name in (FILE_NAME, LOCK, _VERSION, *_FOLDERS):
         yield directory / name, False
 
 

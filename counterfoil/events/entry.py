@@ -19,6 +19,11 @@ ENTRY_BYTES_MAX = 65_535
 VIAS = frozenset({"webhook", "cli", "pytest", "api", "otlp", "web", "reconcile", "server"})
 RETENTIONS = frozenset({"standard", "technical"})
 
+FORMAT = 1
+_LATER = (
+    "an entry of format {}, of a later version of Counterfoil; this one reads format 1: use that"
+)
+
 # 32 bytes in base64: the last of 43 digits has two spare bits, which have to be zero.
 _COMMITMENT = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
 
@@ -64,6 +69,13 @@ class Entry(
     commit: dict[str, str]
 
 
+class _Formatted(msgspec.Struct, frozen=True):
+    """Bytes of any format, and what they say of it."""
+
+    v: int
+
+
+_FORMATTED = msgspec.json.Decoder(_Formatted)
 _DECODER = msgspec.json.Decoder(Entry)
 
 
@@ -95,12 +107,24 @@ def read_entry(data: bytes) -> Entry:
         entry = _DECODER.decode(data)
         rewritten = _write(entry)
     except (msgspec.MsgspecError, RequestError, ValueError, RecursionError) as error:
+        if (later := _format_of(data)) > FORMAT:
+            raise EvidenceError("entry_invalid", _LATER.format(later)) from error
         raise EvidenceError("entry_invalid", f"bytes that are no entry: {error}") from error
     if rewritten != data or len(data) > ENTRY_BYTES_MAX:
         raise EvidenceError("entry_invalid", "an entry that is not in its one canonical form")
+    if entry.v > FORMAT:
+        raise EvidenceError("entry_invalid", _LATER.format(entry.v))
     if wrong := _what_is_wrong(entry):
         raise EvidenceError("entry_invalid", f"an entry of format 1 cannot have {wrong}")
     return entry
+
+
+def _format_of(data: bytes) -> int:
+    """Return the format that bytes say they are of; 0 if they say none."""
+    try:
+        return _FORMATTED.decode(data).v
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return 0
 
 
 def _write(entry: Entry) -> bytes:

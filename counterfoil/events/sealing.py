@@ -35,6 +35,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from counterfoil.errors import EvidenceError
 
 HEADER = b"counterfoil sealed 2\n"
+_HEADERS = b"counterfoil sealed "
 CHUNK_BYTES = 1 << 20
 KEY_BYTES = 32
 TAG_BYTES = 16
@@ -98,6 +99,11 @@ def unseal(key: bytes, sealed: Iterable[bytes]) -> Iterator[bytes]:
     begin = bytearray()
     while len(begin) < len(HEADER) and (piece := next(pieces, None)) is not None:
         begin += piece
+    if begin.startswith(_HEADERS) and not begin.startswith(HEADER):
+        raise EvidenceError(
+            "damaged",
+            f"a blob sealed in another form ({bytes(begin)!a}), of a later version: use it",
+        )
     if begin.startswith(HEADER):
         yield from _unseal_chunks(key, bytes(begin[len(HEADER) :]), pieces)
     else:
