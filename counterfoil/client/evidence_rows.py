@@ -49,16 +49,20 @@ LEDGER = Kind(
 )  # fmt: skip
 AGGREGATED = dataclasses.replace(LEDGER, name="aggregate.db")
 """The store of the aggregate log: a ledger's, with entries that are no events."""
+_ERASABLE_COLUMNS = {
+    "event_keys": ("project", "idx", "key"),
+    "people": ("pseudonym", "account", "key"),
+    "blob_keys": ("digest", "stored", "key"),
+}
 ERASABLE = Kind(
     "erasable.db", 0x43466572, 2,
     {
-        "event_keys": ("project", "idx", "key"),
-        "people": ("pseudonym", "account", "key"),
-        "blob_keys": ("digest", "stored", "key"),
+        **_ERASABLE_COLUMNS,
         "piece_keys": ("project", "idx", "name", "owner", "opening", "sealing"),
         "erasures": ("project", "idx"),
         "erased_upto": ("project", "keys", "copies"),
     },
+    earlier={1: _ERASABLE_COLUMNS},
 )  # fmt: skip
 
 BLOB_MAX_BYTES = (100 << 20) + (1 << 16)
@@ -301,12 +305,13 @@ class SqliteRows:
         """Return the keys of parts that outlived their owner's key, by (index, name)."""
         keys = self._keys
         found: dict[tuple[int, str], Keys] = {}
-        for number, name, opening, sealing in () if keys is None else keys.rows(
+        if keys is None or not keys.has("piece_keys"):
+            return found
+        for number, name, opening, sealing in keys.rows(
             "SELECT idx, name, opening, sealing FROM piece_keys"
             " WHERE project = ? AND idx >= ? AND idx < ?",
             (self._project, start, end),
-        ):  # fmt: skip
-            assert keys is not None, "there are no rows of none"
+        ):
             index = keys.value(number, int, f"erasable.db piece_keys row {number}", None)
             row = self._names.piece_key(index, str(name)[:64])
             found[index, keys.value(name, str, row, index)] = Keys(

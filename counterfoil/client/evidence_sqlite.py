@@ -106,6 +106,10 @@ class EvidenceDatabase:
         """How the database is called in findings."""
         return self._kind.name
 
+    def has(self, table: str) -> bool:
+        """Say whether a file of this layout has a table."""
+        return table in self._columns
+
     def spelled(self, columns: Sequence[str]) -> str:
         """Return what to SELECT for these columns, whatever layout the file has."""
         return ", ".join(self._spelled.get(column, column) for column in columns)

@@ -193,12 +193,12 @@ def test_memory_is_bounded(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> N
     assert index._remembered._sets
 
 
-def test_a_file_of_another_layout_loses_its_words_too(tmp_path: Path) -> None:
+def test_a_file_of_other_folds_loses_its_words_too(tmp_path: Path) -> None:
     tables = Tables(tmp_path / "views.db")
     index = SearchIndex()
     add(tables, index, range(3))
     with tables.write(PROJECT) as writing:
-        writing.connection.exec_driver_sql("UPDATE layout SET digest = 'another'")
+        writing.connection.exec_driver_sql("UPDATE folds SET version = version - 1")
     tables.close()
 
     tables = Tables(tmp_path / "views.db")
