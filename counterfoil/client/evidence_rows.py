@@ -49,7 +49,7 @@ LEDGER = Kind(
 )  # fmt: skip
 AGGREGATED = dataclasses.replace(LEDGER, name="aggregate.db")
 """The store of the aggregate log: a ledger's, with entries that are no events."""
-_ERASABLE_COLUMNS = {
+_ERASABLE_COLUMNS: dict[str, tuple[str, ...]] = {
     "event_keys": ("project", "idx", "key"),
     "people": ("pseudonym", "account", "key"),
     "blob_keys": ("digest", "stored", "key"),

@@ -176,6 +176,32 @@ def test_the_kept_ledgers_hold_every_form_that_is_read(tmp_path: Path) -> None:
     assert (layouts, owners, forms) == ({1, 2}, {"event", "actor", "plain"}, {1, 2})
 
 
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("killed_before", ["ErasableStore", "State", "Tables", "Ledger"])
+def test_a_start_that_is_killed_between_two_databases_goes_on_at_the_next(
+    killed_before: str, tmp_path: Path
+) -> None:
+    """Those before it have the layouts of today, those behind it earlier ones."""
+    directory = kept_ledger("aggregate").unpack(tmp_path)
+
+    def kill(*_words: object, **_named: object) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"counterfoil.app.home.{killed_before}", kill)
+        with pytest.raises(Killed):
+            _opening(directory)
+    assert _verify(directory, ()).ok
+
+    with _opening(directory) as home:
+        [answer] = home.recorder.record("shop", [make_sample(1_004)], LOCAL, "cli")
+        assert answer.index == 12
+    assert fsck(directory, full=True).ok
+
+
 @pytest.mark.parametrize("name", ["walk", "aggregate"])
 def test_a_changed_byte_of_an_earlier_ledger_is_found_as_it_lies(name: str, tmp_path: Path) -> None:
     def change(statement: str) -> Callable[[Path], None]:
