@@ -8,11 +8,12 @@ If we crash between the log and the directory, the next start folds the log.
 import contextlib
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
 
 from counterfoil.app.access_log import happened
+from counterfoil.app.around import IN_OWN_NAME, NOBODY_ASKED, Circumstances
 from counterfoil.app.posted import Answer
 from counterfoil.app.proving import is_fresh
 from counterfoil.clock import Clock, format_time
@@ -49,31 +50,7 @@ _NEVER: Final = "9999"
 Named = Sequence[tuple[str, str]]
 
 
-class Circumstances(NamedTuple):
-    """What an approval rests on besides roles: actors, as pseudonyms.
-
-    Attributes:
-        gate_changers: changed a gate of this place in the last 24 hours.
-        authors: wrote, committed or asked for what is to be approved.
-        about: what the approval is for, as it was asked for: its `env:`, releases, changes.
-        asked: whether somebody asked for it at all.
-    """
-
-    gate_changers: tuple[str, ...] = ()
-    authors: tuple[str, ...] = ()
-    about: tuple[str, ...] = ()
-    asked: bool = True
-
-
 _PLAIN: Final = Circumstances()
-IN_OWN_NAME: Final = (
-    "this is done in one's own name: authid has to be an account of yours, such as "
-    "counterfoil:HANDLE"
-)
-NOBODY_ASKED: Final = (
-    "nobody asked for this approval; first approval.requested is recorded, with its approval: and "
-    "env: and with what it approves"
-)
 
 
 class Access:

@@ -152,7 +152,9 @@ def confirm(acting: Acting) -> Confirmed:
         except RequestError as error:
             asks.end(ask, acting.credential, acting.via, "failed", error.message)
             raise
-        made += (asks.end(ask, acting.credential, acting.via, "done", "", done.entries),)
+        # What is recorded in the log of a project is listed apart from what is in `_access`.
+        made_by = getattr(done, "made", done.entries)
+        made += (asks.end(ask, acting.credential, acting.via, "done", "", made_by),)
     return Confirmed(said=f"confirmed: {done.said}", entries=made, asked=ask.entry, done=done)
 
 

@@ -117,8 +117,11 @@ class Action:
         home = acting.home
         given: dict[str, JSON] = msgspec.to_builtins(acting.given)
         for name in self.people:
-            if text := given[name]:
-                given[name] = pseudonym_of(home.access, home.keys, str(text))
+            named = given[name]
+            if isinstance(named, list):
+                given[name] = [pseudonym_of(home.access, home.keys, str(one)) for one in named]
+            elif named:
+                given[name] = pseudonym_of(home.access, home.keys, str(named))
         return given
 
 
@@ -149,9 +152,11 @@ def actions() -> dict[str, Action]:
         acting_directory,
         acting_erasing,
         acting_keys,
+        acting_holds,
         acting_listing,
         acting_people,
         acting_policies,
+        acting_retention,
         acting_roles,
         acting_sign_in,
         acting_teams,
@@ -174,6 +179,8 @@ def actions() -> dict[str, Action]:
         acting_erasing,
         acting_keys,
         acting_two_people,
+        acting_holds,
+        acting_retention,
     )
     return {one.name: one for module in modules for one in module.ACTIONS}
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from counterfoil.app.access import Access, Circumstances
+from counterfoil.app.access import Access
 from counterfoil.app.access_log import what_of
+from counterfoil.app.around import Circumstances
 from counterfoil.app.opening import open_all
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError

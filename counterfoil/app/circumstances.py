@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
-from counterfoil.app.access import Circumstances
+from counterfoil.app.around import Circumstances
 from counterfoil.app.follow import Follower
 from counterfoil.app.read import Reader
 from counterfoil.clock import Clock, format_time

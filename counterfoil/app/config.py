@@ -47,6 +47,10 @@ TEMPLATE = """\
 [aggregate]
 # interval_s = 60          # how often checkpoints are written to the aggregate log
 
+[retention]
+# automatic = true         # false: what is due by the rules goes by `admin retention run` alone
+# hour = 3                 # of the day, UTC, after which it goes by itself
+
 [scrub]
 # share_percent = 5        # of one processor, for reading everything kept again; 0 never does
 
@@ -138,6 +142,11 @@ class BackupConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     keep: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 7
     keys_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] = 7
+class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether things expire by themselves, and at which hour of the day, UTC."""
+
+    automatic: bool = True
+    hour: Annotated[int, msgspec.Meta(ge=0, le=23)] = 3
 
 
 class TimestampConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -179,6 +188,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: KeysConfig = msgspec.field(default_factory=KeysConfig)
     blobs: BlobsConfig = msgspec.field(default_factory=BlobsConfig)
     aggregate: AggregateConfig = msgspec.field(default_factory=AggregateConfig)
+    retention: RetentionConfig = msgspec.field(default_factory=RetentionConfig)
     scrub: ScrubConfig = msgspec.field(default_factory=ScrubConfig)
     backup: BackupConfig = msgspec.field(default_factory=BackupConfig)
     timestamp: TimestampConfig = msgspec.field(default_factory=TimestampConfig)

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from counterfoil.app.access import NOBODY_ASKED, Access
+from counterfoil.app.access import Access
+from counterfoil.app.around import NOBODY_ASKED
 from counterfoil.clock import Clock, format_time
 from counterfoil.errors import RequestError
 from counterfoil.policy.access import LOG, Credential, ceiling

@@ -40,8 +40,9 @@ from counterfoil.app.naming import check_ledger, require_log
 from counterfoil.app.outside import Outside
 from counterfoil.app.place import real_place, take_lock
 from counterfoil.app.read import Reader
-from counterfoil.app.record import Recorder
+from counterfoil.app.record import SERVER, Recorder
 from counterfoil.app.reserved import base_of, read_signer
+from counterfoil.app.retention import Retention
 from counterfoil.app.scrub import Scrubber
 from counterfoil.app.signing import open_signing
 from counterfoil.app.spool import SpoolWatch, deliver_into
@@ -207,6 +208,15 @@ class Home:
         """What is held."""
         return Holds(self.keeping, self.log, self.access)
 
+    @functools.cached_property
+    def retention(self) -> Retention:
+        """What expires by the rules."""
+        said = self.config.retention
+        return Retention(
+            self.log, self.keeping, self.holds, self.access, self.clock, self.eraser.carry_out,
+            said.hour if said.automatic else None,
+        )  # fmt: skip
+
     def require_project(self, project: str) -> None:
         """Refuse a project this ledger has no log for.
 
@@ -239,6 +249,8 @@ class Home:
                 self.access.flush()
             with contextlib.suppress(CounterfoilError, OSError):
                 self.spool.look()
+            with contextlib.suppress(CounterfoilError):
+                self.retention.look(SERVER)
             with contextlib.suppress(CounterfoilError):
                 self.eraser.tidy()
 

@@ -40,8 +40,6 @@ PART: Final = 1_000
 ENTRIES_PER_EVENT: Final = 5_000
 """Recording waits while one event is carried out, so one is not for everything."""
 RANGES_PER_EVENT: Final = 1_000
-RUN_HOUR: Final = 3
-"""UTC; the first look after it runs, once a day."""
 OPEN_FOR: Final = timedelta(minutes=1)
 """How long a ledger is open before anything expires by itself: not within one command."""
 LOOK_EVERY: Final = timedelta(minutes=1)
@@ -137,11 +135,12 @@ class Retention:
         access: what makes events.
         clock: now.
         carry_out: records and destroys.
+        hour: of the day, UTC, after which things expire by themselves; None for never.
     """
 
     def __init__(
         self, log: LogReads, keeping: Keeping, holds: Holds, access: Access, clock: Clock,
-        carry_out: CarryOut,
+        carry_out: CarryOut, hour: int | None,
     ) -> None:  # fmt: skip
         self._log = log
         self._keeping = keeping
@@ -149,6 +148,7 @@ class Retention:
         self._access = access
         self._clock = clock
         self._carry_out = carry_out
+        self._hour = hour
         self._opened = clock.now()
         self._looked: datetime | None = None
         self._ran_on: date | None = None
@@ -222,7 +222,7 @@ class Retention:
         return plan, tuple(made)
 
     def look(self, credential: Credential) -> None:
-        """Run if it is time: once a day, at the first look after `RUN_HOUR`.
+        """Run if it is time: once a day, at the first look after the hour of the settings.
 
         Raises:
             CounterfoilError: as `run`; it is tried again an hour later.
@@ -231,10 +231,12 @@ class Retention:
         if self._looked is not None and timedelta(0) <= now - self._looked < LOOK_EVERY:
             return
         self._looked = now
+        if now - self._opened < OPEN_FOR:
+            return
         projects = [info.project for info in self._log.projects()]
         for project in projects:
             self._keeping.of(project)
-        if self._ran_on == now.date() or now.hour < RUN_HOUR or now - self._opened < OPEN_FOR:
+        if self._hour is None or self._ran_on == now.date() or now.hour < self._hour:
             return
         try:
             for project in projects:
@@ -244,11 +246,13 @@ class Retention:
             raise
         self._ran_on = now.date()
 
-    def next_run(self) -> datetime:
-        """Return when things expire by themselves the next time, unless asked before."""
+    def next_run(self) -> datetime | None:
+        """Return when things expire by themselves the next time; None for never."""
+        if self._hour is None:
+            return None
         now = self._clock.now()
-        today = now.replace(hour=RUN_HOUR, minute=0, second=0, microsecond=0)
-        return today if self._ran_on != now.date() and now <= today else today + timedelta(days=1)
+        today = now.replace(hour=self._hour, minute=0, second=0, microsecond=0)
+        return today + timedelta(days=1) if self._ran_on == now.date() else max(today, now)
 
     def _moment(self, at: str) -> datetime:
         now = self._clock.now()

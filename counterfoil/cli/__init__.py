@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "fsck": ("fsck", "Check a ledger directory stage by stage, and mend what can be derived."),
     "erase": ("erase", "Erase a person, or parts of an entry, for good."),
     "witness": ("witness", "Cosign other logs: serve a witness, or set one up."),
+    "hold": ("hold", "Keep evidence whatever the rules say, or end that."),
     "confirm": ("confirm", "Agree to what another person asked for, or list what waits."),
     "admin": ("admin", "Run a ledger: people, roles, tokens, webhook sources, rebuilding."),
 }

@@ -22,6 +22,7 @@ NOUNS = {
     "accounts": ("admin_accounts", "Which accounts are whose, and which are nobody's."),
     "teams": ("admin_teams", "Teams, members and turns."),
     "deputies": ("admin_teams", "Who stands in for whom."),
+    "retention": ("admin_retention", "How long things are kept: rules, presets, what would go."),
     "roles": ("admin_roles", "Roles given and taken back."),
     "invite": ("admin_sessions", "Invite a person to make their first passkey."),
     "passkeys": ("admin_sessions", "What people sign in with."),

@@ -71,6 +71,7 @@ TYPES = (
         members={
             "case": "what it is for",
             "reason": "why, free text",
+            "asked": "the entry of `_access` that asked, where two people decided",
             "since, until": "recorded from when on, and up to when (exclusive), RFC 3339 or a date",
         },
         refs={"held": "entries that name it, or that somebody did or is named in, are held"},
@@ -87,6 +88,7 @@ TYPES = (
             "hold": "the entry that placed it",
             "case": "what it was for",
             "reason": "why, free text",
+            "asked": "the entry of `_access` that asked, where two people decided",
         },
         actor=_ADMIN,
     ),

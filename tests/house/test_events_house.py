@@ -118,6 +118,7 @@ def test_only_the_server_s_own_facts_are_kept_in_the_open() -> None:
     technical = {name for name in NAMES if registry.TYPES[name].retention == "technical"}
 
     assert technical == {
+        "dev.cdeventsx.counterfoil-erasure.performed.0.1.0",
         "dev.cdeventsx.counterfoil-log.damaged.0.1.0",
         "dev.cdeventsx.counterfoil-log.recovered.0.1.0",
         "dev.cdeventsx.counterfoil-retention.expired.0.1.0",

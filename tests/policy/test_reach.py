@@ -2,7 +2,7 @@
 
 import pytest
 
-from counterfoil.app.actions import actions
+from counterfoil.app.actions import AT_PROJECT, actions
 from counterfoil.policy.places import verb_of
 from counterfoil.policy.policy_set import builtin
 from counterfoil.policy.reach import shortfall, unreached, verbs_of
@@ -24,7 +24,9 @@ def test_every_action_is_asked_of_what_the_table_says() -> None:
     """Actions are asked at the ledger's own log, which a narrower grant reaches never."""
     asked = {one.verb: VERBS[one.verb].asked for one in actions().values()}
 
-    assert {verb for verb, of in asked.items() if of != "ledger"} <= {"read", "personal"}
+    assert {verb for verb, of in asked.items() if of != "ledger"} <= {
+        "read", "personal", *AT_PROJECT,
+    }  # fmt: skip
 
 
 def test_every_address_of_the_api_is_asked_of_what_the_table_says() -> None:
