@@ -142,6 +142,8 @@ class BackupConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     keep: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 7
     keys_days: Annotated[int, msgspec.Meta(ge=1, le=3_650)] = 7
+
+
 class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether things expire by themselves, and at which hour of the day, UTC."""
 

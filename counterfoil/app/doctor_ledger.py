@@ -15,6 +15,7 @@ from counterfoil.client.evidence_keys import KeyFiles
 from counterfoil.clock import format_time
 from counterfoil.errors import CounterfoilError, EvidenceError
 from counterfoil.tlog.keys import VerifierKey, parse_signer_key
+from counterfoil.tlog.policy import Policy
 from counterfoil.verifier.aggregate import AGGREGATE
 from counterfoil.verifier.report import Findings
 
@@ -107,11 +108,11 @@ def _lags(case: Case, one: WitnessConfig, notes: list[tuple[str, bytes]]) -> Ite
     """Compare what one witness cosigned last of each log with how long the log is."""
     files = KeyFiles(case.directory, Findings())
     for log in case.logs:
-        key = files.key(log.project)
-        if key is None or not log.size:
+        trust = files.policy(log.project)
+        if trust is None or not log.size:
             continue
         found = [seen for project, note in notes if project == log.project
-                 if (seen := _cosigned(note, key, one)) is not None]  # fmt: skip
+                 if (seen := _cosigned(note, trust, one)) is not None]  # fmt: skip
         if not found:
             yield Line("witnesses", "warn", f"{one.name} has cosigned nothing of {log.project}",
                        "give it the log's verifier key, and see Log health")  # fmt: skip
@@ -125,7 +126,7 @@ def _lags(case: Case, one: WitnessConfig, notes: list[tuple[str, bytes]]) -> Ite
             yield Line("witnesses", "ok", said)
 
 
-def _cosigned(note: bytes, log: VerifierKey, one: WitnessConfig) -> tuple[int, int] | None:
+def _cosigned(note: bytes, log: Policy, one: WitnessConfig) -> tuple[int, int] | None:
     """Return the size a witness cosigned and when, POSIX seconds; None where it is not among them."""
     try:
         seen = CosignedNote.read(note, log, [one.key])

@@ -35,7 +35,7 @@ from counterfoil.stores.migrating import Line, revision_of
 from counterfoil.stores.sequences import FOREVER, add_numbers
 from counterfoil.stores.table_schema import Schema
 
-REVISIONS = Line("views", "0002")
+REVISIONS = Line("views", "0003")
 # What a file of revision 0001 says of itself: it was written before files carried one.
 _UNMARKED_DIGEST = "5c9fd4b7c49431d290eba018bde627ee177a104ce9e6b35624dd6f6be2385804"
 _UNMARKED_FOLDS = 3
