@@ -185,6 +185,7 @@ class EntryView:
         blobs: the evidence files it names.
         demo: the entry came with the demonstration data.
         time_claimed: as in `LogLine`.
+        gone: of each absent part, blobs too, its name and in words by which event it is.
     """
 
     index: int
@@ -201,6 +202,7 @@ class EntryView:
     demo: bool
     time_claimed: bool = True
     closed: tuple[str, ...] = ()
+    gone: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,17 +1,19 @@
 """Single entries as people see them: opened as far as their keys are there, in one sentence."""
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import msgspec
 
 from counterfoil.app.actors import Actors
 from counterfoil.app.answers import BlobView, EntryView, LogLine
-from counterfoil.app.opening import RangeKeys, open_all, recorded_of
+from counterfoil.app.opening import BLOB, BODY, RangeKeys, open_all, recorded_of
 from counterfoil.errors import EvidenceError
 from counterfoil.events.canonical import JSON
 from counterfoil.events.codec import join
-from counterfoil.events.entry import read_entry
+from counterfoil.events.entry import Entry, read_entry
+from counterfoil.events.erasing import Erasure, Erasures
 from counterfoil.events.event import TIME_UNCLAIMED
 from counterfoil.events.naming import BlobName
 from counterfoil.events.sentence import say
@@ -21,9 +23,13 @@ from counterfoil.projections.base import Recorded, event_outcome, is_demo
 from counterfoil.tlog.keys import VerifierKey
 from counterfoil.tlog.tree import leaf_hash
 
+UNLOGGED: Final = "lost: no entry says that it was erased"
 DAMAGED: Final = "did something that cannot be shown: what is kept of it is damaged"
 # Accounts, as `authid` and an actor as the subject are: who did it and with whom stays readable.
 _ACCOUNTS: Final = re.compile(r"/data/refs/[0-9]+/ref")
+
+
+ErasedOf = Callable[[str], Erasures]
 
 
 class ReadLedger(Protocol):
@@ -48,12 +54,14 @@ class Entries:
     Args:
         log, keys: where they and their keys are.
         actors: who did it.
+        erased_of: project -> what was erased of its log.
     """
 
-    def __init__(self, log: LogReads, keys: KeyStore, actors: Actors) -> None:
+    def __init__(self, log: LogReads, keys: KeyStore, actors: Actors, erased_of: ErasedOf) -> None:
         self._log = log
         self._keys = keys
         self._actors = actors
+        self._erased_of = erased_of
 
     def lines(self, project: str, indices: range) -> list[LogLine]:
         """Return a range of entries as sentences, in order; their bodies are opened.
@@ -67,7 +75,8 @@ class Entries:
         if not kept:
             return []
         keys = RangeKeys(self._keys, project, kept[0].index, kept[-1].index + 1)
-        return [self._line(one, keys) for one in kept]
+        erasures = self._erased_of(project)
+        return [self._line(one, keys, erasures) for one in kept]
 
     def view(self, project: str, index: int, receipt: bytes, *, personal: bool) -> EntryView:
         """Return one entry with everything that can be opened of it.
@@ -99,9 +108,10 @@ class Entries:
             blobs=_blobs(event, kept),
             demo=is_demo(entry.source),
             time_claimed=_time_claimed(opened.body),
+            gone=_gone(kept, entry, opened.erased, self._erased_of(project)),
         )
 
-    def _line(self, kept: Kept, keys: RangeKeys) -> LogLine:
+    def _line(self, kept: Kept, keys: RangeKeys, erasures: Erasures) -> LogLine:
         entry = read_entry(kept.entry)
         damaged = False
         try:
@@ -110,12 +120,15 @@ class Entries:
             # One damaged body must not take the page from the entries around it.
             body, damaged = None, True
         recorded = recorded_of(kept, entry, body)
+        said = _sentence(recorded)
+        if body is None and not damaged:
+            said += f"; what it says was {_by(erasures.find(kept.index, BODY, entry))}"
         return LogLine(
             index=kept.index,
             time=entry.time,
             recordedtime=entry.recordedtime,
             actor=self._actors.of_entry(recorded.actor, entry, body),
-            sentence=DAMAGED if damaged else _sentence(recorded),
+            sentence=DAMAGED if damaged else said,
             outcome=event_outcome(recorded),
             demo=is_demo(entry.source),
             via=entry.via,
@@ -126,6 +139,25 @@ class Entries:
             id=entry.id,
             time_claimed=_time_claimed(body),
         )
+
+
+def _gone(
+    kept: Kept, entry: Entry, absent: Sequence[str], erasures: Erasures
+) -> tuple[tuple[str, str], ...]:
+    """Return what is absent of an entry and what was erased of its files, and by which event."""
+    found = {name: _by(erasures.find(kept.index, name, entry)) for name in absent}
+    for name in entry.commit:
+        was = erasures.find(kept.index, name, entry) if name.startswith(BLOB) else None
+        if was is not None:
+            found[name] = _by(was)
+    return tuple(found.items())
+
+
+def _by(erasure: Erasure | None) -> str:
+    """Return `erased on D under R, says entry N`, or that nothing says so."""
+    if erasure is None:
+        return UNLOGGED
+    return f"{erasure.said()}, says entry {erasure.index}"
 
 
 def _is_closed(name: str) -> bool:

@@ -13,6 +13,7 @@ from counterfoil.client.evidence_rows import SqliteRows
 from counterfoil.errors import CounterfoilError, EvidenceError
 from counterfoil.events import codec
 from counterfoil.events.entry import read_entry
+from counterfoil.events.erasing import IDEM_ERASED
 from counterfoil.ledger.store import Kept, Person, Sealed
 from counterfoil.stores import sqlite_statements as sql
 from counterfoil.tlog.checkpoint_text import parse_checkpoint
@@ -113,6 +114,8 @@ class IdemPlan:
     def _event_digest(self, index: int, data: bytes) -> bytes:
         """Return the digest of an event that opens whole; EvidenceError otherwise."""
         rows, end = self._rows, index + 1
+        if rows.erasures().touches(index, read_entry(data)):
+            return IDEM_ERASED
         key = (rows.event_keys(index, end) or {}).get(index)
         if key is None:
             raise EvidenceError("missing", "the event's key is gone, and with it its digest")

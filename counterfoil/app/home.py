@@ -160,6 +160,7 @@ class Home:
                 clock=clock,
                 receipt_of=self.outside.receipt,
                 directory=self.access.directory,
+                erased_of=self.eraser.book.of,
             )
             self.access.look = Looking(
                 self.reader,

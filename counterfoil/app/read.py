@@ -41,6 +41,7 @@ from counterfoil.app.search_answers import Found
 from counterfoil.clock import Clock, format_time, parse_time, read_moment
 from counterfoil.errors import RequestError
 from counterfoil.events.entry import read_entry
+from counterfoil.events.erasing import Erasures
 from counterfoil.events.refs import parse_ref
 from counterfoil.ledger.store import KeyStore, LogReads
 from counterfoil.policy.directory import Directory
@@ -78,13 +79,15 @@ class Reader:
         clock: what "the last 24 hours" ends at.
         receipt_of: gives the receipt to show of an entry.
         directory: who there is.
+        erased_of: project -> what was erased of its log.
         handle_of: credential id -> handle, for telling who is proven.
     """
 
     def __init__(
         self, *, log: LogReads, keys: KeyStore, ledger: ReadLedger, tables: Tables,
         follower: Follower, clock: Clock, receipt_of: Callable[[str, int], bytes],
-        directory: Directory, handle_of: Callable[[str], str | None] = known_handle,
+        directory: Directory, erased_of: Callable[[str], Erasures],
+        handle_of: Callable[[str], str | None] = known_handle,
     ) -> None:  # fmt: skip
         self._log = log
         self._ledger = ledger
@@ -93,7 +96,7 @@ class Reader:
         self._rows = Rows(tables)
         self._actors = Actors(log, keys, self._rows, directory, handle_of)
         self._receipt_of = receipt_of
-        self._entries = Entries(log, keys, self._actors)
+        self._entries = Entries(log, keys, self._actors, erased_of)
         self._searcher = Searcher(
             tables,
             follower.index,

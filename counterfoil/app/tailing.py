@@ -13,6 +13,7 @@ import msgspec
 
 from counterfoil.app.actors import Actors
 from counterfoil.app.entries import Entries
+from counterfoil.app.erased import ErasedBook
 from counterfoil.app.naming import check_ledger, check_named
 from counterfoil.errors import RequestError
 from counterfoil.ids import SystemRandomness
@@ -38,7 +39,8 @@ class Tail:
     def __init__(self, log: SqliteLogStore, keys: ErasableStore, project: str) -> None:
         self._log = log
         self._project = project
-        self._entries = Entries(log, keys, Actors(log, keys, _NoRows(), Directory()))
+        actors = Actors(log, keys, _NoRows(), Directory())
+        self._entries = Entries(log, keys, actors, ErasedBook(log, keys, keys.erasing).of)
 
     def size(self) -> int:
         """Return how many entries are committed."""

@@ -35,6 +35,10 @@ class OneEntry(msgspec.Struct):
         dict[str, Any], msgspec.Meta(description="as posted, as far as it can be opened")
     ]
     erased: Annotated[list[str], msgspec.Meta(description="parts whose key was destroyed")]
+    gone: Annotated[
+        dict[str, str],
+        msgspec.Meta(description="of each absent part, when it was erased and under which request"),
+    ]
     closed: Annotated[
         list[str],
         msgspec.Meta(description="personal values of the data that only `personal` opens"),
@@ -67,6 +71,7 @@ async def get_entry(call: Call) -> OneEntry:
             leaf_hash=view.leaf_hash.hex(),
             event=dict(view.event),
             erased=list(view.erased),
+            gone=dict(view.gone),
             closed=list(view.closed),
             actor=view.actor,
             sentence=view.sentence,

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from counterfoil.app.answers import ActorView
 from counterfoil.app.answers import EntryView as Opened
 from counterfoil.app.blobs import Look
+from counterfoil.app.entries import UNLOGGED
 from counterfoil.errors import RequestError
 from counterfoil.tlog.checkpoint import Checkpoint, parse_checkpoint
 from counterfoil.tlog.note import VerifierKey, parse_note
@@ -242,15 +243,21 @@ def _recorded(time: str, recordedtime: str) -> str:
 
 
 def _erased_banner(opened: Opened) -> Banner | None:
-    if not opened.erased:
+    """Say what is absent: by which event, or that none says so, which is an alarm."""
+    if not opened.gone:
         return None
-    names = words.listing([words.plain_visible(name, 60) for name in opened.erased])
+    by: dict[str, list[str]] = {}
+    for name, how in opened.gone:
+        by.setdefault(how, []).append(words.plain_visible(name, 60))
+    said = "; ".join(f"{words.listing(names)}: {how}" for how, names in by.items())
+    if UNLOGGED in by:
+        return Banner(
+            "fail", "fail", f"{said[:1].upper()}{said[1:]}.", "Run verify; see docs/trust.md."
+        )
     return Banner(
-        "note",
-        "ticket-erased",
-        f"Erased: {names}.",
+        "note", "ticket-erased", f"{said[:1].upper()}{said[1:]}.",
         "The entry and its proof stand; what was erased can be opened by nobody.",
-    )
+    )  # fmt: skip
 
 
 def event_text(opened: Opened) -> tuple[str, str]:
