@@ -413,11 +413,7 @@ class Access:
                 tell()
 
     def forget(self, refs: Collection[str]) -> None:
-        """Drop what people whose keys are destroyed are called, and who is let in meanwhile.
-
-        What was prepared under their keys elsewhere comes under an earlier number and is given
-        back.
-        """
+        """Drop what erased people are called; what was prepared under their keys is given back."""
         with self._lock:
             for ref in refs:
                 self.directory.forget(ref)

@@ -17,9 +17,14 @@ from counterfoil.app.founding import create_home
 from counterfoil.app.fsck import fsck
 from counterfoil.app.home import open_home
 from counterfoil.app.prove import prove
+from counterfoil.client.evidence_rows import ERASABLE, LEDGER, SqliteRows
+from counterfoil.client.evidence_sqlite import EvidenceDatabase
 from counterfoil.clock import SteppedClock
 from counterfoil.ids import SeededRandomness
 from counterfoil.stores.tables import Tables
+from counterfoil.verifier.kept import RowNames
+from counterfoil.verifier.report import Findings
+from counterfoil.verifier.whole import tally_range
 from tests.client.verifying import verify
 from tests.erasing_story import LOGIN, NAME, REQUEST, erase, holding, opened, settle, tell
 
@@ -123,6 +128,25 @@ def test_every_proof_still_verifies_and_says_when_and_under_which_request(place:
     assert fsck(place.directory, full=True).ok
 
 
+def test_a_crew_that_reads_ranges_calls_whole_what_was_erased(place: Place) -> None:
+    """Else a log with one erasure would be read entry by entry, in one process, for ever."""
+    found = Findings()
+    ledger = EvidenceDatabase(place.directory / "ledger.db", LEDGER, found)
+    keys = EvidenceDatabase(place.directory / "erasable.db", ERASABLE, found)
+    try:
+        rows = SqliteRows("default", ledger, keys, place.directory / "blobs", RowNames())
+        size = rows.last_index() + 1
+        tally = tally_range(rows, 0, size)
+    finally:
+        ledger.close()
+        keys.close()
+
+    assert tally is not None
+    assert tally.listed == size
+    assert tally.erased > 5
+    assert tally.idem < size
+
+
 def test_what_is_absent_without_an_event_that_says_so_is_an_alarm(
     place: Place, tmp_path: Path
 ) -> None:
@@ -159,6 +183,8 @@ import os, signal, sys
 from pathlib import Path
 from counterfoil.app import erasing
 from counterfoil.app.home import open_home
+from counterfoil.client.evidence_rows import ERASABLE, LEDGER, SqliteRows
+from counterfoil.client.evidence_sqlite import EvidenceDatabase
 from counterfoil.clock import SteppedClock
 from counterfoil.ids import SeededRandomness
 from tests.erasing_story import erase

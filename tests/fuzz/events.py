@@ -10,6 +10,7 @@ from counterfoil.events import (
     codec,
     commitments,
     entry,
+    erasing,
     event,
     naming,
     refs,
@@ -55,6 +56,18 @@ def _posting(data: bytes) -> None:
 def _entry(data: bytes) -> None:
     found = entry.read_entry(data)
     assert entry.write_entry(found) == data
+
+
+def _erasing(data: bytes) -> None:
+    found = erasing.read_erasing(1_000, entry.read_entry(_ENTRIES[0]), data)
+    assert all(0 <= first <= last < 1_000 for part in found.parts for first, last in part.ranges)
+    whole = canonical.read(data)
+    given = whole.get("data") if isinstance(whole, dict) else None
+    assert erasing.read_data(given if isinstance(given, dict) else {}) == (
+        found.parts,
+        found.subject,
+    )
+    erasing.Erasures([found]).find(5, "body", entry.read_entry(_ENTRIES[0]))
 
 
 def _compared(data: bytes) -> None:
@@ -170,6 +183,15 @@ DECODERS = (
         ),
     ),
     Decoder(name="entries", read=_entry, of=(entry.read_entry,), seeds=_ENTRIES),
+    Decoder(
+        name="what erases",
+        read=_erasing,
+        of=(erasing.read_erasing, erasing.read_data),
+        seeds=(
+            b'{"data":{"parts":[{"names":["body"],"ranges":[[3,7],[9,9]]}],"request_id":"R-1"}}',
+            b'{"data":{"parts":[],"rule":"twelve months","subject":"actor:k3vq7m2p9d4t8w6z"}}',
+        ),
+    ),
     Decoder(name="a shown event", read=_compared, of=(codec.check_event,), seeds=_COMPARED),
     Decoder(
         name="names in data",

@@ -33,6 +33,7 @@ NOT_OUTSIDE = {
     "app.signing:open_signing": _OWN_FILE,
     "app.signin:open_session": _MADE,
     "app.tailing:open_tail": _OWN_FILE,
+    "app.erased:ErasedBook.read": _OWN_STORE,
     "app.fsck:read_since": _OWN_FILE,
     "app.fsck_derived:read_derived": _OWN_STORE,
     "app.fsck_journal:open_journals": _OWN_FILE,
