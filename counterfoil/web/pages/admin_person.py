@@ -112,6 +112,11 @@ def build_person(
                               hidden={"handle": actor.handle}))  # fmt: skip
     own.append(forms.form("actor-remove", f"Remove {actor.handle}", "Remove", tone="refuse",
                           hidden={"handle": actor.handle}))  # fmt: skip
+    shown = [one for one in own if alive]
+    shown.append(forms.form("erase", f"Erase {actor.handle}", "Erase for good", tone="refuse",
+                            hidden={"subject": actor.ref}, leave_out=("entry", "field", "project"),
+                            words={"reason": Words("Reason", "sealed, since it may say who asked")},
+                            ))  # fmt: skip
     return PersonView(
         chip=desk.chip(actor.ref),
         kind=actor.kind,
@@ -119,7 +124,7 @@ def build_person(
         acts_href=desk.everywhere(acts_query(desk.directory, actor)),
         mark=desk.mark(actor.entry if alive else actor.removed),
         parts=tuple(parts),
-        forms=tuple(one for one in own if one is not None and alive and actor.handle),
+        forms=tuple(one for one in shown if one is not None and actor.handle),
     )
 
 

@@ -75,6 +75,9 @@ _WORDS: Final[Mapping[str, Words]] = {
     "audience": Words("Audience", "whom its token is for; empty: this server"),
     "session_s": Words("A session lasts", "seconds, 60 to 900", "number"),
     "private": Words("The issuer is in a private network"),
+    "request_id": Words("Request", "its number; it stands in the open, so no name"),
+    "theirs_only": Words("Leave alone what others wrote of them"),
+    "dry_run": Words("Only say what would go"),
     "dry": Words("Only say what it would accept and refuse"),
 }
 
