@@ -37,6 +37,7 @@ from counterfoil.app.backup_place import free_bytes, generations, keys_place
 from counterfoil.app.config import FILE_NAME, Config, read_config
 from counterfoil.app.home import Home, open_home
 from counterfoil.app.record import LOCAL
+from counterfoil.app.restore_erasures import erase_again, erasures_behind
 from counterfoil.app.restore_outside import Compared, Outside, compare_outside
 from counterfoil.app.restore_place import prepare_directory, put_in_place
 from counterfoil.client.evidence_ledger import LedgerResult, check_ledger
@@ -67,6 +68,8 @@ class Asked:
         against: evidence somebody kept: files, folders, addresses.
         ask_witnesses: whether witnesses of the settings are asked how far they saw the logs.
         with_findings: put it in place as it is, whatever is wrong in itself.
+        erasures: those that came after the backup: see `restore_erasures`; None where nobody
+            knows of any.
     """
 
     backup: Path
@@ -76,6 +79,7 @@ class Asked:
     against: Sequence[str] = ()
     ask_witnesses: bool = True
     with_findings: bool = False
+    erasures: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +101,14 @@ class Restored:
         compared: what outside of it was compared, and what there was none of.
         findings: what it was put in place with.
         entries: numbers of the entries in `_access` that say so.
+        erased: how many erasures that came after it were done again; None where none were named.
     """
 
     manifest: Manifest
     compared: Compared
     findings: tuple[str, ...] = ()
     entries: tuple[int, ...] = ()
+    erased: int | None = None
 
 
 def find_backup(backup: Path, keys: Path | None) -> Found:
@@ -148,6 +154,8 @@ def restore(asked: Asked, clock: Clock, randomness: Randomness) -> Restored:
     Cost: every byte of the backup once, and what `verify` takes.
     """
     found = find_backup(asked.backup, asked.keys)
+    named = asked.erasures
+    erasures = erasures_behind(named, found.manifest) if named is not None else []
     directory = asked.directory
     with os_errors_translated(directory):
         aside = prepare_directory(directory, _names(found))
@@ -161,6 +169,8 @@ def restore(asked: Asked, clock: Clock, randomness: Randomness) -> Restored:
         put_in_place(directory)
     restored = Restored(found.manifest, compared, tuple(one.line() for one in findings))
     with open_home(directory, clock, randomness) as home:
+        if named is not None:
+            restored.erased = erase_again(home, erasures)
         restored.entries = _record(home, restored)
     return restored
 
@@ -341,7 +351,7 @@ def _record(home: Home, restored: Restored) -> tuple[int, ...]:
             "compared": list(restored.compared.agreed),
             "absent": list(restored.compared.absent),
             "findings": len(restored.findings),
-            "erasures": 0,
+            "erasures": restored.erased,
         },
     )
     note_milestones(acting, "restored", logs, format_time(home.clock.now()))

@@ -144,6 +144,9 @@ def _partly(problem: CounterfoilError | None) -> int:
               help="Your copy of keys/, where the backup has none.")  # fmt: skip
 @click.option("--against", multiple=True, metavar="EVIDENCE",
               help="Compare with what was kept outside, as in verify; repeatable.")  # fmt: skip
+@click.option("--erasures", type=click.Path(path_type=Path), metavar="LEDGER|FILE",
+              help="Do again what was erased after the backup: as a later ledger.db has it, or a"
+              " file of lines.")  # fmt: skip
 @click.option("--without-witnesses", is_flag=True,
               help="Do not ask the witnesses of the settings how far they saw the logs.")  # fmt: skip
 @click.option("--with-findings", is_flag=True,
@@ -151,7 +154,8 @@ def _partly(problem: CounterfoilError | None) -> int:
 @_JSON
 def restore(
     *, backup: Path, directory: Path, keys: Path | None, signing_keys: Path | None,
-    against: tuple[str, ...], without_witnesses: bool, with_findings: bool, as_json: bool,
+    against: tuple[str, ...], erasures: Path | None, without_witnesses: bool,
+    with_findings: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Go on from a backup in DIR, an empty folder.
 
@@ -164,7 +168,7 @@ def restore(
     done = work.restore(
         work.Asked(
             backup, directory, keys=keys, signing_keys=signing_keys, against=against,
-            ask_witnesses=not without_witnesses, with_findings=with_findings,
+            ask_witnesses=not without_witnesses, with_findings=with_findings, erasures=erasures,
         ),
         SystemClock(), SystemRandomness(),
     )  # fmt: skip
@@ -178,6 +182,7 @@ def restore(
                 "compared": done.compared.agreed,
                 "absent": done.compared.absent,
                 "findings": list(done.findings),
+                "erasures": done.erased,
                 "recorded": list(done.entries),
             }
         )
@@ -190,8 +195,14 @@ def restore(
     for line in done.findings:
         click.echo(f"  as it is  {output.plain(line)}")
     for project, size in logs.items():
-        click.echo(f"  {project}: {size} entries; what was recorded after them is not here, and")
-    click.echo("  what was erased, revoked or ended after them is not known here: do it again")
+        click.echo(f"  {project}: {size} entries; what came after is not here")
+    if done.erased is None:
+        click.echo(
+            "  erasures after that are unknown here: do them again, or restore with --erasures"
+        )
+    else:
+        click.echo(f"  erasures after that: {done.erased}, done again")
+    click.echo("  roles, tokens and accounts ended after that are good again: look through them")
     click.echo(f"  on record as entry {done.entries[0]} of _access")
     click.echo(f"serve it with: counterfoil serve --dir {output.plain(str(directory))}")
     return output.YES

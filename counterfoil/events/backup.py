@@ -53,7 +53,7 @@ TYPES = (
             "compared": "what outside of it was compared, and what that said; a line each",
             "absent": "what there was none of, a line each",
             "findings": "how many findings it was put in place with, by somebody's word",
-            "erasures": "how many erasures were done again from a list",
+            "erasures": "how many erasures that came after it were done again; absent where nobody named any",
         },
         actor=_LOCAL,
     ),

@@ -1,5 +1,6 @@
 """Going on from a backup: only from one that is whole, and that nobody outside saw more than."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +11,17 @@ from counterfoil.app.backup_manifest import DIGEST, MANIFEST
 from counterfoil.app.drill import drill
 from counterfoil.app.fsck import fsck
 from counterfoil.app.home import open_home
+from counterfoil.app.opening import open_all
+from counterfoil.app.record import SERVER
 from counterfoil.app.restore import Asked, restore
 from counterfoil.client.evidence import verify_path
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
+from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import read_entry
+from counterfoil.events.event import make_event
 from counterfoil.ids import SeededRandomness
+from counterfoil.stores.erasable import ErasableStore
 from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.stores.state import State
 from counterfoil.stores.state_sign_in import SignInLink
@@ -340,3 +346,49 @@ def test_nobody_is_signed_in_to_a_restored_ledger(backups: Backups, tmp_path: Pa
         assert state.sign_in.link(bytes(32), TAKEN) is None
     finally:
         state.close()
+
+
+@pytest.mark.parametrize("form", ["the lost ledger", "a file of lines"])
+def test_what_was_erased_after_the_backup_is_erased_again_where_somebody_says_what(
+    backups: Backups, before: Path, tmp_path: Path, form: str
+) -> None:
+    """The backup still opens it, and the event that erased it is not in the backup."""
+    data: dict[str, JSON] = {
+        "parts": [{"ranges": [[3, 3], [301, 302]], "names": ["body"]}], "request_id": "DSR-1",
+    }  # fmt: skip
+    named = a_copy(backups.ledger, tmp_path / "lost")
+    if form == "the lost ledger":
+        with open_home(named, SteppedClock(TAKEN), SeededRandomness("e")) as home:
+            event = make_event(
+                type="dev.cdeventsx.counterfoil-erasure.performed.0.1.0", id="e",
+                source="urn:counterfoil:server", time=TAKEN, authtype="system",
+                authid="counterfoil", data={**data, "reason": "asked"},
+            )  # fmt: skip
+            home.eraser.carry_out("default", event, SERVER)
+    else:
+        named = tmp_path / "erasures"
+        named.write_text(json.dumps({"project": "default", **data}) + "\n")
+    assert _body(before, 3)
+    asked = Asked(
+        backups.destination, tmp_path / "new", signing_keys=backups.ledger / "keys",
+        ask_witnesses=False, erasures=named,
+    )  # fmt: skip
+
+    restored = restore(asked, SteppedClock(TAKEN), SeededRandomness("r"))
+
+    assert restored.erased == 1
+    assert _body(tmp_path / "new", 3) is None
+    assert _body(tmp_path / "new", 4)
+    assert verify_path(str(tmp_path / "new")).ok
+
+
+def _body(ledger: Path, index: int) -> bytes | None:
+    """Return the body of an entry of `default`, None once it is erased."""
+    log = SqliteLogStore(ledger / "ledger.db", write=False)
+    keys = ErasableStore(ledger / "erasable.db", SeededRandomness("-"), write=False)
+    try:
+        [kept] = log.kept("default", index, index + 1)
+        return open_all(read_entry(kept.entry), kept, keys, "default").body
+    finally:
+        keys.close()
+        log.close()
