@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from counterfoil.app.config import FILE_NAME, read_config
+from counterfoil.app.erasing_lock import ERASING_LOCK
 from counterfoil.app.serving import holder
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.stores.mounts import shared_mount
@@ -131,7 +132,7 @@ def _inside(directory: Path) -> Iterator[tuple[Path, bool]]:
         for suffix in _BESIDE:
             yield directory / f"{name}{suffix}", name in _SECRET
     yield directory / "admin.token", True
-    for name in (FILE_NAME, LOCK, _VERSION, *_FOLDERS):
+    for name in (FILE_NAME, LOCK, ERASING_LOCK, _VERSION, *_FOLDERS):
         yield directory / name, False
 
 
