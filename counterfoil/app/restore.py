@@ -47,7 +47,7 @@ from counterfoil.ids import Randomness
 from counterfoil.stores.files import os_errors_translated
 from counterfoil.stores.state import State
 from counterfoil.tlog.keys import VerifierKey, parse_signer_key, parse_vkey
-from counterfoil.tlog.policy import Log, Policy
+from counterfoil.tlog.policy import Policy
 from counterfoil.verifier.anchor import Held
 from counterfoil.verifier.report import Findings
 
@@ -258,8 +258,7 @@ def _settings(aside: Path) -> Config:
 
 
 def _held(result: LedgerResult) -> tuple[Policy, dict[str, Held | None]]:
-    policy = Policy(tuple(Log(log.key) for log in result.logs if log.key is not None))
-    return policy, {log.origin: log.held for log in result.logs}
+    return result.trusted, {log.origin: log.held for log in result.logs}
 
 
 def _refuse_findings(findings: Findings, *, with_findings: bool) -> None:
@@ -282,31 +281,41 @@ def _place_keys(asked: Asked, aside: Path, config: Config) -> None:
     directory, staged = asked.directory.absolute(), aside / "keys"
     named = Path(os.path.normpath(directory / config.keys.directory))
     inside = named.is_relative_to(directory)
+    folders = [staged, named]
+    if asked.signing_keys is not None:
+        folders.append(asked.signing_keys)
     for path in sorted(staged.glob("*.vkey")):
-        name = f"{path.stem}.key"
+        if path.stem in config.keys.source:
+            continue  # it comes from elsewhere, and the opening asks for it
         vkey = parse_vkey(path.read_text("ascii").strip())
-        wanted = [staged / name, named / name]
-        if asked.signing_keys is not None:
-            wanted.append(asked.signing_keys / name)
-        key = next((one for one in wanted if _signs(one, vkey)), None)
+        # A copy of keys/ may be of after a rotation: what signed then is the one before there.
+        names = (f"{path.stem}.key", f"{path.stem}.earlier.key")
+        found = (folder / name for folder in folders for name in names)
+        key = next((one for one in found if _signs(one, vkey)), None)
         if key is None:
-            where = asked.signing_keys or (named if not inside else asked.backup)
             raise RequestError(
                 "usage",
-                f"the key that signs {vkey.name} is not in {where}: name its folder with"
+                f"the key that signs {vkey.name} is not in {folders[-1]}: name its folder with"
                 " --signing-keys; without it nobody can go on with this log",
             )
-        if inside and key != staged / name:
-            with made_file(staged / name) as file:
-                file.write(key.read_bytes())
-                file.flush()
-                os.fsync(file.fileno())
+        if inside and key.parent != staged:
+            _copy_key(key, staged / f"{path.stem}.key")
+            beside = key.with_name(f"{path.stem}.earlier.key")
+            if key != beside and beside.exists():
+                _copy_key(beside, staged / beside.name)  # it signs as well until its overlap ends
     if not inside:
         shutil.rmtree(staged)
     elif named != directory / "keys":
         target = aside / named.relative_to(directory)
         make_folders(target)
         staged.rename(target)
+
+
+def _copy_key(key: Path, to: Path) -> None:
+    with made_file(to) as file:
+        file.write(key.read_bytes())
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _signs(path: Path, vkey: VerifierKey) -> bool:
