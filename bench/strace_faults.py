@@ -1,4 +1,4 @@
-"""Every occurrence of every system call of an append and of an export, struck once by each fault.
+"""Every occurrence of every system call of an append, an export and a backup, struck once by each fault.
 
     python -m bench.strace_faults
     python -m bench.strace_faults --every 7
@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 from bench.machine import describe
-from tests.faults.straced import THREADS, Driver, Injection, every_injection
+from tests.faults.straced import BACKUP, THREADS, Driver, Injection, every_injection
 
 _STRACE = "strace"
 
@@ -30,7 +30,7 @@ def _share(work: tuple[int, int, int]) -> Counter[str]:
     with tempfile.TemporaryDirectory() as folder:
         driver = Driver(Path(folder), strace)
         try:
-            for program, thread in THREADS:
+            for program, thread in (*THREADS, BACKUP):
                 calls = driver.calls(program, thread)
                 injections = [
                     one for call in sorted(calls) for one in every_injection(call, calls[call])

@@ -11,10 +11,10 @@ number of each of its threads; on the next line it does its work, and says what 
 and the first process says `ended STATUS`.  The thread that works says nothing itself: what is
 injected into its calls strikes the ledger, never these words.
 
-Two programs are driven: `append` takes a blob and a batch, twice; `export` publishes what is
-recorded, and `export-border` does where that completes tiles.  `replay` does both in one life,
-from opening to closing, and `birth` makes a ledger before it records.  A further one is one more
-row in PROGRAMS.
+Three programs are driven: `append` takes a blob and a batch, twice; `export` publishes what is
+recorded, and `export-border` does where that completes tiles; `backup` takes a second backup.
+`replay` does the first two in one life, from opening to closing, and `birth` makes a ledger before
+it records.  A further one is one more row in PROGRAMS.
 """
 
 import ctypes
@@ -27,6 +27,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Final
 
+from counterfoil.app.backing_up import back_up
 from counterfoil.app.founding import create_home
 from counterfoil.app.home import open_home
 from counterfoil.app.record import LOCAL, Recorder
@@ -52,7 +53,12 @@ def batch(recorder: Recorder, first: int, end: int) -> list[Event]:
     return [make_sample(first, blobs), *(make_sample(number) for number in range(first + 1, end))]
 
 
-def _append(_ledger: Ledger, recorder: Recorder, say: Say) -> None:
+def backups_of(directory: Path) -> Path:
+    """Return where the backups of a driven ledger go."""
+    return directory.with_name(f"{directory.name}.backups")
+
+
+def _append(_directory: Path, _ledger: Ledger, recorder: Recorder, say: Say) -> None:
     """Take a blob, and events in a batch, the first of which names it; twice."""
     for first, end in BATCHES[:2]:
         _record(recorder, first, end, say)
@@ -74,28 +80,34 @@ def _record(recorder: Recorder, first: int, end: int, say: Say) -> None:
         )
 
 
-def _export(ledger: Ledger, _recorder: Recorder, _say: Say) -> None:
+def _export(_directory: Path, ledger: Ledger, _recorder: Recorder, _say: Say) -> None:
     """Publish what is recorded."""
     ledger.export_now()
 
 
-def _more(ledger: Ledger, recorder: Recorder, say: Say) -> None:
+def _more(_directory: Path, ledger: Ledger, recorder: Recorder, say: Say) -> None:
     """Publish, record one batch more, and leave it to the end to publish that."""
     ledger.export_now()
     _record(recorder, *BATCHES[-1], say)
 
 
-def _nothing(_ledger: Ledger, _recorder: Recorder, _say: Say) -> None:
+def _nothing(_directory: Path, _ledger: Ledger, _recorder: Recorder, _say: Say) -> None:
     """Be ready at once."""
 
 
-Step = Callable[[Ledger, Recorder, Say], None]
+def _back_up(directory: Path, _ledger: Ledger, _recorder: Recorder, _say: Say) -> None:
+    """Take a backup, beside the ledger that is open."""
+    back_up(directory, backups_of(directory), SystemClock())
+
+
+Step = Callable[[Path, Ledger, Recorder, Say], None]
 PROGRAMS: Final[dict[str, tuple[Step, Step]]] = {
     # What is done before `ready`, where nothing is injected yet, and what after it.
     "append": (_nothing, _append),
     "export": (_append, _export),
     "export-border": (_append, _export),
     "replay": (_append, _more),
+    "backup": (_back_up, _back_up),
 }
 
 
@@ -103,7 +115,7 @@ def _be_born(directory: Path) -> None:
     """Make a ledger as `counterfoil init` does, open it as a server does, and record."""
     create_home(directory, SystemRandomness())
     with open_home(directory, SystemClock(), SystemRandomness()) as home:
-        _append(home.ledger, home.recorder, _say)
+        _append(directory, home.ledger, home.recorder, _say)
 
 
 def _run(program: str, directory: Path, words: IO[bytes]) -> None:
@@ -112,11 +124,11 @@ def _run(program: str, directory: Path, words: IO[bytes]) -> None:
     prepare, work = PROGRAMS[program]
     try:
         with open_ledger(directory, SEED) as (ledger, recorder):
-            prepare(ledger, recorder, _say)
+            prepare(directory, ledger, recorder, _say)
             go = threading.Event()
             worker = threading.Thread(
                 target=_work,
-                args=(work, ledger, recorder, go, said),
+                args=(work, directory, ledger, recorder, go, said),
                 name="driven",
                 daemon=True,
             )
@@ -132,12 +144,12 @@ def _run(program: str, directory: Path, words: IO[bytes]) -> None:
 
 
 def _work(
-    work: Step, ledger: Ledger, recorder: Recorder,
+    work: Step, directory: Path, ledger: Ledger, recorder: Recorder,
     go: threading.Event, said: "SimpleQueue[str]",
 ) -> None:  # fmt: skip
     go.wait()
     try:
-        work(ledger, recorder, said.put)
+        work(directory, ledger, recorder, said.put)
         said.put("done")
     except CounterfoilError as error:
         said.put(f"error {error.code} {error.message}")

@@ -23,23 +23,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from counterfoil.app.backing_up import back_up
+from counterfoil.app.backup_place import generations, keys_place
+from counterfoil.app.drill import drill
 from counterfoil.app.fsck import fsck
 from counterfoil.app.record import LOCAL, Recorder
 from counterfoil.client.evidence import verify_path
+from counterfoil.clock import SystemClock
 from counterfoil.verifier.report import Report
 from tests.faults.aftermath import Answered, Outside, check_outside
-from tests.faults.driven import BATCHES, SEED, batch
+from tests.faults.driven import BATCHES, SEED, backups_of, batch
 from tests.ledgers import PROJECT, create_ledger, make_sample, open_ledger
 
 KILL: Final = "signal=KILL"
 RUN_TIMEOUT_S: Final = 180.0
-BEFORE: Final = {"append": 4, "export": 20, "export-border": 250}
+BEFORE: Final = {"append": 4, "export": 20, "export-border": 250, "backup": 4}
 """Entries that are published before the run; the last export crosses the border of a tile."""
 THREADS: Final = (
     ("append", "driven"), ("append", "counterfoil-writer"),
     ("export", "driven"), ("export-border", "driven"),
 )  # fmt: skip
 """Who works in which program: the thread that asks, and the one that writes the log."""
+BACKUP: Final = ("backup", "driven")
+"""The one that takes a backup: of its many calls, tests strike a few and the long run all."""
 CANNOT_FAIL: Final = frozenset({
     "exit", "exit_group", "futex", "geteuid", "getpid", "gettid", "getuid", "restart_syscall",
     "rt_sigprocmask", "sched_yield",
@@ -162,6 +168,8 @@ class Driver:
             _check_outcome(outcome, injection)
             if outcome.killed:
                 check_evidence(directory)  # as an outsider finds it, before any start mended it
+            if program == "backup":
+                check_backups(directory)
             check_left(directory, Outside(outcome.answered))
         return outcome
 
@@ -214,6 +222,8 @@ class Driver:
         shutil.copytree(self.folder / program, directory)
         yield directory
         shutil.rmtree(directory)
+        for half in (backups_of(directory), keys_place(backups_of(directory))):
+            shutil.rmtree(half, ignore_errors=True)
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None
@@ -238,6 +248,7 @@ class Driver:
 def make_ledger(directory: Path, size: int) -> None:
     """Make the ledger that runs begin with: so many entries, published and closed."""
     create_ledger(directory, (PROJECT,), SEED)
+    (directory / "keys" / f"{PROJECT}.key").chmod(0o600)  # a backup looks at the place
     with open_ledger(directory, SEED) as (_, recorder):
         recorder.record(PROJECT, [make_sample(number) for number in range(size)], LOCAL, "cli")
 
@@ -313,6 +324,21 @@ def check_left(directory: Path, outside: Outside, opened: Opened = open_driven) 
             ]
     check_whole(directory)
     check_outside(directory, given)
+
+
+def check_backups(directory: Path) -> None:
+    """Assert that every backup with a name is whole, and that one more can be taken."""
+    place = backups_of(directory)
+    before = generations(place)
+    assert before, "the backup before is gone"
+    back_up(directory, place, SystemClock())
+    after = generations(place)
+    assert after[: len(before)] == before
+    assert len(after) == len(before) + 1
+    assert {path.name for path in place.iterdir()} == {"lock", *(one.name for one in after)}
+    for one in after:
+        done = drill(one)
+        assert (done.result, done.findings) == ("whole", ())
 
 
 def check_evidence(directory: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.straced import (
+    BACKUP,
     FAMILIES,
     KILL,
     OTHERS,
@@ -41,6 +42,12 @@ def calls(driver: Driver) -> dict[tuple[str, str], Counter[str]]:
     for call in made["export", "driven"]:
         made["export-border", "driven"].pop(call, None)
     return made
+
+
+@pytest.fixture(scope="module")
+def backup_calls(driver: Driver) -> Counter[str]:
+    """Return how often a backup makes each call when nothing fails."""
+    return driver.calls(*BACKUP)
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, OTHERS])
@@ -99,3 +106,25 @@ def test_a_fault_is_injected_where_it_is_aimed_and_an_error_is_told_by_name(driv
     assert "ledger.db" in at_commit.said[0]
     assert (at_keys.answered, at_commit.answered, killed.answered) == ([], [], [])
     assert killed.killed
+
+
+@pytest.mark.parametrize(
+    ("call", "fault", "at"),
+    [
+        ("fsync", KILL, "first"),
+        ("rename", KILL, "last"),
+        ("linkat", KILL, "first"),
+        ("fsync", "error=EIO", "last"),
+        ("pwrite64", "error=ENOSPC", "first"),
+        ("write", "error=ENOSPC", "last"),
+    ],
+)
+def test_a_backup_that_a_call_breaks_off_leaves_those_before_and_the_next_is_whole(
+    driver: Driver, backup_calls: Counter[str], call: str, fault: str, at: str
+) -> None:
+    occurrence = 1 if at == "first" else backup_calls[call]
+
+    outcome = driver.strike(*BACKUP, Injection(call, fault, occurrence))
+
+    assert outcome.struck
+    assert outcome.killed or outcome.said[0].startswith(("error storage", "error read_only"))
