@@ -86,7 +86,8 @@ def back_up(
         )
     keys = Path(os.path.normpath(directory / config.keys.directory))
     plan = Plan(directory, keys, destination, keys_to, signing_keys, whole)
-    with contextlib.ExitStack() as stack:
+    # Whatever call fails, of locks too, is told by name.
+    with os_errors_translated(destination), contextlib.ExitStack() as stack:
         for place in (destination, keys_to):
             stack.enter_context(held(place))
         taken = take_backup(plan, clock)

@@ -65,7 +65,7 @@ def _held(directory: Path, operation: int, wait_s: float, why_not: str) -> Itera
         lock = os.open(directory / ERASING_LOCK, flags, 0o600)
     try:
         until_s = time.monotonic() + wait_s
-        while not _taken(lock, operation):
+        while not _taken(lock, operation, directory):
             if time.monotonic() >= until_s:
                 raise UnavailableError(
                     "locked", f"{directory}: {why_not} at this moment; try again when it is done"
@@ -76,9 +76,10 @@ def _held(directory: Path, operation: int, wait_s: float, why_not: str) -> Itera
         os.close(lock)
 
 
-def _taken(lock: int, operation: int) -> bool:
-    try:
-        fcntl.flock(lock, operation | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+def _taken(lock: int, operation: int, directory: Path) -> bool:
+    with os_errors_translated(directory / ERASING_LOCK):
+        try:
+            fcntl.flock(lock, operation | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
     return True

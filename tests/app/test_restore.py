@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.app.actions import act
 from counterfoil.app.backup_manifest import DIGEST, MANIFEST
 from counterfoil.app.drill import drill
+from counterfoil.app.founding import create_home
 from counterfoil.app.fsck import fsck
 from counterfoil.app.home import open_home
 from counterfoil.app.opening import open_all
-from counterfoil.app.record import SERVER
+from counterfoil.app.record import LOCAL, SERVER
 from counterfoil.app.restore import Asked, restore
 from counterfoil.client.evidence import verify_path
 from counterfoil.clock import SteppedClock
@@ -392,3 +394,26 @@ def _body(ledger: Path, index: int) -> bytes | None:
     finally:
         keys.close()
         log.close()
+
+
+def test_a_ledger_whose_key_was_rotated_is_restored_by_either_state_of_the_keys(
+    tmp_path: Path,
+) -> None:
+    """A copy of keys/ is seldom of the very day the backup is of."""
+    ledger = tmp_path / "ledger"
+    create_home(ledger, SeededRandomness("create"), origin="log.example/rotated")
+    earlier, later = (Backups(ledger, tmp_path / name) for name in ("earlier", "later"))
+    clock = SteppedClock(TAKEN)
+    with open_home(ledger, clock, SeededRandomness("open")) as home:
+        record(home, "default", 3)
+    earlier.take(clock)
+    with open_home(ledger, clock, SeededRandomness("rotate")) as home:
+        act(home, LOCAL, "keys-rotate", {"project": "default", "reason": "yearly"}, "cli")
+    later.take(clock)
+
+    for backups, size in ((earlier, 3), (later, 4)):
+        new = tmp_path / f"new-{size}"
+        backups.restore(new)
+        assert fsck(new, full=True).ok
+        with open_home(new, clock, SeededRandomness("on")) as home:
+            assert home.log.head("default").size == size
