@@ -191,7 +191,7 @@ def _said(counts: dict[str, int]) -> str:
 
 ACTIONS: Final = (
     Action(
-        name="directory-diff", verb="people", takes=Comparing, gives=Compared, run=compare,
+        name="directory-diff", verb="people", reads="accounts", takes=Comparing, gives=Compared, run=compare,
         doc="Show what a directory file would change, and the digest to apply it by.",
     ),
     Action(

@@ -354,7 +354,7 @@ ACTIONS: Final = (
         doc="Put the policy set before the one in force back, or one that is named.",
     ),
     Action(
-        name="access-explain", verb="read", also="admin", takes=Explaining, gives=ExplainedAnswer, run=answer,
+        name="access-explain", verb="read", also="admin", reads="actors", takes=Explaining, gives=ExplainedAnswer, run=answer,
         doc="Say whether an actor may do something, why, and what would change the answer.",
     ),
 )  # fmt: skip

@@ -302,7 +302,7 @@ ACTIONS: Final = (
         run=remove_passkey, doc="Remove a passkey of somebody; sessions begun with it end.",
     ),
     Action(
-        name="passkey-list", verb="people", takes=ListingPasskeys, gives=Keys, run=list_passkeys,
+        name="passkey-list", verb="people", reads="accounts", takes=ListingPasskeys, gives=Keys, run=list_passkeys,
         doc="List the passkeys of somebody, and on whose word each was enrolled.",
     ),
     Action(
@@ -310,7 +310,7 @@ ACTIONS: Final = (
         doc="End one session, or all of an actor's.",
     ),
     Action(
-        name="session-list", verb="sessions", takes=Listing, gives=Sessioned, run=list_sessions,
+        name="session-list", verb="sessions", reads="sessions", takes=Listing, gives=Sessioned, run=list_sessions,
         doc="List who is signed in, from what kind of place, since when.",
     ),
 )  # fmt: skip

@@ -218,7 +218,7 @@ ACTIONS: Final = (
         doc="Remove a trust rule; the sessions under it end.",
     ),
     Action(
-        name="trust-list", verb="trust", takes=Listing, gives=Rules, run=listing,
+        name="trust-list", verb="trust", reads="actors", takes=Listing, gives=Rules, run=listing,
         doc="List the trust rules in force.",
     ),
 )  # fmt: skip

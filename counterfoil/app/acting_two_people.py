@@ -181,7 +181,7 @@ def withdraw(acting: Acting) -> Done:
 
 ACTIONS: Final = (
     Action(
-        name="asked-list", verb="read", takes=Listing, gives=Waits, run=listed,
+        name="asked-list", verb="read", reads="actors", takes=Listing, gives=Waits, run=listed,
         doc="List what waits for a second person.",
     ),
     Action(

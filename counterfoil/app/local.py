@@ -80,6 +80,9 @@ class LocalLedger:
         self._home.follower.catch_up(self._project)
         position = self._home.reader.position(self._project, as_of) if as_of else None
         made = prove(self._home, self._project, what, as_of=position, with_people=with_people)
+        self._home.recorder.export(
+            self._project, LOCAL, f"proof of {what}", len(made.content), people=with_people
+        )
         return made.content
 
     def search(self, query: str, as_of: str, cursor: str, limit: int) -> dict[str, Any]:

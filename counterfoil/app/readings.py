@@ -21,6 +21,8 @@ from counterfoil.policy.access import Credential
 SOURCE: Final = "urn:counterfoil:server"
 READ_TYPE: Final = f"{OWN}personal.read.0.1.0"
 EXPORT_TYPE: Final = f"{OWN}export.made.0.1.0"
+KINDS: Final = ("entry", "accounts", "actors", "sessions", "raw")
+"""A whole entry, lists of accounts, lists of actors, who is signed in where, kept files."""
 _HOUR: Final = len("2026-11-20T12")
 
 
@@ -55,7 +57,7 @@ class Readings:
         Args:
             project: of which log.
             credential: what they came with.
-            what: "entry", "accounts", "actors" or "raw".
+            what: one of `KINDS`.
         """
         now = format_time(self._clock.now())
         key = (now[:_HOUR], project, credential.id, what)

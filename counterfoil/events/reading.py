@@ -21,7 +21,7 @@ TYPES = (
         named=[("session:9b0d5c6e1f2a3b4c", "about")],
         refs={"about": "the `token:` or `session:` the reader came with"},
         members={
-            "what": "`entry` (a whole entry, opened), `accounts`, `actors` or `raw` (vendor bytes)",
+            "what": "`entry` (a whole entry, opened), `accounts`, `actors`, `sessions` (who is signed in where) or `raw` (kept files)",
             "count": "how often within the hour",
             "credential": "what the reader came with",
             "first, last": "when the first and the last time was, RFC 3339",

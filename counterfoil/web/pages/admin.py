@@ -155,6 +155,7 @@ def _few(found: Sequence[str]) -> str:
 def admin_page(request: Request, context: Context) -> Response:
     """Answer GET /admin."""
     desk = desk_of(context)
+    context.note_read("actors")
     # Accounts are counted as of now: then, nobody knew which would act.
     count = unmapped(context.home, 0)[1] if context.as_of is None else None
     view = build_admin(desk, count)

@@ -110,6 +110,7 @@ def explain_page(request: Request, context: Context) -> Response:
             found = explain(
                 home.access, home.clock, asked.actor, asked.verb, asked.project, asked.ref
             )
+            context.note_read("actors")
             answer = build_answer(desk, found)
         except RequestError as error:
             wrong = Banner("fail", "fail", "This cannot be asked.", error.message)

@@ -1,11 +1,13 @@
 """One actor: accounts, teams, roles, deputies, passkeys and tokens, each with the entry that says so."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.app.everywhere import readable
 from counterfoil.app.last_key import last_key_warning
+from counterfoil.app.readings_of import QUERY, Reads, readings_of
 from counterfoil.app.sessions import Session, Sessions
 from counterfoil.errors import RequestError
 from counterfoil.policy.directory import Actor, Directory
@@ -24,7 +26,17 @@ from counterfoil.web.pages.admin_sessions import SessionFact, session_fact
 from counterfoil.web.pages.forms import Form, Forms
 from counterfoil.web.pages.linked import comment_mark, how_linked
 from counterfoil.web.pages.parts import Empty, Mark, Pill
+from counterfoil.web.pages.parts import mark as entry_mark
 
+_READ = {
+    "entry": "whole entries",
+    "raw": "kept files",
+    "accounts": "accounts of people",
+    "actors": "lists of people",
+    "sessions": "who is signed in where",
+    "export": "exports",
+    "erased": "erased since",
+}
 # As many as fit into a search.
 PSEUDONYMS_MAX = 16
 _VOUCHED = {
@@ -64,6 +76,7 @@ class Part:
     add: Form | None = None
     sessions: tuple[SessionFact, ...] = ()
     warning: str = ""
+    more_href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,7 @@ def build_person(
     forms: Forms,
     used: dict[str, tuple[str, int]],
     sessions: list[Session] | None,
+    reads: Reads,
 ) -> PersonView:
     """Build the page of an actor.
 
@@ -94,6 +108,7 @@ def build_person(
         forms: makes its forms.
         used: token -> when it was last used, and how often.
         sessions: where they are signed in; None for a reader who may not see that.
+        reads: what they read of personal data, as far as the page's reader may know.
     """
     alive = actor.removed < 0
     parts = [
@@ -102,6 +117,7 @@ def build_person(
         _teams(desk, actor, forms),
         _deputies(desk, actor, forms),
         _tokens(desk, actor, forms, used),
+        _reads(desk, actor, reads),
     ]
     own: list[Form | None] = []
     if actor.kind == "person":
@@ -273,6 +289,29 @@ def _tokens(desk: Desk, actor: Actor, forms: Forms, used: dict[str, tuple[str, i
     return Part("tokens", "Tokens", tuple(facts), Empty("No token acts for them.", ""))
 
 
+def _reads(desk: Desk, actor: Actor, reads: Reads) -> Part:
+    """Say what somebody read of others: one line a kind and log, with its newest entry."""
+    facts = tuple(
+        Fact(
+            _READ.get(one.what, one.what),
+            f"{words.count(one.count, 'time')} in {one.project}, the last {desk.when(one.last)}",
+            None,
+            None,
+            entry_mark(one.index, replace(desk.pages.at(None), project=one.project)),
+        )
+        for one in reads.rows
+    )
+    left_out = (
+        f"{words.count(reads.more, 'older entry', 'older entries')} are not added up."
+        if reads.more
+        else ""
+    )
+    empty = Empty("Nothing of others was read or exported.", "Each look would be on record here.")
+    query = f"{acts_query(desk.directory, actor)} {QUERY}"
+    return Part("reads", "What they read", facts, empty, warning=left_out,
+                more_href=desk.everywhere(query))  # fmt: skip
+
+
 def person_page(request: Request, context: Context) -> Response:
     """Answer GET /admin/person?ref= or ?handle=.
 
@@ -291,7 +330,7 @@ def person_page(request: Request, context: Context) -> Response:
     if context.as_of is None and forms.may("sessions"):
         home = context.home
         sessions = Sessions(home.state.sign_in, home.clock, home.randomness).listed(actor.ref)
-    view = build_person(desk, actor, forms, used, sessions)
+    view = build_person(desk, actor, forms, used, sessions, _reads_of(context, desk, actor))
     every = [*view.forms, *(part.add for part in view.parts)]
     for part in view.parts:
         every += [fact.end for fact in part.facts] + [fact.end for fact in part.sessions]
@@ -304,3 +343,18 @@ def person_page(request: Request, context: Context) -> Response:
     head = head_of(context, desk, actor.handle or "erased", say, every, pill=gone,
                    above=(("Admin", "/admin"), ("People", "/admin/people")))  # fmt: skip
     return admin_render(request, context, "admin_person.html", "/admin/people", head, view=view)
+
+
+def _reads_of(context: Context, desk: Desk, actor: Actor) -> Reads:
+    """Return what an actor read, in the logs that whoever looks at the page may read."""
+    query = acts_query(desk.directory, actor)
+    if not query:
+        return Reads((), 0)
+    logs = readable(context.home, context.credential)
+    then = {}
+    if context.as_of is not None:
+        at = context.home.reader.rows.recordedtime(context.project, context.as_of)
+        assert at is not None, "a moment of the page is an entry that is there"
+        then = {log: context.home.reader.position_at(log, at) for log in logs}
+        logs = [log for log in logs if then[log] >= 0]
+    return readings_of(context.home, logs, query, then)

@@ -141,6 +141,7 @@ def _conflicts(desk: Desk) -> list[Banner]:
 def roles_page(request: Request, context: Context) -> Response:
     """Answer GET /admin/roles."""
     desk, forms = desk_of(context), forms_of(request, context)
+    context.note_read("actors")
     policies = policies_at(context, desk)
     view = build_roles(desk, policies, forms)
     add = forms.form("role-grant", "Give a role", "Give", tone="main")

@@ -109,6 +109,7 @@ def sessions_page(request: Request, context: Context) -> Response:
     desk, forms, home = desk_of(context), forms_of(request, context), context.home
     view = None
     if context.as_of is None and forms.may("sessions"):
+        context.note_read("sessions")
         people = Sessions(home.state.sign_in, home.clock, home.randomness).listed()
         view = build_sessions(desk, forms, people, home.jobs.open_sessions())
     if view is not None:

@@ -120,6 +120,7 @@ def handle_of(desk: Desk, ref: str) -> str:
 def teams_page(request: Request, context: Context) -> Response:
     """Answer GET /admin/teams."""
     desk, forms = desk_of(context), forms_of(request, context)
+    context.note_read("actors")
     view = build_teams(desk, forms)
     add = forms.form("team-describe", "Make a team, or describe one anew", "Describe", tone="main")
     every = [add, *(form for one in view.teams for form in (one.join, one.remove)),

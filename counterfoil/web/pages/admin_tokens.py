@@ -88,6 +88,7 @@ def _row(desk: Desk, token: Token, forms: Forms, used: dict[str, tuple[str, int]
 def tokens_page(request: Request, context: Context) -> Response:
     """Answer GET /admin/tokens."""
     desk, forms = desk_of(context), forms_of(request, context)
+    context.note_read("actors")
     used = context.home.tokens.uses() if context.as_of is None else {}
     view = build_tokens(desk, forms, used)
     add = forms.form("token-issue", "Make a token", "Make the token", tone="main",

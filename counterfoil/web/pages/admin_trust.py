@@ -99,6 +99,7 @@ def _facts(rule: Mapping[str, Any]) -> list[tuple[str, str]]:
 def trust_page(request: Request, context: Context) -> Response:
     """Answer GET /admin/trust."""
     desk, forms = desk_of(context), forms_of(request, context)
+    context.note_read("actors")
     came = context.told
     tried = came.done if came is not None and isinstance(came.done, Added) else None
     typed = came.given if came is not None and tried is not None and not tried.id else {}
