@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from counterfoil.app.config import WitnessConfig
 from counterfoil.app.cosigned import CosignedNote
 from counterfoil.app.doctor_case import Case, read_state
 from counterfoil.app.doctor_report import Line
+from counterfoil.app.key_files import KeyFolder
+from counterfoil.app.key_source import read_source
 from counterfoil.app.outbound import NotFetchedError, ask
 from counterfoil.app.place import real_place
 from counterfoil.client.evidence_keys import KeyFiles
 from counterfoil.clock import format_time
-from counterfoil.errors import CounterfoilError, EvidenceError
-from counterfoil.tlog.keys import VerifierKey, parse_signer_key
+from counterfoil.errors import CounterfoilError, EvidenceError, UnavailableError
+from counterfoil.tlog.keys import VerifierKey
 from counterfoil.tlog.policy import Policy
 from counterfoil.verifier.aggregate import AGGREGATE
 from counterfoil.verifier.report import Findings
@@ -47,10 +48,10 @@ def keys(case: Case) -> Iterator[Line]:
     """Whether every log's signing key is there, and is the one that its verifier key goes with."""
     findings = Findings()
     files = KeyFiles(case.directory, findings)
-    folder = case.directory / case.config.keys.directory
     origins = {log.project: log.origin for log in case.logs}
-    if (folder / f"{AGGREGATE}.vkey").exists():
+    if (case.directory / case.config.keys.directory / f"{AGGREGATE}.vkey").exists():
         origins[AGGREGATE] = ""
+    unasked = []
     for project, origin in origins.items():
         key = files.key(project)
         if key is None:
@@ -59,28 +60,46 @@ def keys(case: Case) -> Iterator[Line]:
             findings.add(
                 "damaged", f"keys/{project}.vkey", f"the key of {key.name}, not of {origin}"
             )
-        _compare_signer(folder, project, key, findings)
+        try:
+            _compare_signers(case, project, key, findings)
+        except UnavailableError as error:
+            unasked.append(error.message)
     for one in findings:
         yield Line("keys", "fail", f"{one.object}: {one.message}", _TO_KEYS)
-    if not findings:
+    for why in unasked:
+        yield Line("keys", "warn", why, "run doctor with the environment of the service")
+    if not findings and not unasked:
         count = len(origins)
         yield Line(
             "keys", "ok", f"{count} signing key{'s' if count != 1 else ''}, each its log's own"
         )
 
 
-def _compare_signer(folder: Path, project: str, key: VerifierKey, findings: Findings) -> None:
+def _compare_signers(case: Case, project: str, key: VerifierKey, findings: Findings) -> None:
+    """Compare a verifier key with what signs: a file, or what the settings name in its place.
+
+    Raises:
+        UnavailableError: `key_source`.
+    """
+    source = case.config.keys.source.get(project)
+    if source is not None:
+        if all(one.vkey != key for one in read_source(project, source)):
+            findings.add(
+                "damaged", f"the key source of log {project}", f"not keys/{project}.vkey's"
+            )
+        return
     name = f"keys/{project}.key"
+    folder = KeyFolder(case.directory / case.config.keys.directory, project)
     try:
-        signer = parse_signer_key((folder / f"{project}.key").read_text("ascii").strip())
-    except FileNotFoundError:
-        findings.add("missing", name, "no signing key")
-    except (EvidenceError, UnicodeDecodeError):
+        signer = folder.signer()
+    except EvidenceError:
         # The message may quote the file, and the file is a secret.
         findings.add("damaged", name, "no signer key")
-    else:
-        if signer.vkey != key:
-            findings.add("damaged", name, f"not the key of keys/{project}.vkey")
+        return
+    if signer is None:
+        findings.add("missing", name, "no signing key")
+    elif signer.vkey != key:
+        findings.add("damaged", name, f"not the key of keys/{project}.vkey")
 
 
 def witnesses(case: Case) -> Iterator[Line]:

@@ -33,6 +33,7 @@ from tests.issuer import Issuer, issuing, make_tls
 NOW = "2026-11-22T12:00:00.000Z"
 DAY_S = 86_400.0
 GIB = 1 << 30
+OTHER = SignerKey.from_seed("log.example/shop", b"\x05" * 32)
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +118,7 @@ def test_beside_a_server_it_sees_the_server_and_changes_nothing(ledger: Path) ->
 
 
 def put_a_key_in_place_of_another(ledger: Path) -> None:
-    other = SignerKey.from_seed("log.example/shop", b"\x05" * 32)
-    (ledger / "keys" / "default.key").write_text(f"{other.to_text()}\n")
+    (ledger / "keys" / "default.key").write_text(f"{OTHER.to_text()}\n")
 
 
 def put_a_link_in_place_of_blobs(ledger: Path) -> None:
@@ -183,6 +183,11 @@ OFF: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
         lambda at: (at / "keys" / "default.key").unlink(), "keys", "fail", "no signing key"),
     "another key in its place": (
         put_a_key_in_place_of_another, "keys", "fail", "not the key of keys/default.vkey"),
+    "a key source without the key": (
+        settle('[keys.source.default]\nenv = "NOWHERE_TO_BE_FOUND"\n'), "keys", "warn", "gives nothing"),
+    "a key source with another key": (
+        settle(f'[keys.source.default]\ncommand = ["echo", "{OTHER.to_text()}"]\n'),
+        "keys", "fail", "the key source of log default"),
     "a ledger that is cut off": (cut_the_ledger, "ledger.db", "fail", "run counterfoil verify"),
     "settings that cannot be read": (settle("[log\n"), "settings", "fail", "counterfoil.toml"),
     "no witness": (settle(""), "witnesses", "warn", "none"),

@@ -83,9 +83,14 @@ def test_a_stranger_who_follows_install_md_has_a_ledger_behind_tls(stranger: Str
     stranger.follow("4b. Behind nginx")
     look_through_nginx(stranger)
     look_at_who_is_believed(stranger)
-    link = stranger.follow("5. Look, and sign in")
-    look_at_the_sign_in_link(stranger, re.findall(r"https://foil\.example(/sign-in\S+)", link)[0])
-    stranger.follow("6. Backups, and that they can be restored")
+    said = stranger.follow("5. Look, and sign in")
+    assert re.search(r"ok +server .* answers on http://127\.0\.0\.1:8000\n", said)
+    assert re.search(r"ok +certificate +foil\.example is shown until", said)
+    assert re.search(r"warn +backups +no backup was ever taken", said)
+    look_at_the_sign_in_link(stranger, re.findall(r"https://foil\.example(/sign-in\S+)", said)[0])
+    said = stranger.follow("6. Backups, and that they can be restored")
+    assert re.search(r"ok +backups +default up to (\d+) of \1,", said)
+    assert re.search(r"ok +backups +the last drill was 0 days ago", said)
     stranger.follow("7. Logs and monitoring")
     stranger.machine.wait_until_ready()
     stranger.follow("8. A later version")
@@ -126,6 +131,9 @@ def look_through_nginx(stranger: Stranger) -> None:
         301,
         "https://foil.example/runs?ref=1",
     )
+    machine.run("install -D /dev/stdin /var/www/html/.well-known/acme-challenge/token <<< proof")
+    proof = machine.ask(path="/.well-known/acme-challenge/token", port=80)
+    assert (proof["status"], proof["body"]) == (200, "proof\n")
     page = machine.ask(path="/sign-in")
     assert page["status"] == 200
     assert "<html" in page["body"]
