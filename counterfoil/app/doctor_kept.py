@@ -44,7 +44,7 @@ def backups(case: Case) -> Iterator[Line]:
             continue
         size, at = found
         age_s = case.age_s(at)
-        said = f"{log.project} up to {size:,} of {log.size:,}, {age_s / 3600:.0f} h ago"
+        said = f"{log.project} up to {size:,} of {log.size:,}, {_ago(age_s)}"
         lacks = size < log.size
         if lacks and age_s > BACKUP_LOST_S:
             yield Line("backups", "fail", said, _TO_BACKUP)
@@ -59,26 +59,29 @@ def backups(case: Case) -> Iterator[Line]:
         )
     else:
         age_s = case.age_s(max(drilled))
-        said = f"the last drill was {age_s / DAY_S:.0f} days ago"
+        said = f"the last drill was {_ago(age_s)}"
         late = age_s > DRILL_LATE_S
         yield Line("backups", "warn" if late else "ok", said, _TO_DRILL if late else "")
 
 
 def rereading(case: Case) -> Iterator[Line]:
-    """What the scrubber found, and when it had last read all of a log."""
+    """What the scrubber found, and when all of a log was read again last."""
     for place, why in read_state(case.directory, _DAMAGES):
         yield Line("re-reading", "fail", f"{place}: {why}", "keep it, and see docs/how-to/fsck.md")
     if case.config.scrub.share_percent == 0:
         yield Line("re-reading", "warn", "the settings turn it off", "scrub.share_percent = 5")
         return
     ended = dict(read_state(case.directory, _PLACES))
+    for what, project, _, at in read_state(case.directory, _MILESTONES):
+        if what == "verified":  # by whatever read all of it: fsck --full too
+            ended[project] = max(ended.get(project, ""), at)
     for log in case.logs:
         if not log.size:
             continue
         last = ended.get(log.project, "")
         # Before its first pass nothing can be late that was not there so long ago.
         age_s = case.age_s(last or log.first)
-        when = f"{age_s / DAY_S:.0f} days ago" if last else "not yet"
+        when = _ago(age_s) if last else "not yet"
         said = f"{log.project} was read through: {when}"
         if age_s > REREAD_LATE_S:
             yield Line("re-reading", "warn", said, _TO_READ)
@@ -107,6 +110,10 @@ def spool(case: Case) -> Iterator[Line]:
         yield Line("spool", "warn", said, todo)
     else:
         yield Line("spool", "ok", said)
+
+
+def _ago(age_s: float) -> str:
+    return f"{age_s / 3600:.0f} h ago" if age_s <= 2 * DAY_S else f"{age_s / DAY_S:.0f} days ago"
 
 
 def _files_in(folder: Path) -> int:
