@@ -354,10 +354,8 @@ class Access:
         data: Mapping[str, JSON],
         named: Named = (),
         blobs: Sequence[Mapping[str, JSON]] = (),
-        source: str = SOURCE,
-        ident: str = "",
     ) -> Event:
-        """Return an event of the ledger itself, done by whoever holds `credential`.
+        """Return an event of `_access`, done by whoever holds `credential`.
 
         Args:
             what: noun and predicate, such as "role.granted".
@@ -366,8 +364,6 @@ class Access:
             data: members of the data that are there; None is left out.
             named: refs with roles.
             blobs: as in `data.blobs`.
-            source: what it is about; of `_access` where left out.
-            ident: its id, a random one where left out.
         """
         content: dict[str, JSON] = {name: one for name, one in data.items() if one is not None}
         if named:
@@ -378,8 +374,8 @@ class Access:
         kinds = {"person": "user", "service": "service_account", "agent": "agent"}
         return make_event(
             type=f"{OWN}{what}.0.1.0",
-            source=source,
-            id=ident or self._randomness.token(12).hex(),
+            source=SOURCE,
+            id=self._randomness.token(12).hex(),
             time=format_time(self._clock.now()),
             authtype="system" if actor is None else kinds[actor.kind],
             authid=credential.handle if actor is None else actor.account,

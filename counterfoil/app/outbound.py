@@ -71,6 +71,17 @@ def ask_witness(url: str, body: bytes, timeout_s: float) -> Answer:
     return post(f"{url.rstrip('/')}/add-checkpoint", body, "text/plain; charset=utf-8", timeout_s)
 
 
+def tell_witness(url: str, note: bytes, timeout_s: float) -> Answer:
+    """Tell a witness that another key of a log follows; as `post`.
+
+    Args:
+        url: of the witness, without `/add-key`.
+        note: from `tlog.handover.write_handover`.
+        timeout_s: as for `post`.
+    """
+    return post(f"{url.rstrip('/')}/add-key", note, "text/plain; charset=utf-8", timeout_s)
+
+
 def post(url: str, body: bytes, media_type: str, timeout_s: float) -> Answer:
     """Post what is public to an address of the settings; the answer has 64 KiB at most.
 

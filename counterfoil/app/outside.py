@@ -256,7 +256,8 @@ def _witnessed(project: str, ledger: Ledger, log: LogReads) -> WitnessedLog:
     return WitnessedLog(
         project,
         ledger.vkey(project).name,
-        lambda: ledger.trust(project),
+        lambda: ledger.signing(project).trust,
+        lambda: ledger.signing(project).handovers,
         lambda: ledger.checkpoint(project),
         lambda level, n: log.tile(project, level, n),
     )

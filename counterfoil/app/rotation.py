@@ -13,15 +13,16 @@ import contextlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from counterfoil.app.key_files import KeyFolder
 from counterfoil.app.key_source import read_source
 from counterfoil.app.signing import Chain, follow_files, read_chain
 from counterfoil.clock import format_time
 from counterfoil.errors import CounterfoilError, RequestError
+from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import read_entry
-from counterfoil.events.event import Event
+from counterfoil.events.event import Event, make_event
 from counterfoil.ledger.sign import Signing
 from counterfoil.policy.access import Credential
 from counterfoil.tlog.handover import Handover, Retirement, hand_over, retire
@@ -31,7 +32,10 @@ from counterfoil.tlog.tile import root_from_tiles
 from counterfoil.tlog.tree import EMPTY_ROOT, TreeHead
 from counterfoil.verifier.aggregate import AGGREGATE
 from counterfoil.verifier.succession import (
+    RETIRED,
+    ROTATED,
     SOURCE,
+    Refs,
     handover_refs,
     key_ref,
     retired_id,
@@ -146,9 +150,9 @@ class Rotation:
             one = hand_over(before.signer, later, head)
             made.append(one)
             chain = self.chain()
-            trust = replace(chain, handovers=(*chain.handovers, one)).trust
+            chain = replace(chain, handovers=(*chain.handovers, one))
             # Whoever is committed next is signed by both: nobody else records until it stands.
-            armed = Signing(later, trust, before.signer, head.size)
+            armed = Signing(later, chain.trust, before.signer, head.size, chain.handovers)
             self._home.ledger.hold(self._project, armed)
             return self._rotated(one, who, reason)
 
@@ -274,19 +278,32 @@ class Rotation:
         return TreeHead(size, root_from_tiles(size, tile) if size else EMPTY_ROOT)
 
     def _rotated(self, one: Handover, who: Who, reason: str) -> Event:
-        return self._home.access.event(
-            "key.rotated", who.credential, subject=key_ref(one.later), named=handover_refs(one),
-            data={"key": str(one.later), "size": one.head.size, "reason": reason or None},
-            source=SOURCE, ident=rotated_id(one.earlier),
-        )  # fmt: skip
+        data: dict[str, JSON] = {"key": str(one.later), "size": one.head.size}
+        refs = handover_refs(one)
+        return self._event(ROTATED, rotated_id(one.earlier), one.later, data, refs, who, reason)
 
     def _retired(
         self, one: Retirement, number: int, who: Who, reason: str, *, compromised: bool
     ) -> Event:
-        data: dict[str, Any] = {
-            "size": one.head.size, "compromised": compromised, "reason": reason or None,
-        }  # fmt: skip
-        return self._home.access.event(
-            "key.retired", who.credential, subject=key_ref(one.key), named=retirement_refs(one),
-            data=data, source=SOURCE, ident=retired_id(one.key, number),
-        )  # fmt: skip
+        data: dict[str, JSON] = {"size": one.head.size, "compromised": compromised}
+        refs = retirement_refs(one)
+        return self._event(RETIRED, retired_id(one.key, number), one.key, data, refs, who, reason)
+
+    def _event(
+        self, what: str, ident: str, subject: VerifierKey, data: dict[str, JSON], refs: Refs,
+        who: Who, reason: str,
+    ) -> Event:  # fmt: skip
+        """Return an event of the log itself, under the id that the next start looks it up by."""
+        actor = self._home.access.directory.actor(who.credential.actor)
+        kinds = {"person": "user", "service": "service_account", "agent": "agent"}
+        return make_event(
+            type=what,
+            source=SOURCE,
+            id=ident,
+            time=format_time(self._home.clock.now()),
+            authtype="system" if actor is None else kinds[actor.kind],
+            authid=who.credential.handle if actor is None else actor.account,
+            subject=key_ref(subject),
+            refs=refs,
+            data={**data, **({"reason": reason} if reason else {})},
+        )

@@ -148,7 +148,7 @@ def _open(directory: Path, config: Config, log: LogReads, info: LogInfo) -> Sign
     else:
         signer, beside = _from_files(folder, info, chain, stated, len(old))
     since = chain.handovers[-1].head.size if chain.handovers else 0
-    return Signing(signer, chain.trust, beside, since)
+    return Signing(signer, chain.trust, beside, since, chain.handovers)
 
 
 def _from_files(

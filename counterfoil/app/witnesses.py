@@ -26,13 +26,14 @@ from counterfoil.app.answers import WitnessStatus
 from counterfoil.app.asking import Alarm, Cosigned, Failed, ask, own_note
 from counterfoil.app.config import WitnessConfig
 from counterfoil.app.cosigned import CosignedNote, best_for, with_line, worth_keeping
-from counterfoil.app.outbound import ask_witness
+from counterfoil.app.outbound import ask_witness, tell_witness
 from counterfoil.clock import Clock
-from counterfoil.errors import CounterfoilError, EvidenceError
+from counterfoil.errors import CounterfoilError, EvidenceError, UnavailableError
 from counterfoil.ids import Randomness
 from counterfoil.stores.files import PublicFiles
 from counterfoil.stores.state import State
 from counterfoil.tlog.checkpoint_text import parse_checkpoint
+from counterfoil.tlog.handover import Handover, write_handover
 from counterfoil.tlog.keys import VerifierKey
 from counterfoil.tlog.note_text import parse_note
 from counterfoil.tlog.policy import Policy
@@ -58,6 +59,7 @@ class WitnessedLog:
         project: its name here.
         origin: its name to everybody else.
         trust: returns the keys it has had.
+        handovers: returns how they followed each other.
         checkpoint: returns its newest signed checkpoint.
         read_tile: reads its tiles.
     """
@@ -65,6 +67,7 @@ class WitnessedLog:
     project: str
     origin: str
     trust: Callable[[], Policy]
+    handovers: Callable[[], Sequence[Handover]]
     checkpoint: Callable[[], bytes]
     read_tile: ReadTile
 
@@ -84,6 +87,7 @@ class _Standing:
     due_s: float = 0.0
     asking: Future[None] | None = None
     told: set[tuple[str, int | None]] = field(default_factory=set)
+    told_keys: int = 0
 
 
 class Witnesses:
@@ -270,6 +274,7 @@ class Witnesses:
         key, url = self._witnesses[name]
         standing = self._standing[log.project, name]
         try:
+            self._tell_keys(log, name, url, standing)
             newest = _head(log.checkpoint()).size
             outcome, known = ask(
                 own_note(note, log.origin), key, lambda body: ask_witness(url, body, ASK_TIMEOUT_S),
@@ -285,6 +290,25 @@ class Witnesses:
         finally:
             with self._lock:
                 standing.asking = None
+
+    def _tell_keys(self, log: WitnessedLog, name: str, url: str, standing: _Standing) -> None:
+        """Tell a witness once which key follows which; one that does not care is left alone.
+
+        Others' witnesses know no such call: their operator lists the later key
+        (docs/how-to/keys.md), and while both keys sign they take the earlier signature.
+        """
+        handovers = log.handovers()
+        for one in handovers[standing.told_keys :]:
+            try:
+                answer = tell_witness(url, write_handover(one), ASK_TIMEOUT_S)
+            except UnavailableError:
+                return  # it is asked for its cosignature next, and that will say so
+            standing.told_keys += 1
+            if answer.status != 200:
+                _log.warning(
+                    "witness %s does not follow %s to its key %s by itself (%d): list it there",
+                    name, log.project, one.later.fingerprint()[:16], answer.status,
+                )  # fmt: skip
 
     def _keep(self, log: WitnessedLog, note: bytes, line: bytes, head: TreeHead) -> None:
         """Add one cosignature to what is kept, durably."""

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from counterfoil.client.evidence_files import DirectoryLog
 from counterfoil.errors import EvidenceError
+from counterfoil.tlog.checkpoint_text import parse_checkpoint
+from counterfoil.tlog.note_text import parse_note
 from counterfoil.tlog.policy import Policy
 from counterfoil.verifier.depth import Enter, unmetered
 from counterfoil.verifier.log import LogVerdict, check_log
@@ -31,6 +33,14 @@ class SnapshotLog(DirectoryLog):
         if isinstance(self._checkpoint, EvidenceError):
             raise self._checkpoint
         return self._checkpoint
+
+    def claimed_origin(self) -> str | None:
+        """Return the log the checkpoint says it is of; None where it says nothing."""
+        try:
+            note = self.checkpoint()
+            return None if note is None else parse_checkpoint(parse_note(note).text).origin
+        except EvidenceError:
+            return None
 
     def names(self) -> Iterator[str]:
         """Yield the files there were."""

@@ -27,9 +27,7 @@ from counterfoil.client.evidence_rows import (
 )
 from counterfoil.client.evidence_sqlite import Damaged, EvidenceDatabase, Kind
 from counterfoil.errors import EvidenceError, RequestError
-from counterfoil.tlog.checkpoint_text import parse_checkpoint
 from counterfoil.tlog.keys import VerifierKey
-from counterfoil.tlog.note_text import parse_note
 from counterfoil.tlog.policy import Log, Policy
 from counterfoil.tlog.tile import node_from_tiles, root_from_tiles
 from counterfoil.tlog.tree import EMPTY_ROOT, TreeHead
@@ -296,7 +294,7 @@ class _Directory:
         listed = {log.key.name for log in self._policy.logs}
         # What the files claim must not decide alone: a changed byte would switch the check off.
         own = {f"{origin}/{name}" for origin in self._origins}
-        if _claimed_origin(exported) in listed or own & listed:
+        if exported.claimed_origin() in listed or own & listed:
             return False
         if not own and any(origin.endswith(f"/{name}") for origin in listed):
             return False
@@ -478,15 +476,6 @@ def aggregate_notes(check: AggregateCheck) -> list[str]:
         return []
     counted = f"{len(check.strangers)} of {len(check.last)} aggregated logs"
     return [f"{counted}: not who signed was checked, no key of theirs is named, but that they grew"]
-
-
-def _claimed_origin(exported: SnapshotLog) -> str | None:
-    """Return the log an exported checkpoint says it is of; None where it says nothing."""
-    try:
-        note = exported.checkpoint()
-        return None if note is None else parse_checkpoint(parse_note(note).text).origin
-    except EvidenceError:
-        return None
 
 
 def log_held(name: str, reader: LogReader, verdict: LogVerdict) -> Held | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from counterfoil.tlog.checkpoint import sign_checkpoint
+from counterfoil.tlog.handover import Handover
 from counterfoil.tlog.note import SignerKey, VerifierKey
 from counterfoil.tlog.policy import Policy
 from counterfoil.tlog.tree import TreeHead
@@ -53,12 +54,14 @@ class Signing:
         trust: every key the log has had, each with the last size it vouches for alone.
         beside: the key before, which signs as well until its overlap ends; None without one.
         since: heads of so many entries, or fewer, are signed by `beside` alone.
+        handovers: how the keys followed each other, in order.
     """
 
     signer: SignerKey
     trust: Policy
     beside: SignerKey | None = None
     since: int = 0
+    handovers: tuple[Handover, ...] = ()
 
     @classmethod
     def of(cls, signer: SignerKey) -> Self:

@@ -11,12 +11,14 @@ A statement can never be read as the text of a checkpoint: its second line is no
 Source: docs/adr/0035.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from counterfoil.errors import EvidenceError
 from counterfoil.tlog import signature, strict
-from counterfoil.tlog.keys import ED25519, SignerKey, VerifierKey, parse_vkey
+from counterfoil.tlog.keys import ED25519, SignerKey, VerifierKey, parse_vkey, signature_line
+from counterfoil.tlog.note_text import parse_note, write_note
 from counterfoil.tlog.policy import Log, Policy
 from counterfoil.tlog.tree import TreeHead
 
@@ -106,6 +108,40 @@ def check_retirement(one: Retirement) -> None:
     said = _retirement_text(one.key, one.by, one.head)
     if not signature.ed25519_verifies(one.by.public, one.signed, said):
         raise EvidenceError("signature", "the retirement is not signed by the key it names")
+
+
+def write_handover(one: Handover) -> bytes:
+    """Return a hand-over as a signed note: its statement and both signatures."""
+    said = _handover_text(one.earlier, one.later, one.head)
+    lines = [
+        signature_line(one.earlier, one.by_earlier),
+        signature_line(one.later, one.by_later),
+    ]
+    return write_note(said, lines)
+
+
+def parse_handover(data: bytes) -> Handover:
+    """Read a hand-over as `write_handover` writes it, and check it.
+
+    Raises:
+        EvidenceError: `note_invalid`: it is none; what `check_handover` raises.
+    """
+    note = parse_note(data)
+    lines = strict.read_lines(note.text, "note_invalid", "the hand-over")
+    words = [line.split(" ", 1)[-1] for line in lines]
+    if len(words) != 5 or len(note.signatures) != 2:
+        raise EvidenceError("note_invalid", "no hand-over of keys")
+    size = strict.read_decimal(words[3], "note_invalid", "its size")
+    if re.fullmatch("[0-9a-f]{64}", words[4]) is None:
+        raise EvidenceError("note_invalid", "its root is not 64 hex digits")
+    earlier, later = parse_vkey(words[1]), parse_vkey(words[2])
+    head = TreeHead(size, bytes.fromhex(words[4]))
+    first, second = (line.signature for line in note.signatures)
+    one = Handover(earlier, later, head, first, second)
+    check_handover(one)
+    if write_handover(one) != data:
+        raise EvidenceError("note_invalid", "a hand-over in another form than its one")
+    return one
 
 
 def extended(

@@ -5,15 +5,21 @@ moves to one that extends it.  One process at a time owns the directory; one req
 judged.  After a write that failed nobody knows what the disk holds, so nothing is cosigned until
 a restart has looked.
 
-The directory: `witness.key` (0600), `witness.vkey`, `logs` (a verifier key a line), `lock`, and
-`seen/HEX/checkpoint`, the cosigned note, HEX being SHA-256 of the log's origin.
+The directory: `witness.key` (0600), `witness.vkey`, `logs` (a verifier key a line, behind one that
+handed its log over the last size it vouches for alone), `lock`, and `seen/HEX/checkpoint`, the
+cosigned note, HEX being SHA-256 of the log's origin.
 
-Source: C2SP tlog-witness.
+A log's key is followed by another one when both have signed that it is, and never because a
+checkpoint carries one signature more: anybody may add a line to a note.
+
+Source: C2SP tlog-witness; docs/adr/0035 for keys that follow each other.
 """
 
 import hashlib
 import os
 import threading
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from counterfoil.app.place import check_file, check_mount, refuse_link
@@ -24,6 +30,7 @@ from counterfoil.ids import Randomness
 from counterfoil.stores.files import Staging, os_errors_translated
 from counterfoil.tlog.checkpoint_text import parse_checkpoint
 from counterfoil.tlog.cosignature import cosign
+from counterfoil.tlog.handover import parse_handover
 from counterfoil.tlog.keys import (
     COSIGNATURE,
     ED25519,
@@ -35,12 +42,14 @@ from counterfoil.tlog.keys import (
 )
 from counterfoil.tlog.note import verify_note
 from counterfoil.tlog.note_text import signature_line_of, write_note
-from counterfoil.tlog.strict import is_key_name
+from counterfoil.tlog.policy import Log, Policy
+from counterfoil.tlog.strict import is_key_name, read_decimal
 from counterfoil.tlog.tree import TreeHead
-from counterfoil.tlog.witness import judge
+from counterfoil.tlog.witness import Refused, judge
 
 KEY, VKEY, LOGS, SEEN = "witness.key", "witness.vkey", "logs", "seen"
 NAME_MAX_BYTES = 255
+_FOLLOWED = b"followed\n"
 
 
 def create_book(directory: Path, name: str, randomness: Randomness) -> VerifierKey:
@@ -92,9 +101,8 @@ def add_log(directory: Path, text: str) -> VerifierKey:
     _require(directory)
     key = _log_key(text.strip())
     standing = _read_logs(directory)
-    if key not in standing:
-        lines = "".join(f"{one}\n" for one in (*standing, key))
-        Staging(directory, 0o600).write([(directory / LOGS, lines.encode())])
+    if key not in [one.key for one in standing]:
+        _write_logs(Staging(directory, 0o600), directory, (*standing, Log(key)))
     return key
 
 
@@ -122,10 +130,11 @@ class Book:
         self._lock = _take_lock(directory)
         try:
             self._signer = _read_signer(directory)
-            self.logs = _read_logs(directory)
+            self._logs = _read_logs(directory)
+            self._own = Staging(directory, 0o600)
             self._files = Staging(directory / SEEN, 0o600)
             self._held: dict[str, TreeHead] = {}
-            for origin in {key.name for key in self.logs}:
+            for origin in {one.key.name for one in self._logs}:
                 note = self.cosigned(_hex(origin))
                 if note is not None:
                     self._held[origin] = self._own_head(origin, note)
@@ -137,6 +146,55 @@ class Book:
     def vkey(self) -> VerifierKey:
         """The key that others list as this witness's."""
         return self._signer.vkey
+
+    @property
+    def logs(self) -> tuple[VerifierKey, ...]:
+        """The keys that are followed here, those that were handed over included."""
+        return tuple(one.key for one in self._logs)
+
+    def add_key(self, data: bytes) -> bytes:
+        """Follow a log to the key it was handed over to, and return the line that says so.
+
+        Args:
+            data: from `tlog.handover.write_handover`.
+
+        If we crash before the write, the log tells it again; after it, that changes nothing.
+
+        Raises:
+            Refused: 400: no hand-over; 403: a signature is wrong; 404: of no key in force here;
+                422: the key handed over to another one before, or what it ends with is not what
+                was cosigned at that size.
+            UnavailableError: `storage`, `read_only`.
+        """
+        try:
+            one = parse_handover(data)
+        except EvidenceError as error:
+            raise Refused(403 if error.code == "signature" else 400, error.message) from None
+        with self._judging:
+            if self._broken is not None:
+                raise self._broken
+            standing = {log.key: log for log in self._logs}
+            known = standing.get(one.earlier)
+            if known is None:
+                raise Refused(404, "no log is watched here under the earlier key")
+            if known.until is not None:
+                if known.until == one.head.size and one.later in standing:
+                    return _FOLLOWED
+                raise Refused(422, "the earlier key handed over to another one before")
+            held = self._held.get(one.earlier.name)
+            if held is not None and held.size == one.head.size and held != one.head:
+                raise Refused(422, f"another root was seen at size {held.size}: the log is forked")
+            logs = [
+                replace(log, until=one.head.size) if log is known else log for log in self._logs
+            ]
+            logs += [] if one.later in standing else [Log(one.later)]
+            try:
+                _write_logs(self._own, self._directory, logs)
+            except CounterfoilError as error:
+                self._broken = error
+                raise
+            self._logs = tuple(logs)
+            return _FOLLOWED
 
     def add_checkpoint(self, data: bytes) -> bytes:
         """Judge one add-checkpoint body and return the cosignature line.
@@ -153,8 +211,12 @@ class Book:
             if self._broken is not None:
                 raise self._broken
             request, checkpoint = judge(data, self.logs, self._held)
-            keys = [key for key in self.logs if key.name == checkpoint.origin]
-            note = verify_note(request.note, keys)
+            logs = tuple(one for one in self._logs if one.key.name == checkpoint.origin)
+            try:
+                Policy(logs).verify_checkpoint(request.note)
+            except EvidenceError as error:
+                raise Refused(403, error.message) from None
+            note = verify_note(request.note, [one.key for one in logs])
             now_s = int(self._clock.now().timestamp())
             line = cosign(self._signer, note.text, now_s)
             signed = [signature_line_of(one) for one in note.signatures]
@@ -179,7 +241,7 @@ class Book:
 
     def watches(self, hex_origin: str) -> bool:
         """Tell whether that log is watched here."""
-        return any(_hex(key.name) == hex_origin for key in self.logs)
+        return any(_hex(one.key.name) == hex_origin for one in self._logs)
 
     def close(self) -> None:
         """Give the directory back."""
@@ -236,11 +298,26 @@ def _read_signer(directory: Path) -> SignerKey:
     return signer
 
 
-def _read_logs(directory: Path) -> tuple[VerifierKey, ...]:
+def _write_logs(files: Staging, directory: Path, logs: Collection[Log]) -> None:
+    ends = ("" if one.until is None else f" {one.until}" for one in logs)
+    lines = "".join(f"{one.key}{end}\n" for one, end in zip(logs, ends, strict=True))
+    files.write([(directory / LOGS, lines.encode())])
+
+
+def _read_logs(directory: Path) -> tuple[Log, ...]:
     with os_errors_translated(directory / LOGS):
         text = (directory / LOGS).read_bytes().decode("utf-8", "replace")
     lines = [line.strip() for line in text.split("\n")]
-    return tuple(_log_key(line) for line in lines if line and not line.startswith("#"))
+    return tuple(_log(line) for line in lines if line and not line.startswith("#"))
+
+
+def _log(line: str) -> Log:
+    vkey, space, size = line.partition(" ")
+    try:
+        until = read_decimal(size, "note_invalid", "the final size") if space else None
+    except EvidenceError as error:
+        raise RequestError("usage", f"{LOGS}: {vkey[:64]!a}: {error.message}") from error
+    return Log(_log_key(vkey), until=until)
 
 
 def _log_key(text: str) -> VerifierKey:

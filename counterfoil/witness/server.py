@@ -1,5 +1,7 @@
 """A witness over HTTP: add-checkpoint for logs, the last cosigned checkpoint for monitors.
 
+`add-key` is ours: a log tells it that another key follows, in words that both keys signed.
+
 Anybody may ask: what is cosigned is decided by the logs' signatures alone.  Bodies are bounded
 in size and in slowness while they arrive.
 
@@ -44,17 +46,10 @@ def build_witness(book: Book) -> Starlette:
     slowest = Pace()
 
     async def add_checkpoint(request: Request) -> Response:
-        try:
-            body = await read_body(request, BODY_MAX_BYTES, slowest)
-            line = await run_in_threadpool(book.add_checkpoint, body)
-        except Refused as refusal:
-            return _refusal(refusal)
-        except CounterfoilError as error:
-            # What is left of the body must not be taken for the next request.
-            return problem(error, {"connection": "close"})
-        except ClientDisconnect:
-            return Response(status_code=400)
-        return Response(line, media_type=_TEXT, headers={"cache-control": "no-store"})
+        return await _posted(request, slowest, book.add_checkpoint)
+
+    async def add_key(request: Request) -> Response:
+        return await _posted(request, slowest, book.add_key)
 
     async def monitor(request: Request) -> Response:
         hex_origin = str(request.path_params["origin"])
@@ -72,10 +67,26 @@ def build_witness(book: Book) -> Starlette:
     return Starlette(
         routes=[
             Route("/add-checkpoint", add_checkpoint, methods=["POST"]),
+            Route("/add-key", add_key, methods=["POST"]),
             Route("/{origin}/checkpoint", monitor, methods=["GET"]),
         ],
         exception_handlers={Exception: fault},
     )
+
+
+async def _posted(request: Request, slowest: Pace, take: Callable[[bytes], bytes]) -> Response:
+    """Answer with what `take` makes of a body, or with why it does not."""
+    try:
+        body = await read_body(request, BODY_MAX_BYTES, slowest)
+        said = await run_in_threadpool(take, body)
+    except Refused as refusal:
+        return _refusal(refusal)
+    except CounterfoilError as error:
+        # What is left of the body must not be taken for the next request.
+        return problem(error, {"connection": "close"})
+    except ClientDisconnect:
+        return Response(status_code=400)
+    return Response(said, media_type=_TEXT, headers={"cache-control": "no-store"})
 
 
 def _refusal(refusal: Refused) -> Response:

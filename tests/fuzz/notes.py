@@ -38,6 +38,8 @@ _POLICIES = read_all(GOLDEN_LOG / "policies", "*")
 _POLICY = policy.Policy.for_vkey(_VKEY)
 _SIGNER = keys.SignerKey.from_seed("witness.example/w", b"\x07" * 32, keys.COSIGNATURE)
 _LOG_SIGNER = keys.SignerKey.from_seed("log.example/l", b"\x08" * 32)
+_LATER_SIGNER = keys.SignerKey.from_seed("log.example/l", b"\x09" * 32)
+_HANDED_OVER = handover.hand_over(_LOG_SIGNER, _LATER_SIGNER, _HELD)
 _COSIGNED = note_text.parse_note(_CHECKPOINT).text
 _RAW = note_text.parse_note(
     note.write_note(_COSIGNED, [cosignature.cosign(_SIGNER, _COSIGNED, 1_679_315_147)])
@@ -113,6 +115,10 @@ def _earlier_keys(data: bytes) -> None:
     assert "".join(f"{key} {size}\n" for key, size in found).encode() == data
 
 
+def _handed_over(data: bytes) -> None:
+    assert handover.write_handover(handover.parse_handover(data)) == data
+
+
 def _key_change(data: bytes) -> None:
     read_handover(read_entry(data), 4711, "log.example/acme")
 
@@ -175,6 +181,12 @@ DECODERS = (
         seeds=(_SIGNER.to_text().encode(), _LOG_SIGNER.to_text().encode()),
     ),
     Decoder(name="trust policies", read=_policy, of=(policy.parse_policy,), seeds=_POLICIES),
+    Decoder(
+        name="hand-overs of keys",
+        read=_handed_over,
+        of=(handover.parse_handover,),
+        seeds=(handover.write_handover(_HANDED_OVER),),
+    ),
     Decoder(
         name="earlier keys",
         read=_earlier_keys,
