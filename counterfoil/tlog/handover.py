@@ -155,11 +155,12 @@ def extended(
         retirements: checked.
 
     The keys in force come first.  A key that the policy names keeps its place in the chain: what
-    it handed over it no longer vouches for alone, since it has signed that itself.
+    it handed over it no longer vouches for alone, since it has signed that itself.  Nothing is
+    followed onwards from a key the policy names as retired: it could be a thief's.
     """
     logs: dict[bytes, Log] = {log.key.public: log for log in policy.logs}
     for log in policy.logs:
-        for key, until in _chain(log.key, handovers):
+        for key, until in _chain(log, handovers):
             known = logs.get(key.public, Log(key, log.url))
             logs[key.public] = replace(known, until=_lower(known.until, until))
     for one in retirements:
@@ -175,7 +176,7 @@ def extended(
 def followed(policy: Policy, origin: str, handovers: Sequence[Handover]) -> tuple[Handover, ...]:
     """Return the hand-overs of one log that lead to or from a key of `policy`, in order."""
     chains = [
-        {key.public for key, _ in _chain(log.key, handovers)}
+        {key.public for key, _ in _chain(log, handovers)}
         for log in policy.logs
         if log.key.name == origin
     ]
@@ -210,25 +211,26 @@ def parse_old(data: bytes, name: str) -> tuple[tuple[VerifierKey, int], ...]:
     return tuple(found)
 
 
-def _chain(
-    start: VerifierKey, handovers: Sequence[Handover]
-) -> Iterable[tuple[VerifierKey, int | None]]:
+def _chain(start: Log, handovers: Sequence[Handover]) -> Iterable[tuple[VerifierKey, int | None]]:
     """Yield every key of the chain that `start` is in, with the last size it vouches for alone."""
     forward: dict[bytes, Handover] = {}
     backward: dict[bytes, Handover] = {}
     for one in handovers:
-        if one.earlier.name == start.name and one.earlier.public not in forward:
+        if one.earlier.name == start.key.name and one.earlier.public not in forward:
             forward[one.earlier.public] = one
             backward.setdefault(one.later.public, one)
-    seen = {start.public}
-    key = start
+    seen = {start.key.public}
+    key = start.key
     while (back := backward.get(key.public)) is not None and len(seen) < CHAIN_MAX:
         key = back.earlier
         if key.public in seen:
             break
         seen.add(key.public)
         yield key, back.head.size
-    key = start
+    key = start.key
+    if start.until is not None:
+        yield key, start.until
+        return
     while (on := forward.get(key.public)) is not None and len(seen) < CHAIN_MAX:
         yield key, on.head.size
         key = on.later

@@ -1,0 +1,195 @@
+"""A signing key in other hands: docs/how-to/keys.md, step by step, with a thief who uses it.
+
+The thief has a copy of the whole directory, key included, as it stood after three entries, and
+goes on from there.  Two honest entries are recorded before anybody knows.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from counterfoil.app.actions import act
+from counterfoil.app.record import LOCAL
+from counterfoil.client.evidence import verify_path
+from counterfoil.clock import SteppedClock
+from counterfoil.errors import RequestError
+from counterfoil.events.entry import read_entry
+from counterfoil.tlog.policy import parse_policy
+from counterfoil.tlog.receipt import parse_receipt
+from counterfoil.verifier.report import ReceiptVerdict
+from tests.app import rotating as keys
+
+
+class Story:
+    """What everybody holds in the end.
+
+    Attributes:
+        ledger: the honest directory, its key changed and the earlier one given up from size 3 on.
+        thief: the thief's directory: two entries of their own, then a hand-over to their own key.
+        forked: the thief's exported log before that hand-over.
+        kept: honest receipts by name, as they were got: one to three before the theft.
+        again: the receipts of four and five, got again after step 3.
+        false: the thief's receipt of an entry that never was.
+        first: the verifier key everybody knew.
+        policy: what step 4 hands out.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self.ledger = keys.make(place / "foil")
+        self.kept: dict[str, Path] = {}
+        home = keys.opened(self.ledger)
+        self._keep(place, keys.record(home, "one", "two", "three"), "one", "two", "three")
+        home.close()
+        self.first = Path(shutil.copy(self.ledger / "keys" / "default.vkey", place / "first.vkey"))
+        self.thief = keys.copied(self.ledger, place / "thief")
+        home = keys.opened(self.ledger, "goes on")
+        self._keep(place, keys.record(home, "four", "five"), "four", "five")
+        self._steal(place)
+        # Steps 2 and 3 of the page: another key, then what the stolen one is believed for.
+        keys.rotate(home, reason="the key was in a stolen backup")
+        assert keys.retire(home, compromised=True, since="3", reason="stolen") == 3
+        self.again = {
+            name: self._write(place / f"{name}.again", home.ledger.receipt("default", index))
+            for index, name in ((3, "four"), (4, "five"))
+        }
+        given = {"project": "default"}
+        text = act(home, LOCAL, "keys-list", given, "cli").policy  # type: ignore[attr-defined]
+        self.policy = self._write(place / "policy", text.encode())
+        home.close()
+
+    def _keep(self, place: Path, receipts: list[bytes], *names: str) -> None:
+        for name, receipt in zip(names, receipts, strict=True):
+            self.kept[name] = self._write(place / f"{name}.tlog-proof", receipt)
+
+    def _steal(self, place: Path) -> None:
+        home = keys.opened(self.thief, "the thief")
+        [receipt, _] = keys.record(home, "never was", "nor this")
+        home.ledger.export_now()
+        self.false = self._write(place / "false.tlog-proof", receipt)
+        self.forked = place / "forked"
+        shutil.copytree(self.thief / "public" / "default", self.forked)
+        keys.rotate(home)
+        keys.retire(home)
+        keys.record(home, "signed by the thief's own key alone")
+        home.close()
+
+    def _write(self, path: Path, data: bytes) -> Path:
+        path.write_bytes(data)
+        return path
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    return Story(tmp_path_factory.mktemp("stolen"))
+
+
+def codes(receipt: Path, trust: Path | None = None, vkey: Path | None = None) -> list[str]:
+    """Return the codes in the findings of a receipt."""
+    verdict = verify_path(str(receipt), trust=trust, vkey=vkey)
+    assert isinstance(verdict, ReceiptVerdict)
+    return [one.message.rpartition("[")[2].rstrip("]") for one in verdict.findings]
+
+
+def test_step_0_before_anybody_knows_the_thief_is_believed(story: Story) -> None:
+    """With the key alone nothing tells the two histories apart: what was kept elsewhere does."""
+    assert codes(story.false, vkey=story.first) == []
+    assert keys.found(keys.verified(story.forked, vkey=story.first)) == []
+    assert keys.found(keys.verified(story.thief / "public" / "default", vkey=story.first)) == []
+
+
+@pytest.mark.parametrize("name", ["four", "five"])
+def test_step_1_one_receipt_kept_elsewhere_names_the_fork(story: Story, name: str) -> None:
+    against = (str(story.kept[name]),)
+    for log in (story.forked, story.thief / "public" / "default"):
+        report = keys.verified(log, vkey=story.first, against=against)
+        assert {one.klass for one in report.findings} == {"forked"}
+
+
+def test_step_1_the_two_directories_name_where_they_part(story: Story) -> None:
+    report = keys.verified(story.ledger, vkey=story.first, against=(str(story.forked),))
+
+    assert {one.klass for one in report.findings} == {"forked"}
+
+
+def test_step_3_the_ledger_is_whole_and_says_up_to_where_the_stolen_key_is_believed(
+    story: Story,
+) -> None:
+    report = keys.verified(story.ledger)
+
+    assert keys.found(report) == []
+    assert any("is believed alone up to 3 entries" in note for note in report.notes)
+
+
+def test_step_4_the_policy_gives_the_stolen_key_no_more_than_that(story: Story) -> None:
+    trust = parse_policy(story.policy.read_bytes())
+
+    assert [log.until for log in trust.logs] == [None, 3]
+
+
+@pytest.mark.parametrize("name", ["one", "two", "three"])
+def test_step_4_receipts_from_before_the_theft_stand(story: Story, name: str) -> None:
+    assert codes(story.kept[name], trust=story.policy) == []
+
+
+@pytest.mark.parametrize("name", ["four", "five"])
+def test_step_4_receipts_from_after_the_theft_are_refused_and_got_again(
+    story: Story, name: str
+) -> None:
+    """They look like what the thief could make; the entries are the log's all the same."""
+    assert codes(story.kept[name], trust=story.policy) == ["key_retired"]
+    assert codes(story.again[name], trust=story.policy) == []
+    assert (
+        parse_receipt(story.again[name].read_bytes()).extra
+        == parse_receipt(story.kept[name].read_bytes()).extra
+    )
+
+
+def test_step_4_what_the_thief_signed_is_refused_in_every_form(story: Story) -> None:
+    assert codes(story.false, trust=story.policy) == ["key_retired"]
+    [finding] = keys.verified(story.forked, trust=story.policy).findings
+    assert (finding.klass, finding.object) == ("forked", "checkpoint")
+    [finding] = keys.verified(story.thief / "public" / "default", trust=story.policy).findings
+    assert (finding.klass, finding.object) == ("damaged", "checkpoint")
+    assert "no trusted key" in finding.message
+    checkpoint = str(story.forked / "checkpoint")
+    report = keys.verified(
+        story.ledger, trust=story.policy, project="default", against=(checkpoint,)
+    )
+    assert [one.klass for one in report.findings] == ["forked"]
+    assert "was retired" in report.findings[0].message
+
+
+def test_step_4_a_thief_who_handed_over_first_is_not_followed_from_the_key_in_force(
+    story: Story,
+) -> None:
+    """From the stolen key alone, two hand-overs are two truths: so the later key is handed out."""
+    report = keys.verified(story.thief, trust=story.policy, project="default")
+
+    assert {one.klass for one in report.findings} >= {"damaged"}
+    assert any("no trusted key" in one.message for one in report.findings)
+
+
+def test_a_moment_stands_for_the_entries_recorded_before_it(tmp_path: Path) -> None:
+    home = keys.opened(keys.make(tmp_path / "foil"))
+    clock = home.clock
+    assert isinstance(clock, SteppedClock)
+    try:
+        for name in ("one", "two", "three"):
+            keys.record(home, name)
+            clock.step(60)
+        keys.rotate(home)
+        [entry] = home.log.entries("default", 2, 3)
+        since = read_entry(entry).recordedtime
+
+        with pytest.raises(RequestError, match="says nothing"):
+            keys.retire(home, compromised=True, since="4")
+        with pytest.raises(RequestError, match="no size and no time"):
+            keys.retire(home, compromised=True, since="yesterday")
+        assert keys.retire(home, compromised=True, since=since) == 2
+        assert keys.retire(home, compromised=True, since="1") == 1, "it turns out to be worse"
+        with pytest.raises(RequestError, match="says nothing"):
+            keys.retire(home, compromised=True, since="2")
+    finally:
+        home.close()
+    assert keys.found(keys.verified(tmp_path / "foil")) == []
