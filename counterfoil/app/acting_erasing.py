@@ -354,7 +354,7 @@ def _owner(kept: Kept, name: str) -> str:
 
 ACTIONS: Final = (
     Action(
-        name="erase", verb="erase", takes=Erasing, gives=Erased, run=erase,
+        name="erase", verb="erase", takes=Erasing, gives=Erased, run=erase, people=("subject",),
         doc="Erase a person, or parts of an entry, for good; with dry_run, say what would go.",
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ What must hold: a hold is in its log before anybody is told that it holds, and n
 goes between the question and that; a hold on nothing is refused, since it would keep nothing.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -18,6 +18,9 @@ from counterfoil.events.refs import parse_ref
 from counterfoil.policy.directory import Directory
 from counterfoil.policy.keeping import Hold
 from counterfoil.projections.search import quote
+
+if TYPE_CHECKING:
+    from counterfoil.app.home import Home
 
 SERVER_SAYS: Final = "server"
 """How an event about keeping came: only such a one counts (`app.keeping`)."""
@@ -137,7 +140,7 @@ def place(acting: Acting) -> Placed:
     with home.keeping.still:
         index = record(acting, given.project, event)
         placed = home.keeping.of(given.project).holds[index]
-    said = f"{given.project}: {_said(acting, placed)} is held under number {index}"
+    said = f"{given.project}: {words_of(home, placed)} is held under number {index}"
     return Placed(said=said, hold=index, made=(index,))
 
 
@@ -193,7 +196,7 @@ def row_of(acting: Acting, hold: Hold) -> HoldRow:
     directory: Directory = acting.home.access.directory
     actor = directory.actors.get(directory.person_of(hold.by))
     return HoldRow(
-        hold=hold.entry, case=hold.case, reason=hold.reason, on=_said(acting, hold),
+        hold=hold.entry, case=hold.case, reason=hold.reason, on=words_of(acting.home, hold),
         by=actor.handle if actor is not None else "", time=hold.time, released=hold.released,
     )  # fmt: skip
 
@@ -205,11 +208,12 @@ def record(acting: Acting, project: str, event: Event) -> int:
     return answer.index
 
 
-def _said(acting: Acting, hold: Hold) -> str:
+def words_of(home: "Home", hold: Hold) -> str:
+    """Return what a hold is on, in words; people by handle or account."""
     about = list(hold.refs)
     for ref in hold.actors:
-        actor = acting.home.access.directory.actors.get(ref)
-        person = acting.home.keys.person_by_pseudonym(ref)
+        actor = home.access.directory.actors.get(ref)
+        person = home.keys.person_by_pseudonym(ref)
         known = person.account if person is not None else "somebody erased"
         about.append(actor.handle if actor is not None and actor.handle else known)
     if hold.ranged:

@@ -4,7 +4,8 @@ What must hold: nobody agrees to what they asked for themselves; what is done is
 """
 
 import dataclasses
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -12,9 +13,12 @@ from counterfoil.app.actions import Acting, Action, Done, Given, do_asked
 from counterfoil.app.asks import Asks
 from counterfoil.clock import format_time
 from counterfoil.errors import RequestError
-from counterfoil.policy.access import LOG
+from counterfoil.policy.access import LOG, Credential
 from counterfoil.policy.asked import Ask
 from counterfoil.policy.directory import Directory
+
+if TYPE_CHECKING:
+    from counterfoil.app.home import Home
 
 LISTED_MAX: Final = 200
 
@@ -92,18 +96,28 @@ def listed(acting: Acting) -> Waits:
     home = acting.home
     now = format_time(home.clock.now())
     shown = [one for one in home.asks.all() if given.over or one.waits(now) or one.under_way()]
-    rows = [waiting_of(one, home.access.directory, now) for one in shown[:LISTED_MAX]]
-    # What was given is for whoever decides about it, or may open personal values.
-    here = dataclasses.replace(acting.credential, confirmed=True, verified=now)
-    rows = [
-        row
-        if home.access.decide(here, ask.verb, ask.project).allowed
-        or home.access.decide(here, "personal", LOG).allowed
-        else msgspec.structs.replace(row, given=None)
-        for row, ask in zip(rows, shown, strict=False)
-    ]
+    rows = shown_to(home, acting.credential, shown[:LISTED_MAX], home.access.directory, now)
     count = sum(one.state == "waits" for one in rows)
-    return Waits(said=f"{count} wait for another person", asked=tuple(rows))
+    return Waits(said=f"{count} wait for another person", asked=rows)
+
+
+def shown_to(
+    home: "Home", credential: Credential, asks: Sequence[Ask], directory: Directory, now: str
+) -> tuple[Waiting, ...]:
+    """Return things that were asked for, as somebody may see them at a moment.
+
+    What was given is for whoever decides about it, or may open personal values.
+    """
+    shown = format_time(home.clock.now())
+    here = dataclasses.replace(credential, confirmed=True, verified=shown)
+    personal = home.access.decide(here, "personal", LOG).allowed
+    rows = []
+    for ask in asks:
+        row = waiting_of(ask, directory, now)
+        if not personal and not home.access.decide(here, ask.verb, ask.project).allowed:
+            row = msgspec.structs.replace(row, given=None)
+        rows.append(row)
+    return tuple(rows)
 
 
 def waiting_of(ask: Ask, directory: Directory, now: str) -> Waiting:

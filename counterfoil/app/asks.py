@@ -64,6 +64,7 @@ class Asks:
         self._access = access
         self._clock = clock
         self._asked = Asked()
+        self._told: list[Happened] = []
         self._size = 0
         self._lock = threading.Lock()
         self.deciding = threading.Lock()
@@ -77,6 +78,16 @@ class Asks:
         with self._lock:
             self._catch_up()
             return sorted(self._asked.asks.values(), key=lambda one: -one.entry)
+
+    def at(self, size: int) -> list[Ask]:
+        """Return what was asked for when `_access` had `size` entries, the latest first."""
+        with self._lock:
+            self._catch_up()
+            told = [one for one in self._told if one.index < size]
+        asked = Asked()
+        for one in told:
+            asked.apply(one)
+        return sorted(asked.asks.values(), key=lambda one: -one.entry)
 
     def get(self, entry: int) -> Ask:
         """Return what an entry asked for.
@@ -209,9 +220,10 @@ class Asks:
         if _GIVEN in opened.personal:
             data["given"] = opened.personal[_GIVEN]
         by = next((one.ref for one in reversed(entry.refs) if one.role == "actor"), "")
-        self._asked.apply(
+        self._told.append(
             Happened(
                 index=kept.index, what=what, subject="", refs=entry.refs, data=data,
                 time=entry.recordedtime, by=by, credential=entry.recordedby,
             )
         )  # fmt: skip
+        self._asked.apply(self._told[-1])

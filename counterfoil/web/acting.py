@@ -30,7 +30,7 @@ _PATH: Final = "/act/{name}"
 # Of the form itself; everything else is a field of the action.
 _OWN: Final = frozenset({CSRF_FIELD, BACK, FORM})
 # Actions whose page goes on from what they were given.
-_GOES_ON: Final = frozenset({"policy-preview", "trust-add", "directory-diff"})
+_GOES_ON: Final = frozenset({"policy-preview", "trust-add", "directory-diff", "retention-preview"})
 # As many as a policy set may have, or a directory file of 1 MB, escaped in the worst case.
 LIMIT_BYTES: Final = 4 * 1024 * 1024
 # What a page's address says once and a form does not lead back to.

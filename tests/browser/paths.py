@@ -15,6 +15,7 @@ PATHS = (
     "/admin/sessions", "/admin/sessions?as_of=8",
     "/admin/policies", "/admin/explain", "/admin/explain?actor=bo&verb=gate&in=default",
     "/admin/explain?actor=bo&verb=record&in=default", "/admin/roles?as_of=8",
+    "/admin/asked", "/admin/retention", "/admin/retention?as_of=8",
 )  # fmt: skip
 MISSING = "/release?ref=release:none@1"
 DEAD_LINK = f"/sign-in?token={'0' * 64}"

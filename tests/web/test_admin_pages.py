@@ -19,7 +19,8 @@ from tests.own_token import own_token
 from tests.web_server import Running, event, running
 
 PATHS = ("/admin", "/admin/people", "/admin/teams", "/admin/accounts", "/admin/roles",
-         "/admin/tokens", "/admin/sessions", "/admin/trust", "/admin/policies", "/admin/explain")  # fmt: skip
+         "/admin/tokens", "/admin/sessions", "/admin/trust", "/admin/policies", "/admin/explain",
+         "/admin/asked", "/admin/retention")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

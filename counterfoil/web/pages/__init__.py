@@ -15,11 +15,13 @@ from counterfoil.policy.access import LOG
 from counterfoil.web.context import Context
 from counterfoil.web.pages.admin import admin_page
 from counterfoil.web.pages.admin_accounts import accounts_page
+from counterfoil.web.pages.admin_asked import asked_page
 from counterfoil.web.pages.admin_explain import explain_page
 from counterfoil.web.pages.admin_import import import_page
 from counterfoil.web.pages.admin_people import people_page
 from counterfoil.web.pages.admin_person import person_page
 from counterfoil.web.pages.admin_policies import policies_page
+from counterfoil.web.pages.admin_retention import retention_page
 from counterfoil.web.pages.admin_roles import roles_page
 from counterfoil.web.pages.admin_sessions import sessions_page
 from counterfoil.web.pages.admin_teams import teams_page
@@ -87,4 +89,6 @@ ROUTES: tuple[PageRoute, ...] = (
     PageRoute("/admin/trust", trust_page, LOG),
     PageRoute("/admin/policies", policies_page, LOG),
     PageRoute("/admin/explain", explain_page, LOG),
+    PageRoute("/admin/asked", asked_page, LOG),
+    PageRoute("/admin/retention", retention_page, LOG),
 )

@@ -78,6 +78,12 @@ _WORDS: Final[Mapping[str, Words]] = {
     "request_id": Words("Request", "its number; it stands in the open, so no name"),
     "theirs_only": Words("Leave alone what others wrote of them"),
     "dry_run": Words("Only say what would go"),
+    "case": Words("Case", "what it is for, such as the number of a matter"),
+    "refs": Words("Refs", "such as release:shop@1.4.2, separated by commas", "list"),
+    "actors": Words("People", "handles or accounts, separated by commas", "list"),
+    "rule": Words("Rule", "a-z, 0-9, . and -; the same name replaces a rule"),
+    "types": Words("Types of events", "as in type: of a search; * is every type"),
+    "end": Words("End the rule of this name"),
     "dry": Words("Only say what it would accept and refuse"),
 }
 
@@ -179,7 +185,7 @@ class Forms:
         typed = self.typed if self.typed is not None and self.typed.form == ident else None
         settled = dict(hidden or {})
         shown = {**(values or {}), **(typed.fields if typed else {})}
-        lacking, verify = self.lacking(action)
+        lacking, verify = self.lacking(action, settled)
         fields = [
             _field(ident, field, shown, {**_WORDS, **(words or {})})
             for field in msgspec.structs.fields(action.takes)
@@ -194,22 +200,31 @@ class Forms:
             fields=tuple(fields),
             hidden=(*settled.items(), (BACK, self.here), (FORM, ident)),
             lacking=lacking,
-            verify_href=f"{STEP_UP}?{urllib.parse.urlencode({'next': self.here})}"
-            if verify
-            else "",
+            verify_href=self.step_up() if verify else "",
             error=f"{typed.error.message[:1].upper()}{typed.error.message[1:]}." if typed else "",
             code=typed.error.code if typed else "",
         )
 
-    def lacking(self, action: Action) -> tuple[str, bool]:
-        """Return why the reader may not do an action, and whether a passkey shown now would do."""
-        found = self.decide(self.credential, action.verb, LOG)
-        if found.allowed or (action.also and self.may(action.also)):
+    def lacking(self, action: Action, settled: Mapping[str, str]) -> tuple[str, bool]:
+        """Return why the reader may not do an action, and whether a passkey shown now would do.
+
+        What another person has to agree to may be asked for.
+        """
+        project = action.project_of(settled)
+        if action.also and self.may(action.also):
+            return "", False
+        agreed = dataclasses.replace(self.credential, confirmed=True)
+        found = self.decide(agreed, action.verb, project)
+        if found.allowed:
             return "", False
         # What is lacking besides a passkey shown a moment ago is what the reader can do about.
-        shown = dataclasses.replace(self.credential, verified=self.now)
-        then = self.decide(shown, action.verb, LOG)
+        shown = dataclasses.replace(agreed, verified=self.now)
+        then = self.decide(shown, action.verb, project)
         return "; ".join((found if then.allowed else then).reasons), then.allowed
+
+    def step_up(self) -> str:
+        """Return where the reader shows a passkey again, and is led back from."""
+        return f"{STEP_UP}?{urllib.parse.urlencode({'next': self.here})}"
 
     def may(self, verb: str) -> bool:
         """Whether the reader may do something to the ledger."""

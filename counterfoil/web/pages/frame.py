@@ -43,6 +43,8 @@ _UNDER_ADMIN: Final = (
     ("Trust rules", "/admin/trust"),
     ("Policies", "/admin/policies"),
     ("Explain access", "/admin/explain"),
+    ("Two people", "/admin/asked"),
+    ("Retention and holds", "/admin/retention"),
 )
 
 
