@@ -1,5 +1,6 @@
 """Tables of earlier revisions are led to those of today with their rows, or left as they were."""
 
+import dataclasses
 import shutil
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ from alembic.script import ScriptDirectory
 
 from counterfoil.errors import RequestError
 from counterfoil.projections.catalogue import FOLDS_VERSION, PROJECTIONS
+from counterfoil.projections.mentions import Arrival
 from counterfoil.stores import state, tables
 from counterfoil.stores.migrating import MIGRATIONS, revision_of
 from counterfoil.stores.state import State
@@ -144,6 +146,46 @@ def test_rows_of_these_folds_are_kept_when_their_tables_are_led_up(
         [(FOLDS_VERSION,)],
         [(tables.REVISIONS.head,)],
     )
+
+
+NUMBERS = [
+    pytest.param([3], id="one number"),
+    pytest.param([1, 2, 3], id="no gap"),
+    pytest.param([1, 4, 9], id="two gaps"),
+    pytest.param([5, 2, 9, 7], id="back, far on, and into a gap"),
+    pytest.param([1, 9, 5, 5, 2, 8, 3], id="one gap in ever smaller parts"),
+    pytest.param([9, 1, 9, 1], id="the same numbers again"),
+]
+
+
+@pytest.mark.parametrize("numbers", NUMBERS)
+def test_gaps_made_of_the_arrivals_are_those_that_following_makes(
+    numbers: list[int], tmp_path: Path
+) -> None:
+    """Their history too: a page as of an earlier entry says what it said then."""
+    arrivals = [
+        Arrival(entry, "ci", "api", "2026-11-20T12:00:00Z", "2026-11-20T12:00:00.000Z",
+                f"ci-{boot}", boot, seq + len(boot), 0)
+        for entry, (boot, seq) in enumerate((boot, seq) for seq in numbers for boot in ("b", "cc"))
+    ]  # fmt: skip
+    followed = Tables(tmp_path / "followed.db")
+    with followed.write("default") as writing:
+        writing.append([], [], arrivals)
+    followed.close()
+    led = kept_ledger("repaired").unpack(tmp_path) / "views.db"
+    with closing(sqlite3.connect(led)) as db:
+        db.execute("DELETE FROM arrivals")
+        db.executemany(
+            "INSERT INTO arrivals VALUES ('default', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [dataclasses.astuple(one) for one in arrivals],
+        )
+        db.commit()
+
+    Tables(led).close()
+
+    expected, found = _rows(tmp_path / "followed.db"), _rows(led)
+    for name in ("arrivals", "sequences", "sequence_gaps"):
+        assert found[name] == expected[name], name
 
 
 def test_rows_of_earlier_folds_are_made_again(tmp_path: Path) -> None:
