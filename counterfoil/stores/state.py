@@ -79,7 +79,7 @@ _COSIGNED: Final = sa.Table(
 _OWN: Final = frozenset({"webhook_sources", "cosigned", "scrub_places", "scrub_damages"})
 LAYOUT: Final = 1
 """Revisions within it add to the tables, and what stands never means another thing."""
-REVISIONS: Final = Line("state", "0002")
+REVISIONS: Final = Line("state", "0003")
 _ARRIVAL: Final = tuple(_ARRIVALS.c[name] for name in ("digest", "stored", "size_bytes", "arrived"))
 
 
