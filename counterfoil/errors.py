@@ -130,7 +130,7 @@ CODES: dict[str, tuple[str, int, str]] = {
     "project_unknown": ("request", 404, "this ledger has no log for that project"),
     # change the command: directories, files, settings
     "dir_missing": ("request", 404, "the directory does not exist"),
-    "not_a_ledger": ("request", 404, "the directory holds no ledger"),
+    "not_a_ledger": ("request", 404, "the directory holds no ledger, or one of another version"),
     "backup_invalid": ("request", 400, "a folder is no backup, or not one of this ledger"),
     "dir_exists": ("request", 409, "a ledger or other files stand there already"),
     "unsafe_access": ("request", 400, "the ledger's files let others in"),
