@@ -23,7 +23,7 @@ from counterfoil.web.pages.admin_desk import (
     scope_words,
 )
 from counterfoil.web.pages.admin_sessions import SessionFact, session_fact
-from counterfoil.web.pages.forms import Form, Forms
+from counterfoil.web.pages.forms import Form, Forms, Words
 from counterfoil.web.pages.linked import comment_mark, how_linked
 from counterfoil.web.pages.parts import Empty, Mark, Pill
 from counterfoil.web.pages.parts import mark as entry_mark
