@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from counterfoil.app.place import ERASING_LOCK
 from counterfoil.errors import UnavailableError
 from counterfoil.stores.files import os_errors_translated
 
-ERASING_LOCK: Final = "erasing.lock"
 WAIT_S: Final = 10.0
 """An erasure takes moments, a backup may take minutes: who waits longer than this asks again."""
 

@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import Final
 
 from counterfoil.app.config import FILE_NAME, read_config
-from counterfoil.app.erasing_lock import ERASING_LOCK
 from counterfoil.app.serving import holder
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.stores.mounts import shared_mount
 
 LOCK: Final = "lock"
+ERASING_LOCK: Final = "erasing.lock"
+"""Held by who copies and who erases: `app/erasing_lock.py`."""
 _DATABASES: Final = ("ledger.db", "erasable.db", "state.db", "views.db", "aggregate.db")
 _BESIDE: Final = ("", "-wal", "-shm")
 _FOLDERS: Final = ("blobs", "damaged", "public", "spool", "timestamps")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.app.erasing_lock import ERASING_LOCK, copying, erasing
+from counterfoil.app.erasing_lock import copying, erasing
+from counterfoil.app.place import ERASING_LOCK
 from counterfoil.errors import UnavailableError
 
 Held = Callable[..., contextlib.AbstractContextManager[None]]
