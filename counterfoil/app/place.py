@@ -71,7 +71,8 @@ def real_place(directory: Path) -> Path:
     if not mounted:
         refuse_link(keys)
     check_file(keys, is_secret=False, mounted=mounted)
-    for path in (keys / _ASIDE, *sorted(keys.glob("*.key")), *sorted(keys.glob("*.vkey"))):
+    files = [*keys.glob("*.key"), *keys.glob("*.vkey"), *keys.glob("*.vkeys.old")]
+    for path in (keys / _ASIDE, *sorted(files)):
         # Outside of the ledger keys may be links: that is how secrets are mounted in containers.
         if not mounted:
             refuse_link(path)

@@ -152,6 +152,13 @@ def raise_files_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def write_no_core() -> None:
+    """Ask the system to write no image of this process when it dies: signing keys are in it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+
+
 def connections_max() -> int:
     """Return how many connections leave enough descriptors for everything else.
 

@@ -50,7 +50,7 @@ from counterfoil.web.api import dispatch
 from counterfoil.web.api.errors import internal, problem
 from counterfoil.web.api.route import Served
 from counterfoil.web.api.table import ROUTES
-from counterfoil.web.crowd import raise_files_limit
+from counterfoil.web.crowd import raise_files_limit, write_no_core
 from counterfoil.web.identity import Door
 from counterfoil.web.measuring import Measuring, named
 from counterfoil.web.protocol import AdoptedProtocol, BoundedConfig, settings
@@ -350,6 +350,7 @@ def serve(
         RequestError: `config_invalid`, `file_unreadable`.
     """
     raise_files_limit()
+    write_no_core()
     sock = bind(host, port)
     try:
         tls = (tls_cert, tls_key) if tls_cert and tls_key else None

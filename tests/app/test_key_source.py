@@ -1,6 +1,7 @@
 """Signing keys from a variable or a command: whatever a source gives, nothing is lost or shown."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -218,3 +219,17 @@ def test_settings_of_a_source_that_cannot_be_are_refused(
     with pytest.raises(RequestError, match=why) as error:
         read_config(tmp_path)
     assert error.value.code == "config_invalid"
+
+
+def test_a_server_that_dies_leaves_no_image_of_its_keys() -> None:
+    """What a process that is gone wrote of its memory lies where anybody may look for it."""
+    code = (
+        "import resource\n"
+        "from counterfoil.web.crowd import write_no_core\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, (4096, resource.getrlimit(resource.RLIMIT_CORE)[1]))\n"
+        "write_no_core()\n"
+        "print(resource.getrlimit(resource.RLIMIT_CORE)[0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.stdout == "0\n", done.stderr
