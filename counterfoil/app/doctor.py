@@ -43,6 +43,15 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
 )
 STEP_S: Final = 0.5
 """So far two clocks of one machine may part while one command runs."""
+_UNREADABLE: Final = (
+    CounterfoilError,
+    OSError,
+    sqlite3.Error,
+    ValueError,
+    TypeError,
+    OverflowError,
+)
+"""What a file or a cell of another kind than ours can end in; a check that fails is a finding."""
 _LOOK: Final = "look at what it names, then run doctor again"
 
 
@@ -69,7 +78,7 @@ def doctor(directory: Path, clock: Clock) -> Diagnosis:
         lines.append(Line("settings", "fail", error.message, "defaults were looked at instead"))
     try:
         logs = read_logs(directory, began - timedelta(days=7))
-    except (CounterfoilError, sqlite3.Error, TypeError) as error:
+    except _UNREADABLE as error:
         todo = "keep the directory, and run counterfoil verify on it"
         lines.append(Line("ledger.db", "fail", f"cannot be read: {_of(error)}", todo))
     case = Case(directory, config, began, logs, read_serving(directory))
@@ -89,7 +98,7 @@ def _looked(name: str, check: Check, case: Case) -> list[Line]:
     """Return what a check says; one that cannot look says that, and the others go on."""
     try:
         return list(check(case))
-    except (CounterfoilError, OSError, sqlite3.Error, ValueError) as error:
+    except _UNREADABLE as error:
         return [Line(name, "fail", f"cannot be looked at: {_of(error)}", _LOOK)]
 
 

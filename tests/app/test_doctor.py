@@ -5,7 +5,9 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,16 @@ def cut_the_ledger(ledger: Path) -> None:
         file.truncate(20_000)
 
 
+def spoil_cells(ledger: Path) -> None:
+    with closing(sqlite3.connect(ledger / "state.db")) as db, db:
+        db.execute("INSERT INTO milestones VALUES ('backed_up', 'default', x'00', '2026')")
+
+
+def lengthen(ledger: Path) -> None:
+    with closing(sqlite3.connect(ledger / "ledger.db")) as db, db:
+        db.execute("UPDATE heads SET size = 1 << 61 WHERE project = 'default'")
+
+
 def leave_in_the_spool(ledger: Path) -> None:
     file = ledger / "spool" / "one.spool"
     file.write_text("")
@@ -190,6 +202,10 @@ OFF: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
         "keys", "fail", "the key source of log default"),
     "a ledger that is cut off": (cut_the_ledger, "ledger.db", "fail", "run counterfoil verify"),
     "settings that cannot be read": (settle("[log\n"), "settings", "fail", "counterfoil.toml"),
+    "cells of another kind than ours": (
+        spoil_cells, "backups", "fail", "cannot be looked at"),
+    "a log longer than its entries": (
+        lengthen, "ledger.db", "fail", "run counterfoil verify"),
     "no witness": (settle(""), "witnesses", "warn", "none"),
     "an authority that stamped nothing": (
         settle('[timestamp]\nurl = "http://tsa.example"\n'), "time stamps", "warn", "nothing yet"),
