@@ -70,6 +70,11 @@ class Eraser:
         self._access: Access | None = None
         self._follower: Follower | None = None
 
+    @property
+    def undone(self) -> str:
+        """Why an erasure on record is not finished, one line; "" while all are."""
+        return self._undone
+
     def finish(self) -> int:
         """Carry out what the logs say and the keys do not know yet; return how many events.
 

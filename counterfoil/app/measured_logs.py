@@ -43,6 +43,11 @@ def log_figures(home: Home, found: Iterable[Standing]) -> Iterator[Sample]:
     doubts = [one.clock for one in standings if one.clock]
     yield Sample("clock_doubtful", "1 while the clock does not go with what was recorded.",
                  bool(doubts))  # fmt: skip
+    yield Sample("erasing_unfinished", "1 while an erasure on record is not carried out.",
+                 bool(home.eraser.undone))  # fmt: skip
+    due = home.retention.next_run()
+    yield Sample("retention_due_timestamp_seconds", "When rules of retention are looked at next.",
+                 None if due is None else due.timestamp())  # fmt: skip
     yield Sample("aggregate_failing", "1 while the aggregate log does not go on.",
                  bool(home.outside.aggregate_problem))  # fmt: skip
 

@@ -42,7 +42,7 @@ def fsck(
         )
     try:
         from counterfoil.app import fsck as work  # noqa: PLC0415  absent from a core install
-        from counterfoil.app import fsck_repair  # noqa: PLC0415  the same
+        from counterfoil.app import fsck_noted, fsck_repair  # noqa: PLC0415  the same
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("counterfoil"):
             raise
@@ -51,6 +51,8 @@ def fsck(
         report = fsck_repair.repair(directory, SystemClock(), SystemRandomness(), since=since)
     else:
         report = work.fsck(directory, full=full, since=since)
+        if full:
+            fsck_noted.note_whole(directory, report, SystemClock())
     if as_json:
         output.show_json(report.to_json())
     else:

@@ -8,6 +8,7 @@ import pytest
 from counterfoil.app.home import open_home
 from counterfoil.clock import SteppedClock
 from counterfoil.ids import SeededRandomness
+from counterfoil.stores.state import State
 from counterfoil.verifier.stages import STAGES
 from tests.cli.conftest import Foil
 from tests.fscking import a_copy, build, flip, put
@@ -37,6 +38,24 @@ def test_a_whole_ledger_is_0_and_a_damaged_one_1(foil: Foil, directory: Path) ->
     damaged = foil("fsck", "--dir", directory)
     assert damaged.code == 1
     assert "damaged  public/default/tile/0/000  (entry 0)" in damaged.out
+
+
+def test_a_full_check_that_found_all_whole_is_noted_for_the_health_page(
+    foil: Foil, directory: Path
+) -> None:
+    """One that left something out, or found something, says nothing about all of it."""
+
+    def noted() -> set[tuple[str, str]]:
+        state = State(directory / "state.db")
+        try:
+            return {(one.what, one.project) for one in state.milestones.latest()}
+        finally:
+            state.close()
+
+    assert foil("fsck", "--dir", directory).code == 0
+    assert not noted()
+    assert foil("fsck", "--dir", directory, "--full").code == 0
+    assert ("verified", "default") in noted()
 
 
 def test_repair_mends_says_so_and_is_0(foil: Foil, directory: Path) -> None:

@@ -57,6 +57,7 @@ CASES: dict[str, tuple[Series, Series, int]] = {
         {'witness_failing{log="x",witness="w"}': "1x90"},
         {'witness_failing{log="x",witness="w"}': "1x30 0x60"}, 80,
     ),
+    "ErasingUnfinished": ({"erasing_unfinished": "1x30"}, {"erasing_unfinished": "0x30"}, 10),
     "NotAggregated": ({"aggregate_failing": "1x30"}, {"aggregate_failing": "0x30"}, 20),
     "NotStamped": (
         {'log_reached_timestamp_seconds{log="_aggregate",stage="stamped"}': "0x500",

@@ -193,7 +193,7 @@ def test_a_proof_that_is_written_beside_no_server_is_recorded_too(tmp_path: Path
 
 def test_a_persons_page_says_what_they_read_and_a_search_finds_it(place: Place) -> None:
     """One entry an hour, reader, kind and log, however much was read: the page adds them up."""
-    for _ in range(30):
+    for _ in range(5):
         place.browser.get(f"/entries/{place.index}")
     place.web.home.recorder.record_readings(everything=True)
     place.browser.get(f"/entries/{place.index}")
