@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import counterfoil
+from counterfoil.app.founding import create_home
 from counterfoil.app.standing import STAGES
+from counterfoil.cli import main
 from counterfoil.errors import CODES
+from counterfoil.ids import SystemRandomness
 from counterfoil.web.api.table import ROUTES
 from tests.tools import needs_tool
 from tests.web_server import event, running
@@ -127,6 +131,29 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running(tmp_path_factory.mktemp("monitoring") / "ledger") as web:
         web.call("POST", "/v1/events", event())
         yield web.get("/metrics").body.decode()
+
+
+def test_the_token_the_page_makes_reads_every_figure_and_nothing_can_be_done_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commands are those of the page, word by word."""
+    directory = tmp_path / "ledger"
+    create_home(directory, SystemRandomness())
+    for line in re.findall(
+        r"^    counterfoil (admin .* --dir DIR)$", PAGE.read_text(), re.MULTILINE
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main([*shlex.split(line)[:-1], str(directory)])
+        assert ended.value.code == 0
+    token = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("cft_"))
+
+    with running(directory) as web:
+        seen = web.call("GET", "/metrics", token=token)
+        done = web.call("POST", "/v1/events", event(), token=token)
+
+    logs = set(re.findall(r'counterfoil_log_stopped{log="(\w+)"}', seen.body.decode()))
+    assert (seen.status, done.status) == (200, 403)
+    assert {"default", "_aggregate"} <= logs
 
 
 def kinds(told: str) -> dict[str, str]:
