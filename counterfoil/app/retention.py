@@ -207,6 +207,8 @@ class Retention:
                 is carried out at the next start at the latest, the rest goes with the next run.
         """
         with self._one, self._keeping.still:
+            if self._keeping.of(project).rules:
+                self._keeping.read_again(project)
             plan = self.plan(project, at)
             if digest and digest != plan.digest:
                 raise RequestError(

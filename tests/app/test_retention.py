@@ -8,7 +8,9 @@ import pytest
 
 from counterfoil.app.acting_retention import Previewed, Ran
 from counterfoil.app.actions import AskedFor
+from counterfoil.app.holds import Holds
 from counterfoil.app.home import Home
+from counterfoil.app.keeping import Keeping
 from counterfoil.app.record import SERVER
 from counterfoil.app.retention import Retention
 from counterfoil.clock import SteppedClock, format_time
@@ -16,6 +18,7 @@ from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.policy.access import LOG
 from tests.app.approving import do
 from tests.app.keeping import PROJECT, by, keeping_desk, later, tell, words_of
+from tests.client.verifying import verify
 
 
 @pytest.fixture
@@ -59,6 +62,12 @@ def test_what_goes_is_what_was_shown(home: Home, clock: SteppedClock) -> None:
     [gone] = do(home, "retention-show").expired
     assert (gone.entry, gone.rule, gone.count) == (ran.made[0], "all", 2)
     assert preview(home).plan.going == ()
+    # A stranger finds nothing wrong, and is told why the contents are gone.
+    home.ledger.export_now()
+    report = verify(home.directory)
+    assert report.ok, report.findings
+    erasures = home.eraser.book.of(PROJECT).all
+    assert [one.said() for one in erasures] == ["erased on 2027-03-01 under all"]
 
 
 def test_a_preview_that_is_no_more_so_lets_nothing_go(home: Home, clock: SteppedClock) -> None:
@@ -141,6 +150,31 @@ def test_what_a_full_disk_broke_off_goes_with_the_next_run(
 
     assert [bool(words_of(home, one)) for one in indices] == [False, False]
     assert [one.count for one in do(home, "retention-show").expired] == [1, 1]
+
+
+def test_a_hold_that_somebody_hid_in_state_db_holds_all_the_same(
+    home: Home, clock: SteppedClock
+) -> None:
+    """The notes there are no evidence: before anything goes the log itself is read."""
+    index = tell(home, subject="release:held@1")
+    placed = do(home, "hold-place", case="m-1", reason="x", refs=("release:held@1",))
+    do(home, "retention-set", rule="all", types="*", days=100, reason="enough")
+    later(clock, 101)
+    home.keeping.of(PROJECT)
+    found = home.state.keeping.read(PROJECT)[1]
+    home.state.keeping.forget(PROJECT)
+    home.state.keeping.add(PROJECT, home.log.head(PROJECT).size, set(found) - {placed.hold})
+    misled = Keeping(home.log, home.keys, home.state.keeping)
+    assert misled.of(PROJECT).holding() == []
+    holds = Holds(misled, home.log, home.access)
+    later_on = Retention(
+        home.log, misled, holds, home.access, clock, home.eraser.carry_out, hour=None
+    )
+
+    plan, made = later_on.run(PROJECT, SERVER)
+
+    assert (plan.count, made, plan.held[0].hold) == (0, (), placed.hold)
+    assert words_of(home, index)
 
 
 def test_letting_go_sooner_takes_two_people_under_any_policy(home: Home) -> None:

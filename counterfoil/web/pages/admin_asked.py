@@ -111,7 +111,7 @@ def _row(
         closed="" if one.given is not None else "with what is closed to you, or erased",
         digest=one.digest,
         by=desk.chip(desk.directory.person_of(by)),
-        when=f"asked {desk.when(one.time)}, waits until {desk.when(one.until)}",
+        when=desk.when(one.time) + (f", waits until {desk.when(one.until)}" if open_ else ""),
         second=desk.chip(desk.directory.person_of(second)) if second else None,
         state=_STATES[one.state],
         mark=desk.mark(one.entry),

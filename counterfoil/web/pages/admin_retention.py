@@ -247,8 +247,8 @@ def retention_page(request: Request, context: Context) -> Response:
     ]  # fmt: skip
     rules = words.count(len(view.rules), "rule")
     say = (
-        f"In project {project} {words.count(len(view.holds), 'hold')} and {rules}. The longest rule that "
-        "covers an entry counts, no rule keeps it for good, and what is held stays."
+        f"In project {project} {words.count(len(view.holds), 'hold')} and {rules}. Where several rules "
+        "cover an entry the longest counts; what none covers is kept for good, and what is held stays."
     )
     head = head_of(context, desk, "Retention and holds", say, [*made, *side])
     return admin_render(
