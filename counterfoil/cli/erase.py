@@ -70,12 +70,16 @@ def erase(
 
 def _tell(log: dict[str, Any]) -> None:
     said = "" if log["event"] is None else f", as entry {log['event']} says"
-    click.echo(output.plain(f"  {log['project']}: {log['entries']} entries{said}"))
+    click.echo(output.plain(f"  {log['project']}: {_entries(log['entries'])}{said}"))
     if log["theirs"]:
-        click.echo(f"    under their own keys: in {log['theirs']} entries")
+        click.echo(f"    under their own keys: in {_entries(log['theirs'])}")
     for one in log["named"]:
         click.echo(output.plain(f"    entry {one}"))
     if log["more"]:
         click.echo(f"    and {log['more']} more")
     for one in log["stays"]:
         click.echo(output.plain(f"    stays, for rights follow from it: entry {one}"))
+
+
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"
