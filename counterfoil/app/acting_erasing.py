@@ -102,7 +102,7 @@ def erase(acting: Acting) -> Erased:
     """Erase a person, or parts of an entry.
 
     Raises:
-        RequestError: `usage`, `actor_unknown`, `not_found`, `project_unknown`; `erased`: it is
+        RequestError: `not_allowed`: in one of the logs concerned; `usage`, `actor_unknown`, `not_found`, `project_unknown`; `erased`: it is
             already; `on_hold`.
         UnavailableError: `locked`: a backup is being taken; `busy`: a spool with words of theirs
             is being written.
@@ -118,6 +118,9 @@ def erase(acting: Acting) -> Erased:
     if words.within(given.reason.encode()) or words.within(given.request_id.encode()):
         raise RequestError("usage", "the reason names whom it erases; say it without their words")
     plan.look()
+    for project in plan.of:
+        # Asked for in one project, a person is erased in all: so they have to be theirs to erase.
+        home.access.require(acting.credential, "erase", project)
     files = home.eraser.copies.spooled(words)
     held = _held(acting, plan)
     if given.dry_run:

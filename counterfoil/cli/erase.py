@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from counterfoil.cli import output
-from counterfoil.cli.acting import do
+from counterfoil.cli.acting import WAITS, do, tell
 from counterfoil.errors import RequestError
 
 
@@ -55,9 +55,8 @@ def erase(
     if entry is not None:
         given["entry"] = entry
     done = do("erase", given, directory=directory, url=url)
-    if as_json:
-        output.show_json(done)
-        return output.YES
+    if as_json or done.keys() >= WAITS:
+        return tell(done, as_json=as_json)
     click.echo(output.plain(done["said"]))
     for log in done["logs"]:
         _tell(log)

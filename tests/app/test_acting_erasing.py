@@ -14,7 +14,7 @@ from counterfoil.clock import SteppedClock
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.events.event import make_event
 from counterfoil.ids import SeededRandomness
-from counterfoil.policy.access import LOG
+from counterfoil.policy.access import LOG, Decision
 from tests.client.verifying import verify
 from tests.erasing_story import ACCOUNT, LOGIN, NAME, OTHER, REQUEST, erase, note, settle, tell
 
@@ -308,3 +308,25 @@ def test_a_directory_without_erasures_is_not_written_at_the_start(directory: Pat
         directory, SteppedClock("2026-11-20T16:00:00.000Z"), SeededRandomness("b")
     ) as home:
         assert home.keys.erasing.upto("default") == (size, size)
+
+
+def test_who_may_erase_in_one_project_erases_nobody_in_another(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for where one may, a person would go everywhere."""
+    tell(home, files=False)
+    before = sizes(home)
+    decide = home.access.decide
+
+    def only_there(credential: Any, verb: str, project: str, *more: Any, **named: Any) -> Decision:
+        if verb == "erase" and project == LOG:
+            return Decision(False, ("erase is for the project default alone",))
+        return decide(credential, verb, project, *more, **named)
+
+    monkeypatch.setattr(home.access, "decide", only_there)
+    with pytest.raises(RequestError, match="for the project default alone") as refused:
+        erase(home)
+
+    assert refused.value.code == "not_allowed"
+    assert sizes(home) == before
+    assert erase(home, entry=1, field=["body"]).done
