@@ -53,6 +53,7 @@ def other_reader(home: Home, **instead: Any) -> Reader:
         "follower": home.follower, "clock": home.clock,
         "receipt_of": home.outside.receipt, "directory": home.access.directory,
     }  # fmt: skip
+    parts["erased_of"] = home.eraser.book.of
     return Reader(**{**parts, **instead})
 
 
