@@ -260,7 +260,8 @@ def test_what_was_erased_is_named_and_the_rest_is_shown(home: Home) -> None:
     assert "authid" not in view.event
     assert view.actor.handle == "erased"
     assert line.erased
-    assert line.sentence == "published release shop@1.4.2"
+    lost = "what it says was lost: no entry says that it was erased"
+    assert line.sentence == f"published release shop@1.4.2; {lost}"
 
 
 def test_an_entry_whose_body_was_swapped_is_not_shown(home: Home) -> None:
