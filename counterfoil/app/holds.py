@@ -97,7 +97,8 @@ class Holds:
 
         A hold on the person, by any account, and one over any entry the person did or is named in.
 
-        Cost: where a hold is not on a person, reading the entries it might be over: 1 us each.
+        Cost: reading the log once, 1 us an entry, and where a hold is not on a person the
+        entries it might be over once more.
         """
         found, open_ = [], []
         person = set(
@@ -153,7 +154,8 @@ class Holds:
         return bisect_left(range(size), moment, key=time_of)
 
     def _holding(self, project: str) -> list[Hold]:
-        return self._keeping.of(project).holding()
+        # From the log itself: what is noted beside it could have lost one.
+        return self._keeping.read_again(project).holding()
 
     def _entries(self, project: str, start: int, end: int) -> Iterator[tuple[int, bytes]]:
         for first in range(start, end, PART):

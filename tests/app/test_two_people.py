@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -275,3 +276,30 @@ def test_nobody_records_what_only_the_server_says(home: Home) -> None:
         with pytest.raises(RequestError) as refused:
             home.recorder.record("default", [event], LOCAL, "cli")
         assert refused.value.code == "not_allowed"
+
+
+def test_whom_two_people_erase_is_kept_in_no_request(tmp_path: Path) -> None:
+    """What was asked for stands in the log for good, so a person stands in it by pseudonym."""
+    example = Path(__file__).parents[2] / "docs/examples/policies/two-people-erase.cedar"
+    account = "ci.example:somebody-to-erase"
+    with desk(tmp_path / "ledger") as home:
+        people(home)
+        do(home, "actor-describe", handle="dan")
+        do(home, "role-grant", to="dan", role="administrator")
+        event = make_event(
+            type="com.example.step.finished", source="urn:x", id="1", time="2026-11-20T12:00:00Z",
+            authtype="user", authid=account, data={},
+        )  # fmt: skip
+        home.recorder.record("default", [event], LOCAL, "cli")
+        policies = builtin().text + example.read_text("utf-8")
+        do(home, "policy-activate", text=policies, reason="four eyes")
+
+        asked = by(home, "ana", "erase", subject=account, reason="asked", request_id="DSR-1")
+
+        given = home.asks.get(asked.asked).given
+        assert given is not None
+        assert given["subject"] == home.keys.known_people([account])[account].pseudonym
+        by(home, "dan", "confirm", entry=asked.asked)
+        assert home.keys.known_people([account]) == {}
+        row = row_of(home, asked.asked)
+        assert (row.by, row.second, row.state) == ("ana", "dan", "done")
