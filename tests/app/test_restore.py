@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,17 +13,17 @@ from counterfoil.app.backup_manifest import DIGEST, MANIFEST
 from counterfoil.app.drill import drill
 from counterfoil.app.founding import create_home
 from counterfoil.app.fsck import fsck
-from counterfoil.app.home import open_home
+from counterfoil.app.home import Home, open_home
 from counterfoil.app.opening import open_all
 from counterfoil.app.record import LOCAL, SERVER
 from counterfoil.app.restore import Asked, restore
 from counterfoil.client.evidence import verify_path
-from counterfoil.clock import SteppedClock
+from counterfoil.clock import SteppedClock, SystemClock
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError, UnavailableError
 from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import read_entry
 from counterfoil.events.event import make_event
-from counterfoil.ids import SeededRandomness
+from counterfoil.ids import SeededRandomness, SystemRandomness
 from counterfoil.stores.erasable import ErasableStore
 from counterfoil.stores.sqlite import SqliteLogStore
 from counterfoil.stores.state import State
@@ -30,9 +31,12 @@ from counterfoil.stores.state_sign_in import SignInLink
 from counterfoil.tlog.checkpoint import sign_checkpoint
 from counterfoil.tlog.keys import parse_signer_key
 from counterfoil.tlog.tree import TreeHead
+from tests.app.witnessed import configure, make_home, opened, until
+from tests.app.witnessed import record as witnessed
 from tests.backing import TAKEN, Backups, tree_of
 from tests.fscking import a_copy, build, record
 from tests.ledgers import build_ledger
+from tests.witnessing import witness_process
 
 _FOR_EVER = "2099-01-01T00:00:00.000Z"
 
@@ -292,6 +296,36 @@ def test_a_witness_that_cannot_be_asked_stops_a_restore_unless_somebody_says_so(
 
     assert caught.value.code == "unreachable"
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_witness_of_the_settings_is_asked_and_refuses_what_is_older_than_it_saw(
+    tmp_path: Path,
+) -> None:
+    """The settings come with the backup, so nobody has to remember to name it."""
+    ledger = tmp_path / "ledger"
+    key = make_home(ledger)
+    backups = Backups(ledger, tmp_path / "backups")
+    with witness_process(tmp_path / "witness", "witness.example/one", key) as witness:
+        configure(ledger, ("one", witness.vkey, witness.url))
+        with opened(ledger) as home:
+            witnessed(home, 0, 1)
+        backups.take(SteppedClock(TAKEN))
+        asked = Asked(backups.destination, tmp_path / "new", signing_keys=ledger / "keys")
+        agreed = restore(asked, SystemClock(), SystemRandomness())
+        with opened(ledger) as home:
+            witnessed(home, 2)
+            until(lambda: _seen(home) == 3, "never cosigned")
+
+        with pytest.raises(EvidenceError, match="older than what witness one has seen") as caught:
+            restore(replace(asked, directory=tmp_path / "newer"), SystemClock(), SystemRandomness())
+
+    assert agreed.compared.agreed == ["witness one: agrees"]
+    assert caught.value.code == "rolled_back"
+    assert list((tmp_path / "newer").iterdir()) == []
+
+
+def _seen(home: Home) -> int:
+    return max(one.size for one in home.outside.witnesses.statuses("default"))
 
 
 def test_a_folder_with_anything_of_somebodys_in_it_is_refused(

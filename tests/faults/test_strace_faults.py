@@ -115,6 +115,7 @@ def test_a_fault_is_injected_where_it_is_aimed_and_an_error_is_told_by_name(driv
         ("rename", KILL, "last"),
         ("linkat", KILL, "first"),
         ("fsync", "error=EIO", "last"),
+        ("flock", "error=EIO", "first"),
         ("pwrite64", "error=ENOSPC", "first"),
         ("write", "error=ENOSPC", "last"),
     ],
