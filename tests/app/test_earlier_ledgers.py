@@ -11,6 +11,7 @@ import pytest
 
 from counterfoil.app.admin import rebuild
 from counterfoil.app.fsck import fsck
+from counterfoil.app.fsck_repair import repair
 from counterfoil.app.fsck_report import FsckReport
 from counterfoil.app.home import Home, open_home
 from counterfoil.app.record import LOCAL
@@ -200,6 +201,21 @@ def test_a_start_that_is_killed_between_two_databases_goes_on_at_the_next(
         [answer] = home.recorder.record("shop", [make_sample(1_004)], LOCAL, "cli")
         assert answer.index == 12
     assert fsck(directory, full=True).ok
+
+
+def test_a_damaged_earlier_ledger_is_mended_in_one_go_with_leading_it_up(tmp_path: Path) -> None:
+    """What is read for the repair is of the earlier layout, what is written of today's."""
+    directory = kept_ledger("aggregate").unpack(tmp_path)
+    with closing(sqlite3.connect(directory / "ledger.db")) as db:
+        db.execute("UPDATE tiles SET data = zeroblob(length(data)) WHERE project = 'shop'")
+        db.execute("UPDATE entries SET entry = x'7b7d' WHERE project = 'default' AND idx = 5")
+        db.commit()
+    assert not _verify(directory, ()).ok
+
+    report = repair(directory, SteppedClock(AFTER), SeededRandomness("repair"))
+
+    assert report.ok, report.findings
+    assert _verify(directory, _evidence(kept_ledger("aggregate"), tmp_path)).ok
 
 
 @pytest.mark.parametrize("name", ["walk", "aggregate"])
