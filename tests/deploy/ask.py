@@ -13,7 +13,7 @@ from typing import Any
 
 CERTIFICATE = "/etc/counterfoil/tls/cert.pem"
 NAME = "foil.example"
-WAIT_S = 20.0
+WAIT_S = 60.0
 PIECE = b"0" * 65536
 
 

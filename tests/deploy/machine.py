@@ -22,7 +22,7 @@ from tests.tools import needs_tool
 
 HERE = Path(__file__).parent
 WRITTEN = ("etc", "home", "opt", "root", "usr", "var")
-BEGINS_S = 20.0
+BEGINS_S = 60.0
 RUNS_S = 300.0
 BEGIN = r"""
 import fcntl, os, socket, struct, subprocess, sys

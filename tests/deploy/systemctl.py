@@ -21,7 +21,7 @@ from pathlib import Path
 FOLDERS = [Path("/etc/systemd/system"), Path("/lib/systemd/system")]
 RUN = Path("/run/stand-in")
 JOURNAL = Path("/var/log/stand-in")
-ENDS_S = 30.0
+ENDS_S = 120.0
 Unit = dict[str, list[str]]
 
 
