@@ -9,6 +9,8 @@ STAMP := .venv/.installed-$(shell sha256sum $(LOCK) pyproject.toml 2>/dev/null |
 SYSTEM_PACKAGES := chromium openssl strace postgresql prometheus dbconfig-no-thanks glewlwyd nginx-light systemd
 DEMO_DIR ?= .demo
 SEEDS ?= 100000
+ENTRIES ?= 10000000
+SIZE_DIR ?= .at-size
 FUZZ_SECONDS ?= 60
 PORT ?= 8000
 
@@ -21,6 +23,7 @@ help:
 	@echo "make check      format, lint, types, import contracts, docs, pins and licences"
 	@echo "make wheel      the wheel, its pins and their sums, in dist/: what docs/how-to/install.md installs"
 	@echo "make bench      the benchmarks, small; make bench-full: the same for minutes"
+	@echo "make bench-size a ledger of ENTRIES=10000000, and what it asks of the machine: an hour or two and 90 GiB in SIZE_DIR="
 	@echo "make bench-faults  the long form of every fault test: SEEDS=100000 histories, 50 kills, every byte flipped, fuzzing"
 	@echo "make audit      known vulnerabilities in the pinned dependencies"
 	@echo "make lock       pin the dependencies again"
@@ -81,6 +84,11 @@ bench-full: setup
 	$(BIN)/python -m bench.opening --entries 1000000
 	$(BIN)/python -m bench.access
 	$(BIN)/python -m bench.wrong_tokens --seconds 60
+
+bench-size: setup
+	$(BIN)/python -m bench.fill $(SIZE_DIR) --entries $(ENTRIES)
+	$(BIN)/python -m bench.at_size $(SIZE_DIR) --backup $(SIZE_DIR).backup --rebuild
+	$(BIN)/python -m bench.pages $(SIZE_DIR)
 
 bench-faults: setup
 	$(BIN)/python -m bench.crash_seeds --seeds $(SEEDS)

@@ -2,8 +2,8 @@
 
     python -m bench.pages DIR --rounds 20
 
-The ledger of `bench.fill`, its rows made.  A server of its own is started on it; somebody signs
-in by a link and asks for each page and call over loopback, one request at a time.  The first
+The ledger of `bench.fill`, its rows made.  A server of its own is started on it; somebody signs in
+by a link and asks for each page and call over loopback, one request at a time.  The first
 round is shown beside the others: nothing of the rows is in memory then but what a start reads.
 """
 
@@ -103,10 +103,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=0, help="as serve --workers")
     options = parser.parse_args()
     print(describe(options.directory))
-    with serving(options.directory) as server:
-        size = server.size()
+    with serving(options.directory, workers=options.workers) as server:
+        size = server.size() - server.lag()
         reader = Reader(server)
         questions = asked(size, random.Random(7))  # noqa: S311  the same questions each time
         print(f"\n{size:,} entries{'':<18} first ms   median      p95      max     must")

@@ -8,6 +8,7 @@ the same moment.
 import base64
 import binascii
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -16,8 +17,10 @@ import sqlalchemy as sa
 
 from counterfoil.app.answers import Page
 from counterfoil.errors import RequestError
-from counterfoil.projections.base import Projection, Row, Scalar
+from counterfoil.projections.base import TEXT_MAX, Projection, Row, Scalar
 from counterfoil.projections.mentions import Arrival, Link, SequenceGap
+from counterfoil.projections.search_set import CHUNK
+from counterfoil.stores.sequences import FOREVER
 from counterfoil.stores.tables import KEYS_PER_QUERY, Tables, as_of_clause
 
 LIMIT_MAX = 1_000
@@ -287,18 +290,61 @@ class Rows:
             return connection.scalar(query)
 
     def sources(self, project: str, as_of: int | None) -> list[tuple[str, int, int]]:
-        """Return (source, entries from it, number of the last) by source."""
+        """Return (source, entries from it, number of the last) by source.
+
+        Cost: with the number of sources, not with that of entries: what the search index has
+        counted is added up, and of its last chunk at most `CHUNK` entries are looked at.
+        """
         table = self._schema.arrivals
-        query = (
-            sa.select(table.c.source, sa.func.count(), sa.func.max(table.c.entry))
-            .where(table.c.project == project)
-            .group_by(table.c.source)
-            .order_by(table.c.source)
+        until = table.c.entry <= (FOREVER if as_of is None else as_of)
+        next_one = sa.select(sa.func.min(table.c.source)).where(
+            table.c.project == project, table.c.source > sa.bindparam("after")
         )
-        if as_of is not None:
-            query = query.where(table.c.entry <= as_of)
+        last_of = sa.select(sa.func.max(table.c.entry)).where(
+            table.c.project == project, table.c.source == sa.bindparam("of"), until
+        )
+        found = []
         with self._tables.read() as connection:
-            return [(source, count, last) for source, count, last in connection.execute(query)]
+            counted = self._counted_by_source(connection, project, as_of)
+            source = connection.scalar(next_one, {"after": ""})
+            while source is not None:
+                last = connection.scalar(last_of, {"of": source})
+                if last is not None:
+                    count = counted.get(source, 0)
+                    if len(source) >= TEXT_MAX:  # cut in the index, where others may begin alike
+                        each = sa.select(sa.func.count()).where(
+                            table.c.project == project, table.c.source == source, until
+                        )
+                        count = connection.scalar(each) or 0
+                    found.append((source, count, last))
+                source = connection.scalar(next_one, {"after": source})
+        return found
+
+    def _counted_by_source(
+        self, connection: sa.Connection, project: str, as_of: int | None
+    ) -> dict[str, int]:
+        """Return how many entries there are by source, as the search index has it."""
+        if as_of is None:
+            totals = self._schema.search_totals
+            query = sa.select(totals.c.value, totals.c.count).where(
+                totals.c.project == project, totals.c.field == "source"
+            )
+            return {line[0]: line[1] for line in connection.execute(query)}
+        chunk = as_of // CHUNK
+        marks = self._schema.search_marks
+        whole = (
+            sa.select(marks.c.value, sa.func.sum(marks.c.count))
+            .where(marks.c.project == project, marks.c.field == "source", marks.c.chunk < chunk)
+            .group_by(marks.c.value)
+        )
+        counted = Counter({line[0]: line[1] for line in connection.execute(whole)})
+        table = self._schema.arrivals
+        # Grouped here: SQLite would group by walking the index of sources, all of it.
+        rest = sa.select(table.c.source).where(
+            table.c.project == project, table.c.entry >= chunk * CHUNK, table.c.entry <= as_of
+        )
+        counted.update(connection.scalars(rest))
+        return counted
 
     def arrivals(self, project: str, entries: Sequence[int]) -> list[Arrival]:
         """Return how entries arrived, ascending by number."""
