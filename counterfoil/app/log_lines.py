@@ -23,6 +23,7 @@ from counterfoil.app.config import LogConfig
 from counterfoil.errors import EvidenceError, UnavailableError
 
 OURS: Final = "counterfoil"
+ID_BYTES: Final = 8
 LINES_MAX: Final = 100
 """Lines about refused and answered requests in one second; what is above is counted instead."""
 _OWN_PACKAGE: Final = Path(__file__).parents[1]

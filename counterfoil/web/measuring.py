@@ -13,13 +13,12 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from counterfoil.app.log_lines import ASKED, Asked, RequestLines
+from counterfoil.app.log_lines import ASKED, ID_BYTES, Asked, RequestLines
 from counterfoil.app.meters import Meters, method_of
 from counterfoil.ids import Randomness
 
 NO_ROUTE: Final = "(none)"
 _ASKED: Final = "counterfoil.asked"
-_ID_BYTES: Final = 8
 
 
 class Measuring:
@@ -44,7 +43,7 @@ class Measuring:
             return
         began_s = time.perf_counter()
         status, took_s = 500, 0.0
-        asked = Asked(self._randomness.token(_ID_BYTES).hex(), method_of(scope["method"]))
+        asked = Asked(self._randomness.token(ID_BYTES).hex(), method_of(scope["method"]))
         before = ASKED.set(asked)
         scope[_ASKED] = asked
 

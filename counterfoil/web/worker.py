@@ -30,7 +30,7 @@ import msgspec
 import uvloop
 
 from counterfoil.app.desk import Desk, Strangers, answers_to
-from counterfoil.app.log_lines import Asked, RequestLines, set_up
+from counterfoil.app.log_lines import ID_BYTES, Asked, RequestLines, set_up
 from counterfoil.app.prepare import Prepared
 from counterfoil.app.wire import (
     Frames,
@@ -113,10 +113,10 @@ class Worker:
         if tally is not None:
             self._send(tally)
 
-    def note(self, status: int, took_s: float, credential: str) -> None:
+    def note(self, status: int, took_s: float, credential: str, request_id: str) -> None:
         """Count an answer, and tell of it."""
         self._answered.note(status, took_s)
-        self._lines.answered(status, took_s, Asked("", "POST", ROUTE, credential))
+        self._lines.answered(status, took_s, Asked(request_id, "POST", ROUTE, credential))
 
     def stop(self) -> None:
         """Answer what waits, and take nothing more."""
@@ -268,10 +268,15 @@ class Connection(asyncio.Protocol):
     def answer(self, response: bytes, status: int) -> None:
         """Write an answer and go on with what has come meanwhile."""
         self._request = b""
-        self._worker.note(status, time.perf_counter() - self._asked_s, self._credential)
+        asked = os.urandom(ID_BYTES).hex()
+        took_s = time.perf_counter() - self._asked_s
+        self._worker.note(status, took_s, self._credential, asked)
         if self._transport is None:
             return
-        self._transport.write(response)
+        head = response.index(b"\r\n") + 2
+        self._transport.writelines(
+            (response[:head], f"x-request-id: {asked}\r\n".encode(), response[head:])
+        )
         if not self._is_full:
             self._go_on()
 

@@ -19,17 +19,7 @@ from counterfoil.policy.access import Credential
 from counterfoil.projections.trace import trace
 from counterfoil.tlog.receipt import parse_receipt
 from counterfoil.tlog.tree import leaf_hash
-from tests.app.desk import (
-    PROJECT,
-    RUN,
-    Altered,
-    Forgetful,
-    desk,
-    examples,
-    record,
-    story,
-    suite,
-)
+from tests.app.desk import PROJECT, RUN, Altered, Forgetful, desk, examples, record, story, suite
 from tests.projections.stories import BUILD, CHANGE, MERGE, PROD, RELEASE, UNIT, without
 from tests.projections.trail import Memory, event_of, told, trail
 
@@ -52,9 +42,9 @@ def other_reader(home: Home, **instead: Any) -> Reader:
         "log": home.log, "keys": home.keys, "ledger": home.ledger, "tables": home.tables,
         "follower": home.follower, "clock": home.clock,
         "receipt_of": home.outside.receipt, "directory": home.access.directory,
+        "erased_of": home.eraser.book.of, **instead,
     }  # fmt: skip
-    parts["erased_of"] = home.eraser.book.of
-    return Reader(**{**parts, **instead})
+    return Reader(**parts)
 
 
 # --- moments

@@ -22,6 +22,7 @@ NOT_OUTSIDE = {
     "app.backup_manifest:read_manifest": _OWN_FILE,
     "app.blobs:Blobs.read": _OWN_STORE,
     "app.keyring:Keyring.open": _MADE,
+    "app.keeping:Keeping.read_again": _OWN_STORE,
     "app.key_source:read_source": _OWN_FILE,
     "app.local:open_local": _OWN_FILE,
     "app.oidc:read_secret": _OWN_FILE,

@@ -23,7 +23,7 @@ SITE_PACKAGES = [path for path in sys.path if path.endswith("site-packages")]
 CORE_PACKAGES = {"counterfoil", "cffi", "click", "cryptography", "msgspec", "pycparser"}
 CORE_ROOMS = {"cli", "client", "events", "prooffile", "reporter", "tlog", "verifier"}
 FOLLOWED_S = 20.0
-WHEEL_MAX_BYTES = 1_500_000
+WHEEL_MAX_BYTES = 1_800_000
 CORE_MAX_BYTES = 1_000_000
 JUNIT = """<testsuite name="unit"><testcase classname="cart" name="test_total"/>
 <testcase classname="cart" name="test_vat"><failure message="3.98"/></testcase></testsuite>"""

@@ -48,6 +48,8 @@ COUNTED: dict[str, tuple[Any, str]] = {
     "page /admin/teams": ("/admin/teams", "actors"),
     "page /admin/accounts": ("/admin/accounts", "accounts"),
     "page /admin/roles": ("/admin/roles", "actors"),
+    "page /admin/asked": ("/admin/asked", "actors"),
+    "page /admin/retention": ("/admin/retention", "actors"),
     "page /admin/tokens": ("/admin/tokens", "actors"),
     "page /admin/sessions": ("/admin/sessions", "sessions"),
     "page /admin/trust": ("/admin/trust", "actors"),

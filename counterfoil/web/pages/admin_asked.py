@@ -143,6 +143,7 @@ def _as_may_be(context: Context, forms: Forms, form: Form, entry: int) -> Form:
 def asked_page(request: Request, context: Context) -> Response:
     """Answer GET /admin/asked."""
     desk, forms = desk_of(context), forms_of(request, context)
+    context.note_read("actors")
     view = build_asked(context, desk, forms)
     made = [form for row in view.waiting for form in (row.confirm, row.withdraw)]
     say = (

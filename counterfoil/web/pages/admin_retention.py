@@ -210,6 +210,7 @@ def _held(one: Held, links: Links) -> HeldRow:
 def retention_page(request: Request, context: Context) -> Response:
     """Answer GET /admin/retention."""
     desk, forms = desk_of(context), forms_of(request, context)
+    context.note_read("actors")
     home, project = context.home, context.around
     if context.as_of is None:
         kept, size = home.keeping.of(project), None
