@@ -157,6 +157,8 @@ class Eraser:
             undoings = self._undoings(early)
             # The directory first: whoever changes it holds it still while recording.
             with access.changing(), recorder.gate.erasing():
+                # What passed the gate before may be queued still: then no log shows it yet.
+                recorder.settle()
                 events = make()
                 if [(at, one.data) for at, one in events] != [(at, one.data) for at, one in early]:
                     undoings = self._undoings(events)

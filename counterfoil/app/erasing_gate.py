@@ -1,8 +1,8 @@
 """A gate between recording and erasing: no event is sealed under a key that is being destroyed.
 
 Whoever records passes from before keys are read until the entry is queued; whoever erases waits
-until nobody is inside, and nobody enters meanwhile.  What was queued before is in the log once the
-event that erases is: one queue, one writer.
+until nobody is inside, and nobody enters meanwhile.  What was queued before is in no log yet:
+whoever looks for what is to go waits for it first (`Recorder.settle`).
 
 Entries that other processes prepared come with the number of what they were prepared under
 (`Access.version`); it changes while the gate is shut, so they are given back.

@@ -230,6 +230,14 @@ class Recorder:
         placing.add_done_callback(answer)
         return stood
 
+    def settle(self) -> None:
+        """Return once all that was queued before, by anybody, is in the logs.
+
+        Raises:
+            UnavailableError: `busy`, `stopping`, `storage`: nothing was changed.
+        """
+        self._ledger.settle()
+
     def record_together(
         self, events: Sequence[tuple[str, Event]], credential: Credential
     ) -> list[int]:

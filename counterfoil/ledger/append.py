@@ -247,6 +247,17 @@ class Ledger:
         self.append(project, ()).result()
         return self._log(project).signed.head
 
+    def settle(self) -> None:
+        """Return once all that is queued is committed, in every log that is not frozen.
+
+        Raises:
+            CounterfoilError: as of `append`.
+        """
+        # What froze takes nothing any more: nothing of it is waited for.
+        open_logs = [project for project, log in list(self._logs.items()) if not log.frozen]
+        for waiting in [self.append(project, ()) for project in open_logs]:
+            waiting.result()
+
     def last_entry(self, project: str) -> bytes | None:
         """Return the bytes of the last entry under the signed head; None for an empty log."""
         size = self._log(project).signed.head.size

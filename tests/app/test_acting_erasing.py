@@ -1,6 +1,9 @@
 """What an erasure takes and what it leaves; what is refused changes nothing."""
 
 import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 from counterfoil.app.actions import act
 from counterfoil.app.erasing import Eraser
 from counterfoil.app.home import Home, open_home
+from counterfoil.app.posted import Answer
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import RequestError, UnavailableError
@@ -294,6 +298,32 @@ def test_what_is_recorded_meanwhile_is_sealed_under_a_key_that_stays(home: Home)
             one.join()
 
     assert failed == []
+    assert verify(home.directory).ok
+
+
+def test_what_was_queued_before_goes_too(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sender was let past before anything was looked for, and its entry is in no log yet."""
+    tell(home, files=False)
+    queued: list[Future[list[Answer]]] = []
+    erasing = home.recorder.gate.erasing
+
+    @contextmanager
+    def send_first() -> Iterator[None]:
+        # The writer is busy with one batch, so that the next one waits in the queue.
+        home.ledger.on_batch(lambda _: writer.wait(0.3))
+        home.recorder.record("default", [note(20, OTHER, {"n": 20})], LOCAL, "cli")
+        event = note(21, OTHER, {"text": f"{LOGIN} once more"})
+        queued.append(home.recorder.submit("default", [event], LOCAL, "cli"))
+        with erasing():
+            yield
+
+    writer = threading.Event()
+    monkeypatch.setattr(home.recorder.gate, "erasing", send_first)
+    erase(home)
+    writer.set()
+
+    [answer] = queued[0].result()
+    assert set(opened(home, answer.index)[1]) == {"body"}
     assert verify(home.directory).ok
 
 
