@@ -18,6 +18,7 @@ from counterfoil.clock import SteppedClock
 from counterfoil.errors import RequestError, UnavailableError
 from counterfoil.events.event import make_event
 from counterfoil.ids import SeededRandomness
+from counterfoil.ledger.measure import Batch
 from counterfoil.policy.access import LOG, Decision
 from tests.client.verifying import verify
 from tests.erasing_story import ACCOUNT, LOGIN, NAME, OTHER, REQUEST, erase, note, settle, tell
@@ -307,20 +308,23 @@ def test_what_was_queued_before_goes_too(home: Home, monkeypatch: pytest.MonkeyP
     queued: list[Future[list[Answer]]] = []
     erasing = home.recorder.gate.erasing
 
+    def be_busy(_batch: Batch) -> None:
+        free.wait(0.3)
+
     @contextmanager
     def send_first() -> Iterator[None]:
         # The writer is busy with one batch, so that the next one waits in the queue.
-        home.ledger.on_batch(lambda _: writer.wait(0.3))
+        home.ledger.on_batch(be_busy)
         home.recorder.record("default", [note(20, OTHER, {"n": 20})], LOCAL, "cli")
         event = note(21, OTHER, {"text": f"{LOGIN} once more"})
         queued.append(home.recorder.submit("default", [event], LOCAL, "cli"))
         with erasing():
             yield
 
-    writer = threading.Event()
+    free = threading.Event()
     monkeypatch.setattr(home.recorder.gate, "erasing", send_first)
     erase(home)
-    writer.set()
+    free.set()
 
     [answer] = queued[0].result()
     assert set(opened(home, answer.index)[1]) == {"body"}
