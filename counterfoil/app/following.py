@@ -8,7 +8,8 @@ follows here: signed checkpoints come in on stdin, a line each, and how far the 
 on stdout.  Logs and keys are only read; `views.db` is written by this process alone.
 
 If this process is killed, the rows stay where its last transaction left them and another one
-goes on from there (`FollowingElsewhere`).  If the server ends, stdin ends, and so does this.
+goes on from there (`FollowingElsewhere`); rows that were to be dropped and of which nobody said
+that they are, it drops first.  If the server ends, stdin ends, and so does this.
 
 Source: docs/adr/0021.
 """
@@ -29,6 +30,7 @@ import msgspec
 from counterfoil.app.config import LogConfig
 from counterfoil.app.follow import Follower, SignedLog, signed_head
 from counterfoil.app.log_lines import set_up
+from counterfoil.errors import UnavailableError
 from counterfoil.garbage import collect_rarely
 from counterfoil.ids import SystemRandomness
 from counterfoil.ledger.store import KeyStore, LogReads
@@ -47,23 +49,29 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Signed(msgspec.Struct, frozen=True):
-    """A line in: a log has a signed head; with `erase`, its rows are dropped first."""
+    """A line in: a log has a signed head.
+
+    `erase`: the number of a request to drop its rows first, done once however often it comes; 0 if
+    there is none.
+    """
 
     project: str
     checkpoint: bytes
-    erase: bool = False
+    erase: int = 0
 
 
 class Followed(msgspec.Struct, frozen=True):
     """A line out: how many entries the rows hold, and why it stopped ("" while it goes on).
 
-    `erased`: the rows were dropped, True if nothing of the file before is left; None otherwise.
+    `erased`: the number of the request under which the rows were dropped, 0 if they were not;
+    `emptied`: whether nothing of the file before is left then.
     """
 
     project: str
     size: int
     stopped: str = ""
-    erased: bool | None = None
+    erased: int = 0
+    emptied: bool = False
 
 
 class FollowingElsewhere(Follower):
@@ -89,7 +97,10 @@ class FollowingElsewhere(Follower):
         self._lines = lines
         self._process: subprocess.Popen[bytes] | None = None
         self._hearing: threading.Thread | None = None
-        self._erased: dict[str, bool] = {}
+        self._requests = 0
+        # What was asked for and not answered: whatever process follows is told until it is.
+        self._asked: dict[str, int] = {}
+        self._emptied: dict[int, bool] = {}
 
     @property
     def pid(self) -> int:
@@ -122,15 +133,24 @@ class FollowingElsewhere(Follower):
         return self.size(project)
 
     def erase(self, project: str) -> bool:
-        """Have the rows of a project dropped; see `Follower.erase`."""
+        """Have the rows of a project dropped; see `Follower.erase`.  One at a time.
+
+        Raises:
+            UnavailableError: `storage`: nobody said that they are; what was there may be there.
+        """
         self.index.forget(project)
         with self._moved:
-            self._erased.pop(project, None)
-        self._tell(project, erase=True)
+            self._requests += 1
+            asked = self._asked[project] = self._requests
+        self._tell(project)
         with self._moved:
-            self._moved.wait_for(lambda: project in self._erased or self._closing, WAIT_S)
-            emptied = self._erased.pop(project, False)
+            self._moved.wait_for(lambda: asked in self._emptied or self._closing, WAIT_S)
+            emptied = self._emptied.pop(asked, None)
         self.index.forget(project)
+        if emptied is None:
+            raise UnavailableError(
+                "storage", f"the rows of {project} were not dropped: what follows does not answer"
+            )
         return emptied
 
     def _catch_up_due(self, project: str) -> None:
@@ -139,8 +159,8 @@ class FollowingElsewhere(Follower):
         with self._moved:
             self._moved.wait_for(lambda: self._closing, PAUSE_S)
 
-    def _tell(self, project: str, *, erase: bool = False) -> None:
-        signed = Signed(project, self._ledger.checkpoint(project), erase)
+    def _tell(self, project: str) -> None:
+        signed = Signed(project, self._ledger.checkpoint(project), self._asked.get(project, 0))
         line = msgspec.json.encode(signed) + b"\n"
         process = self._process
         if process is not None and process.stdin is not None:
@@ -187,8 +207,9 @@ class FollowingElsewhere(Follower):
                 self._stopped[followed.project] = followed.stopped
             else:
                 self._stopped.pop(followed.project, None)
-            if followed.erased is not None:
-                self._erased[followed.project] = followed.erased
+            if followed.erased and followed.erased == self._asked.get(followed.project):
+                del self._asked[followed.project]
+                self._emptied[followed.erased] = followed.emptied
         self._note(followed.project, followed.size)
 
 
@@ -232,7 +253,8 @@ def follow(directory: Path) -> None:
     tables = Tables(directory / "views.db")
     told = _Told()
     follower = _Speaking(log=log, keys=keys, ledger=told, tables=tables)
-    due: dict[str, bool] = {}
+    due: dict[str, int] = {}
+    erased: dict[str, int] = {}
     changed = threading.Condition()
     ended = threading.Event()
 
@@ -242,7 +264,7 @@ def follow(directory: Path) -> None:
             signed = decoder.decode(line)
             with changed:
                 told.tell(signed)
-                due[signed.project] = signed.erase or due.get(signed.project, False)
+                due[signed.project] = max(signed.erase, due.get(signed.project, 0))
                 changed.notify()
         with changed:
             ended.set()
@@ -257,8 +279,10 @@ def follow(directory: Path) -> None:
                 break
             project = next(iter(due))
             erase = due.pop(project)
-        if erase:
-            say(Followed(project, 0, erased=follower.erase(project)))
+        if erase > erased.get(project, 0):
+            emptied = follower.erase(project)
+            erased[project] = erase
+            say(Followed(project, 0, erased=erase, emptied=emptied))
         follower.catch_up_or_log(project)
         if (stopped := follower.stopped(project)) is not None:
             say(Followed(project, follower.size(project), stopped))

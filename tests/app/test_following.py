@@ -19,8 +19,11 @@ from counterfoil.app.founding import create_home
 from counterfoil.app.home import open_home
 from counterfoil.app.record import LOCAL
 from counterfoil.clock import SystemClock
+from counterfoil.errors import UnavailableError
 from counterfoil.ids import SystemRandomness
+from counterfoil.stores.erasable import ErasableStore
 from counterfoil.stores.tables import Tables
+from tests.erasing_story import LOGIN, NAME, erase, holding, settle, tell
 from tests.ledgers import make_sample
 
 PROJECT = "default"
@@ -140,3 +143,62 @@ def test_a_defect_in_one_project_does_not_end_the_process_that_follows(tmp_path:
             assert said.stopped.startswith("a defect: AssertionError")
         process.stdin.close()
         assert process.wait(SOON_S) == 0
+
+
+class _KilledOnceTold(FollowingElsewhere):
+    """Told to drop rows, its process is killed before it gets to that."""
+
+    def erase(self, project: str) -> bool:
+        if self.replaced:
+            return super().erase(project)
+        os.kill(self.pid, signal.SIGSTOP)
+        killing = threading.Timer(0.3, os.kill, (self.pid, signal.SIGKILL))
+        killing.start()
+        try:
+            return super().erase(project)
+        finally:
+            killing.join()
+
+
+def test_words_that_are_erased_go_from_the_rows_though_what_follows_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it was told is lost with it; who takes its place has to be told again."""
+    directory = tmp_path / "ledger"
+    create_home(directory, SystemRandomness())
+    monkeypatch.setattr("counterfoil.app.home.FollowingElsewhere", _KilledOnceTold)
+    with open_home(directory, SystemClock(), SystemRandomness(), follow_elsewhere=True) as home:
+        tell(home, files=False)
+        done = erase(home)
+        settle(home)
+
+        assert done.done
+        assert home.follower.replaced == 1
+        assert holding(directory, LOGIN, NAME) == []
+
+
+def test_an_erasure_is_not_done_while_nobody_says_that_the_rows_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next start does it: nothing is noted as carried out."""
+    directory = tmp_path / "ledger"
+    create_home(directory, SystemRandomness())
+    monkeypatch.setattr("counterfoil.app.following.WAIT_S", 0.2)
+    with open_home(directory, SystemClock(), SystemRandomness(), follow_elsewhere=True) as home:
+        follower = home.follower
+        assert isinstance(follower, FollowingElsewhere)
+        home.recorder.record(PROJECT, [make_sample(0)], LOCAL, "cli")
+        os.kill(follower.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(UnavailableError, match="does not answer"):
+                erase(home, entry=0, field=["body"])
+        finally:
+            os.kill(follower.pid, signal.SIGCONT)
+        erasure = home.log.head(PROJECT).size - 1
+    keys = ErasableStore(directory / "erasable.db", SystemRandomness(), write=False)
+    _, done_to = keys.erasing.upto(PROJECT)
+    keys.close()
+    with open_home(directory, SystemClock(), SystemRandomness()) as home:
+        _, done_after = home.keys.erasing.upto(PROJECT)
+
+    assert done_to <= erasure < done_after
