@@ -165,18 +165,19 @@ class Recorder:
     ) -> "Future[list[Answer]]":
         parts = [codec.split(event) for event in events]
         named = {blob.digest for one in parts for blob in one.blobs}
-        held = self._blobs.hold(project, named)
-        try:
-            with self.gate.recording():
+        # The keys of blobs, too, are read inside: what is held outside may be erased by then.
+        with self.gate.recording():
+            held = self._blobs.hold(project, named)
+            try:
                 prepared = self._prepare(events, parts, held, credential, via)
                 with self._order:
                     # Stamping and queueing under one lock: the log's order and its clock agree.
                     recorded = self._stamp(project)
                     stamped_items = [one.stamped(recorded) for one in prepared]
                     appended = self._ledger.append(project, stamped_items)
-        except BaseException:
-            self._blobs.release(named)
-            raise
+            except BaseException:
+                self._blobs.release(named)
+                raise
         # Until the log names them, only the hold keeps these blobs from being swept.
         appended.add_done_callback(lambda _done: self._blobs.release(named))
         answered: Future[list[Answer]] = Future()

@@ -331,6 +331,44 @@ def test_what_was_queued_before_goes_too(home: Home, monkeypatch: pytest.MonkeyP
     assert verify(home.directory).ok
 
 
+def test_who_waits_for_an_erasure_names_no_file_of_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its key, read before, would be that of a file that is gone by the time the event is in."""
+    tell(home, files=False)
+    blobs = opened(home, 3)[0]["data"]["blobs"]
+    gate, destroy = home.recorder.gate, Eraser._destroy
+    recording, waits = gate.recording, threading.Event()
+    answers: list[Answer] = []
+
+    def post() -> None:
+        answers.extend(
+            home.recorder.record("default", [note(22, OTHER, {"blobs": blobs})], LOCAL, "cli")
+        )
+
+    @contextmanager
+    def told() -> Iterator[None]:
+        waits.set()
+        with recording():
+            yield
+
+    def wait_first(*given: Any) -> None:
+        gate.recording = told  # type: ignore[method-assign]  so that it is known when it waits
+        poster.start()
+        assert waits.wait(10.0)
+        destroy(*given)
+
+    poster = threading.Thread(target=post)
+    monkeypatch.setattr(Eraser, "_destroy", wait_first)
+    erase(home, entry=3, field=["blob/0"])
+    poster.join()
+
+    [answer] = answers
+    [kept] = home.log.kept("default", answer.index, answer.index + 1)
+    assert kept.blobs == ("",)
+    assert verify(home.directory).ok
+
+
 def test_a_directory_without_erasures_is_not_written_at_the_start(directory: Path) -> None:
     """What is noted of erasures is up to date at a clean end; the next start reads nothing."""
     with open_home(
