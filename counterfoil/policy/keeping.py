@@ -230,11 +230,8 @@ def weakened(rules: Mapping[str, Rule], name: str, changed: Rule | None) -> str:
     before = rules.get(name)
     others = [one for one in rules.values() if one.name != name]
     if changed is None:
-        shorter = [one for one in others if before is not None and meet(one, before)]
-        if before is None or not shorter:
-            return ""  # what it covered is kept for good from then on
-        return f"without {name} what it keeps for {before.days} days would go sooner"
-    least = DECIDING_MINIMUM_DAYS if _reaches(changed, _DECIDING) else MINIMUM_DAYS
+        return _ended(before, others) if before is not None else ""
+    least = _least(changed)
     if changed.days < least and (before is None or changed.days < before.days):
         return f"{name} would keep things for {changed.days} days, less than {least}"
     if before is not None and changed.days < before.days:
@@ -244,6 +241,16 @@ def weakened(rules: Mapping[str, Rule], name: str, changed: Rule | None) -> str:
     for one in others:
         if one.preset and changed.days < one.days and meet(one, changed):
             return f"{name} ({changed.days} days) is shorter than {one.preset} ({one.days} days), which is in force"
+    return ""
+
+
+def _ended(rule: Rule, others: Iterable[Rule]) -> str:
+    if any(meet(one, rule) for one in others):
+        return f"without {rule.name} what it keeps for {rule.days} days would go sooner"
+    if rule.preset or rule.days > _least(rule):
+        # What it covered is kept for good from then on, but only until the next rule: one of fewer
+        # days would be a first one, compared with nothing, and take one person.
+        return f"without {rule.name} nothing asks two people for fewer than its {rule.days} days"
     return ""
 
 
@@ -258,6 +265,10 @@ def meet(one: Rule, other: Rule) -> bool:
 def names_type(types: str) -> bool:
     """Say whether a pattern means anything that is known, or could be a type of somebody else's."""
     return any(type_matches(types, name) for name in TYPES) or "." in types.strip(".*")
+
+
+def _least(rule: Rule) -> int:
+    return DECIDING_MINIMUM_DAYS if _reaches(rule, _DECIDING) else MINIMUM_DAYS
 
 
 def _reaches(rule: Rule, nouns: Collection[str]) -> bool:

@@ -198,6 +198,18 @@ def test_letting_go_sooner_takes_two_people_under_any_policy(home: Home) -> None
     assert refused.value.code == "two_people"
 
 
+def test_a_year_does_not_become_three_months_in_two_steps_of_one_person(home: Home) -> None:
+    """An end keeps things for good, but only until a next rule that nothing is compared with."""
+    by(home, "ana", "retention-set", preset="pci-dss-10.5.1", reason="card data")
+
+    asked = by(home, "ana", "retention-set", rule="pci-dss-10.5.1", end=True, reason="less disk")
+
+    assert isinstance(asked, AskedFor)
+    assert [one.name for one in do(home, "retention-show").rules] == ["pci-dss-10.5.1"]
+    by(home, "dan", "confirm", entry=asked.asked)
+    assert do(home, "retention-show").rules == ()
+
+
 def test_a_rule_under_a_longer_one_is_told_that_it_lets_nothing_go(home: Home) -> None:
     do(home, "retention-set", rule="all", types="*", days=366, reason="a year")
 

@@ -140,10 +140,17 @@ CHANGES: dict[str, tuple[tuple[Rule, ...], str, Rule | None, bool]] = {
     "fewer days": ((PCI,), "pci", rule("pci", "*", 365), True),
     "more days": ((BUILDS,), "builds", rule("builds", "build.*", 101), False),
     "fewer types": ((BUILDS,), "builds", rule("builds", "build.queued", 100), True),
-    "an end that keeps things for good": ((PCI,), "pci", None, False),
+    "an end of a preset, after which a short one is a first rule": ((PCI,), "pci", None, True),
+    "an end of a rule longer than the minimum": ((rule("a", "*", 93),), "a", None, True),
+    "an end of a rule of the minimum": ((rule("a", "*", 92),), "a", None, False),
+    "an end of what is kept longer of approvals": (
+        (rule("a", "approval", 367),), "a", None, True),
+    "an end of a rule for approvals of the minimum": (
+        (rule("a", "approval", 366),), "a", None, False),
+    "an end of a rule that is not there": ((PCI,), "a", None, False),
     "an end that leaves a shorter one": ((PCI, BUILDS), "pci", None, True),
     "an end beside rules about others": (
-        (BUILDS, rule("steps", "com.example.*", 100)), "builds", None, False),
+        (rule("b", "build.*", 92), rule("steps", "com.example.*", 90)), "b", None, False),
     "lengthening what is still short": (
         (rule("a", "*", 10),), "a", rule("a", "*", 20), False),
 }  # fmt: skip
