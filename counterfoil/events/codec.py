@@ -12,6 +12,7 @@ Source: docs/adr/0003-entry-format-1.md.
 
 import binascii
 import hmac
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
@@ -29,6 +30,7 @@ from counterfoil.events.refs import Named, is_ref
 _ENVELOPE = ("id", "source", "type", "subject", "time", "producer", "boot", "seq")
 _NOT_BODY = frozenset({"specversion", "authid", *_ENVELOPE})
 _ACTOR = "actor:"
+_REF_POINTER = re.compile("/data/refs/[0-9]+/ref")
 
 
 class Personal(msgspec.Struct, frozen=True):
@@ -170,6 +172,24 @@ def public_refs(event: Event, pseudonym: Callable[[str], str]) -> tuple[Named, .
     return (*dict.fromkeys(one for one in named if one != actor), actor)
 
 
+def persons_of(entry: Entry, name: str) -> frozenset[str]:
+    """Return the pseudonyms of which one may own a part; of none it is the event's.
+
+    Read off the entry and its type alone, as `split` seals: whoever writes into the rows could
+    otherwise call a value somebody's who was erased.  Which of the actors an entry names stands
+    at which place of `data.refs` is not told, so each of them may.
+    """
+    if name == "authid":
+        return frozenset(one.ref for one in entry.refs[-1:])
+    if _REF_POINTER.fullmatch(name):
+        found = {one.ref for one in entry.refs}
+    elif name == "subject" or _is_of_subject(entry.type, name):
+        found = {entry.subject or ""}
+    else:
+        found = set()
+    return frozenset(ref for ref in found if ref.startswith(_ACTOR))
+
+
 def commit_map(
     parts: Parts, openings: Mapping[str, bytes], blobs: Mapping[str, bytes]
 ) -> dict[str, str]:
@@ -287,6 +307,11 @@ def _pointers(event: Event) -> list[tuple[str, str | None]]:
     for pointer in (*(known.personal if known else ()), *("/data" + p for p in event.personal)):
         found.setdefault(pointer, None)
     return [(pointer, person) for pointer, person in found.items() if not _inside(pointer, found)]
+
+
+def _is_of_subject(event_type: str, name: str) -> bool:
+    known = registry.lookup(event_type) if name.startswith("/") else None
+    return known is not None and name in known.of_subject
 
 
 def _inside(pointer: str, others: Iterable[str]) -> bool:

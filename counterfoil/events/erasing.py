@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from counterfoil.errors import EvidenceError
+from counterfoil.events import codec
 from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import Entry
 from counterfoil.events.kinds import OWN
@@ -178,7 +179,7 @@ class Erasures:
         if name == BODY and entry.retention == "technical":
             return None
         found = [at for key in (name, EVERY) for at in self._named(key, index)]
-        for ref in (owner,) if owner else _owners(entry, name):
+        for ref in (owner,) if owner else codec.persons_of(entry, name):
             found += [one.index for one in self._subjects.get(ref, ()) if one.index > index]
         return self._by_index[min(found)] if found else None
 
@@ -194,17 +195,6 @@ class Erasures:
     def _named(self, key: str, index: int) -> Iterator[int]:
         spans = self._spans.get(key)
         return spans.holding(index) if spans is not None else iter(())
-
-
-def _owners(entry: Entry, name: str) -> set[str]:
-    """Return the pseudonyms a part may be sealed under, as far as its entry tells."""
-    if name == BODY or name.startswith("blob/"):
-        return set()
-    if name == "authid":
-        return {one.ref for one in entry.refs[-1:]}
-    if name == "subject":
-        return {entry.subject or ""}
-    return {entry.subject or "", *(one.ref for one in entry.refs)}
 
 
 def as_ranges(indices: Iterable[int]) -> list[tuple[int, int]]:

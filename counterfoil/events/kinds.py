@@ -38,7 +38,8 @@ class EventType:
         refs: role -> what is named in that role, for docs/events.md.
         personal: JSON Pointers into the event, to values about persons.
         of_subject: the same, to values about the actor who is the subject: sealed under that
-            actor's key, and erased with it.
+            actor's key, and erased with it.  Whoever verifies goes by it: a version that seals
+            otherwise is another type.
         example: a whole event of this type.
         row: the projection that keeps a row of it, or "no row: why".
     """

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-from counterfoil.events import commitments
+from counterfoil.events import codec, commitments
 from counterfoil.events.canonical import JSON
 from counterfoil.events.entry import Entry
 
@@ -39,13 +39,13 @@ def owns(entry: Entry, name: str, owner: str) -> bool:
     """Say whether a piece of that name may belong to that owner.
 
     Bodies belong to the event, or lie plain if it is technical; personal values to the event or
-    to an actor whom the entry names.
+    to the actor whom they name or are about.
     """
     if name == "body":
         return owner == (PLAIN if entry.retention == "technical" else _EVENT)
     if not is_person(owner):
         return owner == _EVENT
-    return owner == entry.subject or owner in [one.ref for one in entry.refs]
+    return owner in codec.persons_of(entry, name)
 
 
 def is_person(owner: str) -> bool:
