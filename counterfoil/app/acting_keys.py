@@ -30,7 +30,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
         state: "in force", "overlap" or "retired".
         until: the last size it vouches for alone; None while it is in force.
         entry: the entry in which it handed over; None while it is in force.
-        compromised: whether it is believed for less than it signed.
+        compromised: whether it was said to be, or to have been, in other hands; no policy names it.
         source: where the key in force comes from: "file", "variable" or "command".
     """
 
@@ -122,8 +122,11 @@ def listing(acting: Acting) -> Keys:
                     compromised=line.compromised, source=kind,
                 )
             )  # fmt: skip
-            end = log.until
-            policy.append(f"log {log.key}" if end is None else f"retired {log.key} {end}")
+            if log.until is None:
+                policy.append(f"log {log.key}")
+            elif not line.compromised:
+                # A key in other hands signs small sizes as well as large ones: none is vouched for.
+                policy.append(f"retired {log.key} {log.until}")
     text = "".join(f"{line}\n" for line in (*policy, "quorum none"))
     return Keys(said=f"{len(found)} keys", keys=tuple(found), policy=text)
 

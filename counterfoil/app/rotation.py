@@ -63,7 +63,7 @@ class KeyLine:
         log: the key, and the last size it vouches for alone.
         state: "in force", "overlap" (it signs as well) or "retired".
         entry: the entry in which it handed over; None while it is in force.
-        compromised: whether it is believed for less than it signed.
+        compromised: whether it was said to be, or to have been, in other hands.
     """
 
     log: Log
@@ -122,7 +122,9 @@ class Rotation:
             elif beside is not None and beside.vkey == log.key:
                 state = "overlap"
             entry = entries.get(log.key)
-            found.append(KeyLine(log, state, entry, log.until != entry))
+            # What ends an overlap is said once; whatever is said after it is of other hands.
+            again = sum(gone.key == log.key for gone in chain.retirements) > 1
+            found.append(KeyLine(log, state, entry, again or log.until != entry))
         return found
 
     def rotate(self, who: Who, reason: str) -> tuple[int, VerifierKey]:
@@ -210,10 +212,14 @@ class Rotation:
         self._home.ledger.export_now()
         one = retire(last.earlier, self._signing.signer, self._head_at(size))
         number = sum(gone.key == last.earlier for gone in chain.retirements)
-        event = self._retired(one, number, who, reason, compromised=compromised)
-        [answer] = self._home.recorder.record_own(self._project, [event], who.credential, who.via)
+        events = [self._retired(one, number, who, reason, compromised=compromised)]
+        if compromised and not number and size == last.head.size:
+            # By its size it would be the end of an overlap and no more: so it is said after that.
+            events.insert(0, self._retired(one, 0, who, reason, compromised=False))
+            events[1] = self._retired(one, 1, who, reason, compromised=True)
+        answers = self._home.recorder.record_own(self._project, events, who.credential, who.via)
         self._follow_retirement()
-        return answer.index, size
+        return answers[-1].index, size
 
     def _follow_retirement(self) -> None:
         """If we crash before this, the next start does it: the entry says what to forget."""

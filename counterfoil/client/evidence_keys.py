@@ -1,7 +1,7 @@
 """The keys of a ledger directory: who signs each log, and who checks it."""
 
 import tomllib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -119,6 +119,30 @@ def follow_keys(rows: SqliteRows, succession: Succession) -> None:
             entry = rows.entries(index, index + 1).get(index)
             if entry is not None:
                 succession.take(index, entry)
+
+
+def refuse_heads(
+    rows: Succession, exported: Succession | None, root_at: Callable[[int], bytes | None],
+    name: str, findings: Findings,
+) -> None:  # fmt: skip
+    """Report what keys signed over another history than that of the database.
+
+    Args:
+        rows: what the entries of the database say.
+        exported: what the exported ones say, which are compared with their own tiles.
+        root_at: the root the database had at a size; None where it cannot tell.
+        name: of the database's head, in findings.
+        findings: where findings go.
+    """
+    handed = () if exported is None else exported.handovers
+    retired = () if exported is None else exported.retirements
+    alone = Succession(
+        rows.origin,
+        [one for one in rows.handovers if one not in handed],
+        [one for one in rows.retirements if one not in retired],
+    )
+    for end, why in alone.contradicted(root_at):
+        findings.add("forked", name, why, 0, max(end - 1, 0))
 
 
 def with_chains(policy: Policy | None, chains: Iterable[tuple[Log, ...]]) -> Policy:

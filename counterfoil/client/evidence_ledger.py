@@ -16,7 +16,7 @@ from counterfoil.client import evidence_crew
 from counterfoil.client.evidence_aggregate import PREFIX, check_aggregate_rows
 from counterfoil.client.evidence_export import Export, SnapshotLog
 from counterfoil.client.evidence_files import unreadable
-from counterfoil.client.evidence_keys import KeyFiles, follow_keys, with_chains
+from counterfoil.client.evidence_keys import KeyFiles, follow_keys, refuse_heads, with_chains
 from counterfoil.client.evidence_rows import (
     AGGREGATED,
     ERASABLE,
@@ -206,6 +206,11 @@ class _Directory:
         verdict = self._export(project, export, check)
         trust = self._say_keys(project, key, policy, succession, verdict)
         signed = verdict.checkpoint if verdict is not None else None
+        if check is not None and check.whole:
+            told = None if verdict is None else verdict.succession
+            refuse_heads(
+                succession, told, check.root_at, names.row("heads", project), self._findings
+            )
         known = signed.origin if signed is not None else key.name if key is not None else None
         if rows is not None and known is not None and origin != known:
             name = names.row("logs", project, "" if origin is None else "origin")

@@ -162,7 +162,8 @@ def extended(
     for log in policy.logs:
         for key, until in _chain(log, handovers):
             known = logs.get(key.public, Log(key, log.url))
-            logs[key.public] = replace(known, until=_lower(known.until, until))
+            led = known.led or (until is not None and (log.until is None or log.led))
+            logs[key.public] = replace(known, until=_lower(known.until, until), led=led)
     for one in retirements:
         by, retired = logs.get(one.by.public), logs.get(one.key.public)
         # Only a later key of the same log has a say, and only about one that handed over.

@@ -30,11 +30,13 @@ class Log:
         key: one of its keys.
         url: where it is.
         until: the last size this key vouches for alone; None while it is in force.
+        led: a hand-over that leads to or from a key in force says so, not the policy alone.
     """
 
     key: VerifierKey
     url: str | None = None
     until: int | None = None
+    led: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,29 @@ class Policy:
                 "quorum", f"the quorum {self.quorum[:64]!a} is not met; witnessed by: {names}"
             )
         return checkpoint
+
+    def require_led(self, note: bytes) -> None:
+        """Refuse a whole log whose head only earlier keys signed that no hand-over leads to.
+
+        An earlier key can sign a small log of another history at any time, so its checkpoint says
+        something of a log only beside the hand-over, or if witnesses that are asked for saw it.
+
+        Args:
+            note: a checkpoint that `verify_checkpoint` accepts.
+
+        Raises:
+            EvidenceError: `key_retired`.
+        """
+        signed = {(line.name, line.key_id) for line in parse_note(note).signatures}
+        signers = [log for log in self.logs if (log.key.name, log.key.key_id) in signed]
+        if self.quorum != NO_QUORUM or any(one.until is None or one.led for one in signers):
+            return
+        names = ", ".join(one.key.fingerprint()[:16] for one in signers)
+        raise EvidenceError(
+            "key_retired",
+            f"only the retired key {names} signed it, which may be in other hands, and nothing here"
+            " leads to its hand-over: get the log up to the key in force",
+        )
 
     def signer(self, note: bytes) -> VerifierKey | None:
         """Return the first listed log key that has a line in a note that was verified."""

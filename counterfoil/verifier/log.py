@@ -197,10 +197,12 @@ def _settle(
     if claim.checkpoint is None or policy is None:
         return None
     try:
-        return policy.verify_checkpoint(claim.note)
+        checkpoint = policy.verify_checkpoint(claim.note)
+        policy.require_led(claim.note)
     except EvidenceError as error:
         _refuse(error, findings, name, claim.span)
         return None
+    return checkpoint
 
 
 def _refuse(

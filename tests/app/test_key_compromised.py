@@ -15,6 +15,7 @@ from counterfoil.client.evidence import verify_path
 from counterfoil.clock import SteppedClock
 from counterfoil.errors import RequestError
 from counterfoil.events.entry import read_entry
+from counterfoil.tlog.keys import parse_vkey
 from counterfoil.tlog.policy import parse_policy
 from counterfoil.tlog.receipt import parse_receipt
 from counterfoil.verifier.report import ReceiptVerdict
@@ -33,6 +34,8 @@ class Story:
         false: the thief's receipt of an entry that never was.
         first: the verifier key everybody knew.
         policy: what step 4 hands out.
+        small: the thief's receipt of another entry in the place of the second, signed today.
+        short: the thief's exported log of two entries, the second another one.
     """
 
     def __init__(self, place: Path) -> None:
@@ -43,6 +46,7 @@ class Story:
         home.close()
         self.first = Path(shutil.copy(self.ledger / "keys" / "default.vkey", place / "first.vkey"))
         self.thief = keys.copied(self.ledger, place / "thief")
+        self.thief_keys = Path(shutil.copytree(self.ledger / "keys", place / "stolen"))
         home = keys.opened(self.ledger, "goes on")
         self._keep(place, keys.record(home, "four", "five"), "four", "five")
         self._steal(place)
@@ -51,12 +55,25 @@ class Story:
         assert keys.retire(home, compromised=True, since="3", reason="stolen") == 3
         self.again = {
             name: self._write(place / f"{name}.again", home.ledger.receipt("default", index))
-            for index, name in ((3, "four"), (4, "five"))
+            for index, name in enumerate(("one", "two", "three", "four", "five"))
         }
         given = {"project": "default"}
         text = act(home, LOCAL, "keys-list", given, "cli").policy  # type: ignore[attr-defined]
         self.policy = self._write(place / "policy", text.encode())
         home.close()
+        self._rewrite(place)
+
+    def _rewrite(self, place: Path) -> None:
+        """Sign a smaller log of another history with the stolen key, long after it was retired."""
+        log = keys.make(place / "small")
+        for suffix in ("key", "vkey"):
+            shutil.copy(self.thief_keys / f"default.{suffix}", log / "keys" / f"default.{suffix}")
+        home = keys.opened(log, "the thief again")
+        [_, receipt] = keys.record(home, "one", "another two")
+        home.ledger.export_now()
+        home.close()
+        self.small = self._write(place / "small.tlog-proof", receipt)
+        self.short = log / "public" / "default"
 
     def _keep(self, place: Path, receipts: list[bytes], *names: str) -> None:
         for name, receipt in zip(names, receipts, strict=True):
@@ -124,20 +141,51 @@ def test_step_3_the_ledger_is_whole_and_says_up_to_where_the_stolen_key_is_belie
 def test_step_4_the_policy_gives_the_stolen_key_no_more_than_that(story: Story) -> None:
     trust = parse_policy(story.policy.read_bytes())
 
-    assert [log.until for log in trust.logs] == [None, 3]
+    assert [(log.key == keys.vkey(story.ledger), log.until) for log in trust.logs] == [(True, None)]
+
+
+def test_step_4_what_the_thief_signs_over_few_entries_is_refused(story: Story) -> None:
+    """The moment of a signature is nowhere in it: a stolen key signs small sizes for ever."""
+    assert codes(story.small, trust=story.policy) == ["key_unknown"]
+    [finding] = keys.verified(story.short, trust=story.policy).findings
+    assert (finding.klass, finding.object) == ("damaged", "checkpoint")
+
+
+def test_a_small_log_by_a_retired_key_is_refused_without_the_hand_over(
+    story: Story, tmp_path: Path
+) -> None:
+    """Nobody knows of this theft: the policy names the key as one that was given up in order."""
+    first = story.first.read_text("ascii").strip()
+    in_force = f"log {keys.vkey(story.ledger)}"
+    trust = keys.policy(tmp_path / "policy", in_force, f"retired {first} 3")
+
+    for evidence in (story.short, story.short.parent.parent):
+        report = keys.verified(evidence, trust=trust, project="default")
+        messages = [one.message for one in report.findings if one.klass == "forked"]
+        assert any("nothing here leads to its hand-over" in one for one in messages), evidence
+        assert any(parse_vkey(first).fingerprint()[:16] in one for one in messages)
+    assert keys.found(keys.verified(story.ledger, trust=trust, project="default")) == []
 
 
 @pytest.mark.parametrize("name", ["one", "two", "three"])
-def test_step_4_receipts_from_before_the_theft_stand(story: Story, name: str) -> None:
-    assert codes(story.kept[name], trust=story.policy) == []
+def test_step_4_receipts_from_before_the_theft_stand_beside_the_log(
+    story: Story, name: str
+) -> None:
+    against = (str(story.kept[name]),)
+
+    report = keys.verified(story.ledger, trust=story.policy, project="default", against=against)
+    assert keys.found(report) == []
+    against = (str(story.small),)
+    report = keys.verified(story.ledger, trust=story.policy, project="default", against=against)
+    assert {one.klass for one in report.findings} == {"forked"}
 
 
-@pytest.mark.parametrize("name", ["four", "five"])
-def test_step_4_receipts_from_after_the_theft_are_refused_and_got_again(
+@pytest.mark.parametrize("name", ["one", "two", "three", "four", "five"])
+def test_step_4_receipts_by_the_stolen_key_are_refused_by_themselves_and_got_again(
     story: Story, name: str
 ) -> None:
     """They look like what the thief could make; the entries are the log's all the same."""
-    assert codes(story.kept[name], trust=story.policy) == ["key_retired"]
+    assert codes(story.kept[name], trust=story.policy) == ["key_unknown"]
     assert codes(story.again[name], trust=story.policy) == []
     assert (
         parse_receipt(story.again[name].read_bytes()).extra
@@ -146,9 +194,9 @@ def test_step_4_receipts_from_after_the_theft_are_refused_and_got_again(
 
 
 def test_step_4_what_the_thief_signed_is_refused_in_every_form(story: Story) -> None:
-    assert codes(story.false, trust=story.policy) == ["key_retired"]
+    assert codes(story.false, trust=story.policy) == ["key_unknown"]
     [finding] = keys.verified(story.forked, trust=story.policy).findings
-    assert (finding.klass, finding.object) == ("forked", "checkpoint")
+    assert (finding.klass, finding.object) == ("damaged", "checkpoint")
     [finding] = keys.verified(story.thief / "public" / "default", trust=story.policy).findings
     assert (finding.klass, finding.object) == ("damaged", "checkpoint")
     assert "no trusted key" in finding.message
@@ -192,4 +240,25 @@ def test_a_moment_stands_for_the_entries_recorded_before_it(tmp_path: Path) -> N
             keys.retire(home, compromised=True, since="2")
     finally:
         home.close()
+    assert keys.found(keys.verified(tmp_path / "foil")) == []
+
+
+@pytest.mark.parametrize("overlapping", [True, False])
+def test_a_key_stolen_after_it_handed_over_is_in_no_policy(
+    overlapping: bool, tmp_path: Path
+) -> None:
+    """It is believed for all it signed, and a thief signs the same sizes again."""
+    with keys.opened(keys.make(tmp_path / "foil")) as home:
+        keys.record(home, "one", "two")
+        first = keys.vkey(home.directory)
+        keys.rotate(home)
+        if not overlapping:
+            keys.retire(home)
+        listed = act(home, LOCAL, "keys-list", {"project": "default"}, "cli")
+        assert str(first) in listed.policy  # type: ignore[attr-defined]
+
+        assert keys.retire(home, compromised=True, since="2") == 2
+        listed = act(home, LOCAL, "keys-list", {"project": "default"}, "cli")
+        assert str(first) not in listed.policy  # type: ignore[attr-defined]
+        assert [one.compromised for one in listed.keys] == [False, True]  # type: ignore[attr-defined]
     assert keys.found(keys.verified(tmp_path / "foil")) == []
