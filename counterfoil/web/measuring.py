@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from counterfoil.app.log_lines import ASKED, ID_BYTES, Asked, RequestLines
 from counterfoil.app.meters import Meters, method_of
 from counterfoil.ids import Randomness
+from counterfoil.web.static import PREFIX
 
 NO_ROUTE: Final = "(none)"
 _ASKED: Final = "counterfoil.asked"
@@ -51,7 +52,9 @@ class Measuring:
             nonlocal status, took_s
             if message["type"] == "http.response.start":
                 status, took_s = message["status"], time.perf_counter() - began_s
-                MutableHeaders(scope=message)["x-request-id"] = asked.id
+                if not asked.route.startswith(PREFIX):
+                    # An asset may be kept for good, and would carry the id of somebody's request.
+                    MutableHeaders(scope=message)["x-request-id"] = asked.id
             await send(message)
 
         try:
