@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from counterfoil.app import scrub_look
 from counterfoil.app.founding import create_home
 from counterfoil.app.home import Home, open_home
 from counterfoil.app.opening import open_all
@@ -309,6 +310,18 @@ def test_the_end_of_a_server_waits_for_no_look_at_all_pages(home: Home) -> None:
 
     with pytest.raises(UnavailableError):
         look_at_pages(home.directory, LEDGER, home.scrub._stop.is_set, Findings())
+    home.scrub._stop.clear()
+
+
+def test_pages_of_a_file_too_large_to_break_off_are_left_to_fsck(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at 16 GB cannot be ended: the server would not end either, and is killed."""
+    monkeypatch.setattr(scrub_look, "PAGES_BYTES_MAX", 4_096)
+    home.scrub._stop.set()
+    findings = Findings()
+    look_at_pages(home.directory, LEDGER, home.scrub._stop.is_set, findings)
+    assert not len(findings)
     home.scrub._stop.clear()
 
 
