@@ -129,7 +129,6 @@ def erase(acting: Acting) -> Erased:
         return Erased(said=said, done=False, logs=_logs(plan), held=held, files=len(files))
     _refuse_held(held)
     home.eraser.copies.refuse_written(files)
-    entries = _remove(acting, plan.subjects)
     moment, token = format_time(home.clock.now()), home.randomness.token(8).hex()
 
     def make() -> list[tuple[str, Event]]:
@@ -140,7 +139,11 @@ def erase(acting: Acting) -> Erased:
             for number, (project, data) in enumerate(plan.datas())
         ]
 
-    with home.holds.still:
+    # Nobody is thrown out for an erasure that is refused: what could refuse it comes first.
+    with home.holds.still, home.eraser.alone():
+        plan.look()
+        _refuse_held(_held(acting, plan))
+        entries = _remove(acting, plan.subjects)
         indices = home.eraser.carry_out_made(make, acting.credential, words)
     first: dict[str, int] = {}
     for (project, _), index in zip(plan.datas(), indices, strict=True):

@@ -63,7 +63,8 @@ class Eraser:
         self._logs = log
         self._keys = keys
         self._tables = tables
-        self._one = threading.Lock()
+        self._one = threading.RLock()
+        self._holding = False
         self._emptied: list[Callable[[], bool]] = []
         self._undone = ""
         self._recorder: Recorder | None = None
@@ -109,6 +110,32 @@ class Eraser:
         """Record, spread and have rows made again through these from here on."""
         self._recorder, self._access, self._follower = recorder, access, follower
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the one who erases, while no backup copies; whoever holds it may take it again.
+
+        For what has to be changed before an erasure, and only if there is going to be one.
+
+        Raises:
+            UnavailableError: `locked`: a backup is being taken; `storage`: an erasure is not
+                finished.  Nothing was changed.
+        """
+        with self._one:
+            if self._holding:
+                yield
+                return
+            with erasing(self._directory):
+                if self._undone:
+                    raise UnavailableError(
+                        "storage",
+                        f"an erasure is not finished ({self._undone}); restart, which does",
+                    )
+                self._holding = True
+                try:
+                    yield
+                finally:
+                    self._holding = False
+
     def carry_out(self, project: str, event: Event, credential: Credential, via: str = "") -> int:
         """Record one event that erases, and do what it says; return its entry.
 
@@ -148,11 +175,7 @@ class Eraser:
         recorder, access = self._recorder, self._access
         assert recorder is not None, "opened first"
         assert access is not None, "opened first"
-        with self._one, erasing(self._directory):
-            if self._undone:
-                raise UnavailableError(
-                    "storage", f"an erasure is not finished ({self._undone}); restart, which does"
-                )
+        with self.alone():
             early = make()
             undoings = self._undoings(early)
             # The directory first: whoever changes it holds it still while recording.

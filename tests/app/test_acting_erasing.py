@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from counterfoil.app.actions import act
 from counterfoil.app.erasing import Eraser
+from counterfoil.app.erasing_lock import copying, erasing
 from counterfoil.app.home import Home, open_home
 from counterfoil.app.posted import Answer
 from counterfoil.app.record import LOCAL
@@ -306,7 +308,7 @@ def test_what_was_queued_before_goes_too(home: Home, monkeypatch: pytest.MonkeyP
     """Its sender was let past before anything was looked for, and its entry is in no log yet."""
     tell(home, files=False)
     queued: list[Future[list[Answer]]] = []
-    erasing = home.recorder.gate.erasing
+    shut = home.recorder.gate.erasing
 
     def be_busy(_batch: Batch) -> None:
         free.wait(0.3)
@@ -318,7 +320,7 @@ def test_what_was_queued_before_goes_too(home: Home, monkeypatch: pytest.MonkeyP
         home.recorder.record("default", [note(20, OTHER, {"n": 20})], LOCAL, "cli")
         event = note(21, OTHER, {"text": f"{LOGIN} once more"})
         queued.append(home.recorder.submit("default", [event], LOCAL, "cli"))
-        with erasing():
+        with shut():
             yield
 
     free = threading.Event()
@@ -367,6 +369,22 @@ def test_who_waits_for_an_erasure_names_no_file_of_it(
     [kept] = home.log.kept("default", answer.index, answer.index + 1)
     assert kept.blobs == ("",)
     assert verify(home.directory).ok
+
+
+def test_nobody_is_thrown_out_for_an_erasure_that_waits_for_a_backup(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(home, files=False)
+    before = sizes(home)
+    monkeypatch.setattr("counterfoil.app.erasing.erasing", partial(erasing, wait_s=0.0))
+
+    with copying(home.directory), pytest.raises(UnavailableError) as refused:
+        erase(home)
+
+    assert refused.value.code == "locked"
+    assert home.access.directory.by_handle(LOGIN) is not None
+    assert sizes(home) == before
+    assert erase(home).done
 
 
 def test_a_directory_without_erasures_is_not_written_at_the_start(directory: Path) -> None:
