@@ -33,9 +33,10 @@ from counterfoil.tlog.tree import leaf_hash
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Strangers:
-    """Accounts that have no pseudonym yet."""
+    """Accounts that have no pseudonym yet, and source and id of the events that name them."""
 
     accounts: list[str]
+    keys: list[tuple[str, str]]
 
 
 class Desk:
@@ -72,7 +73,8 @@ class Desk:
             accounts = accounts_of(events, parts)
             people = self._keys.known_people(accounts)
             if len(people) < len(accounts):
-                return Strangers([account for account in accounts if account not in people])
+                unknown = [account for account in accounts if account not in people]
+                return Strangers(unknown, [(event.source, event.id) for event in events])
             opened = open_keys(self._randomness, parts, {})
             return prepare(events, parts, opened, people, credential, "api")
         except CounterfoilError:

@@ -34,7 +34,8 @@ from counterfoil.events.event import Event
 from counterfoil.events.naming import BlobName
 from counterfoil.ids import Randomness
 from counterfoil.ledger.append import Appended, Ledger, Placed
-from counterfoil.ledger.store import BlobKey, Item, KeyStore, LogStore
+from counterfoil.ledger.commit import IDEM_ERASED, erased
+from counterfoil.ledger.store import BlobKey, Item, KeyStore, LogStore, Person
 from counterfoil.policy.access import Credential
 from counterfoil.tlog.tree import TreeHead
 
@@ -152,7 +153,9 @@ class Recorder:
         with self._order:
             try:
                 event = make(self._ledger.settled(project))
-                [prepared] = self._prepare([event], [codec.split(event)], {}, credential, via)
+                [prepared] = self._prepare(
+                    project, [event], [codec.split(event)], {}, credential, via
+                )
                 item = prepared.stamped(self._stamp(project))
                 [appended] = self._ledger.append(project, [item]).result()
             except BaseException:
@@ -169,7 +172,7 @@ class Recorder:
         with self.gate.recording():
             held = self._blobs.hold(project, named)
             try:
-                prepared = self._prepare(events, parts, held, credential, via)
+                prepared = self._prepare(project, events, parts, held, credential, via)
                 with self._order:
                     # Stamping and queueing under one lock: the log's order and its clock agree.
                     recorded = self._stamp(project)
@@ -255,7 +258,7 @@ class Recorder:
         with self.gate.recording():
             for project, event in events:
                 parts = [codec.split(event)]
-                [one] = self._prepare([event], parts, {}, credential, "server")
+                [one] = self._prepare(project, [event], parts, {}, credential, "server")
                 ready.append((project, one))
             with self._order:
                 appended = self._ledger.append_together(
@@ -327,15 +330,48 @@ class Recorder:
         person = self._keys.person_by_pseudonym(actor)
         return None if person is None else person.account
 
+    def meet(
+        self, project: str, keys: Sequence[tuple[str, str]], accounts: Sequence[str]
+    ) -> dict[str, Person]:
+        """Return the people behind accounts that events name; the unknown are made and kept.
+
+        But not for the repeat of an event that was erased: that would keep again who was in it.
+
+        Args:
+            project: whose log.
+            keys: source and id of the events, in order.
+            accounts: that they name.
+
+        Raises:
+            RequestError: `erased`, with `position` and `index`.
+        """
+        with self.gate.recording():
+            return self._meet(project, keys, accounts)
+
+    def _meet(
+        self, project: str, keys: Sequence[tuple[str, str]], accounts: Sequence[str]
+    ) -> dict[str, Person]:
+        """As `meet`, for whoever has passed the gate: it is not passed twice."""
+        known = self._log.find_all(project, keys)
+        for position, (source, event_id) in enumerate(keys):
+            one = known.get((source, event_id))
+            if one is not None and one.idem_digest == IDEM_ERASED:
+                raise erased(source, event_id, position, one.index)
+        return self._keys.people(accounts)
+
     def _prepare(
         self,
+        project: str,
         events: Sequence[Event],
         parts: Sequence[codec.Parts],
         held: Mapping[str, BlobKey],
         credential: Credential,
         via: str,
     ) -> list[Prepared]:
-        people = self._keys.people(accounts_of(events, parts))
+        accounts = accounts_of(events, parts)
+        people = self._keys.known_people(accounts)
+        if len(people) < len(accounts):
+            people = self._meet(project, [(one.source, one.id) for one in events], accounts)
         opened = open_keys(self._randomness, parts, held)
         self._commit_blobs(opened, held)
         return prepare(events, parts, opened, people, credential, via)

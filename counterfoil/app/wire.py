@@ -92,9 +92,18 @@ class Place(msgspec.Struct, tag=True, frozen=True):
 
 
 class Meet(msgspec.Struct, tag=True, frozen=True):
-    """Accounts an event names for the first time: they get their pseudonyms and keys."""
+    """Accounts an event names for the first time: they get their pseudonyms and keys.
+
+    Args:
+        number: of the request.
+        project: whose log.
+        keys: source and id of its events.
+        accounts: that they name.
+    """
 
     number: int
+    project: str
+    keys: list[tuple[str, str]]
     accounts: list[str]
 
 

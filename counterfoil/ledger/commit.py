@@ -247,12 +247,7 @@ class Committer:
         """Compare under the key of the entry that stands; without it nobody can tell."""
         key = self._keys.event_key(project, index)
         if key is None or idem_digest == IDEM_ERASED:
-            raise RequestError(
-                "erased",
-                f"{item.source} {item.id} is entry {index}, which has been erased since",
-                position=position,
-                index=index,
-            )
+            raise erased(item.source, item.id, position, index)
         return hmac.compare_digest(_idem_digest(key, item.digest), idem_digest)
 
     def _write(self, project: str, plan: _Plan, writing: Writing) -> RightEdge:
@@ -349,3 +344,13 @@ def _idem_digest(event_key: bytes, digest: bytes) -> bytes:
     content against it.
     """
     return hmac.digest(event_key, IDEM_CONTEXT + digest, hashlib.sha256)
+
+
+def erased(source: str, event_id: str, position: int, index: int) -> RequestError:
+    """Return the refusal of a repeat that nobody can compare any more."""
+    return RequestError(
+        "erased",
+        f"{source} {event_id} is entry {index}, which has been erased since",
+        position=position,
+        index=index,
+    )

@@ -163,6 +163,12 @@ class LogReads(Protocol):
         """Return the index of the entry recorded under an idempotency key."""
         ...
 
+    def find_all(
+        self, project: str, keys: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Known]:
+        """Return what is stored under idempotency keys (source, id); absent ones are left out."""
+        ...
+
     def named_blobs(self, stored: Iterable[str]) -> set[str]:
         """Return which of these stored blobs entries of any log name.  Cost: the whole table."""
         ...

@@ -105,6 +105,13 @@ class SqliteLogStore:
             known = _find(db, project, source, event_id)
         return known.index if known else None
 
+    def find_all(
+        self, project: str, keys: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Known]:
+        """Return what is stored under idempotency keys (source, id)."""
+        with self._db.reading() as db:
+            return _find_all(db, project, keys)
+
     def named_blobs(self, stored: Iterable[str]) -> set[str]:
         """Return which of these stored blobs entries of any log name."""
         wanted = json.dumps(sorted(stored))
@@ -136,16 +143,7 @@ class SqliteWriting:
         self, project: str, keys: Collection[tuple[str, str]]
     ) -> dict[tuple[str, str], Known]:
         """Return what is stored under idempotency keys (source, id)."""
-        ids: dict[str, list[str]] = {}
-        for source, event_id in keys:
-            ids.setdefault(source, []).append(event_id)
-        return {
-            (source, event_id): Known(index, digest)
-            for source, wanted in ids.items()
-            for event_id, index, digest in self._db.execute(
-                sql.SELECT_IDEMS, (project, source, json.dumps(wanted))
-            )
-        }
+        return _find_all(self._db, project, keys)
 
     def insert(self, project: str, first: int, rows: Sequence[Row]) -> None:
         """Store items with their pieces, blob names and idempotency rows."""
@@ -222,3 +220,18 @@ def _check_contiguous(project: str, start: int, indices: Sequence[int]) -> None:
                 "keep ledger.db and run verify on it",
             )
         raise EvidenceError("missing", f"log {project}: entry {hole} is missing", index=hole)
+
+
+def _find_all(
+    db: Connection, project: str, keys: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Known]:
+    ids: dict[str, list[str]] = {}
+    for source, event_id in keys:
+        ids.setdefault(source, []).append(event_id)
+    return {
+        (source, event_id): Known(index, digest)
+        for source, wanted in ids.items()
+        for event_id, index, digest in db.execute(
+            sql.SELECT_IDEMS, (project, source, json.dumps(wanted))
+        )
+    }

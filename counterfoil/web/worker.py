@@ -152,7 +152,7 @@ class Worker:
         self._number += 1
         if isinstance(prepared, Strangers):
             self._meeting[self._number] = (connection, head, body, who)
-            self._send(Meet(self._number, prepared.accounts))
+            self._send(Meet(self._number, head.project, prepared.keys, prepared.accounts))
             return True
         self._waiting[self._number] = (connection, prepared)
         items, times_at = [one.item for one in prepared], [one.time_at for one in prepared]

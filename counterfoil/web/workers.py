@@ -285,7 +285,7 @@ class _Worker(asyncio.Protocol):
 
     def _meet(self, meet: Meet) -> Met:
         try:
-            self._home.keys.people(meet.accounts)
+            self._home.recorder.meet(meet.project, meet.keys, meet.accounts)
         except CounterfoilError:
             return Met(meet.number, failed=True)
         return Met(meet.number, failed=False)

@@ -102,6 +102,7 @@ def test_a_repeat_of_an_erased_event_is_answered_erased_whatever_it_says(home: H
             home.recorder.record("default", [event], LOCAL, "cli")
         assert refused.value.code == "erased"
         assert refused.value.facts["index"] == int(event.id[-1])
+    assert home.keys.known_people([ACCOUNT]) == {}
 
 
 def test_whoever_comes_back_is_somebody_else(home: Home) -> None:
@@ -355,7 +356,7 @@ def test_who_waits_for_an_erasure_names_no_file_of_it(
             yield
 
     def wait_first(*given: Any) -> None:
-        gate.recording = told  # type: ignore[method-assign]  so that it is known when it waits
+        monkeypatch.setattr(gate, "recording", told)
         poster.start()
         assert waits.wait(10.0)
         destroy(*given)

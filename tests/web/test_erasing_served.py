@@ -2,9 +2,12 @@
 
 import json
 import threading
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from counterfoil.app.founding import create_home
 from counterfoil.ids import SystemRandomness
@@ -43,7 +46,8 @@ def test_workers_and_rows_elsewhere_keep_nothing_of_what_is_erased(tmp_path: Pat
                     failed.append(error)
                     return
 
-        post(server, "/v1/events", event(authid=f"new:{LOGIN}", data={"text": f"by {LOGIN}"}))
+        first = event(authid=f"new:{LOGIN}", data={"text": f"by {LOGIN}"})
+        post(server, "/v1/events", first)
         recording = [threading.Thread(target=record) for _ in range(2)]
         for one in recording:
             one.start()
@@ -51,6 +55,9 @@ def test_workers_and_rows_elsewhere_keep_nothing_of_what_is_erased(tmp_path: Pat
         for subject in (f"new:{LOGIN}", "new:somebody", "new:somebody"):
             done = post(server, "/v1/actions/erase", {"subject": subject, **why})
             assert done["done"]
+        # Its repeat is refused, and does not bring back who was in it.
+        with pytest.raises(urllib.error.HTTPError, match="409"):
+            post(server, "/v1/events", first)
         left = holding(directory, LOGIN)
         stop.set()
         for one in recording:
