@@ -36,7 +36,8 @@ class Placing(Given, frozen=True, kw_only=True):
         reason: why.
         project: in whose log.
         refs: entries that name one of them.
-        actors: entries somebody did or is named in: handles, accounts or `actor:` refs.
+        actors: entries somebody did or is named in: handles, accounts or `actor:` refs; they are
+            not erased before `until`.
         since, until: entries recorded from when on, and up to when (exclusive); with refs or
             actors only those of them in that time.
     """

@@ -1,7 +1,7 @@
 """Legal hold: what may not be erased and does not expire, whatever the rules say.
 
 What must hold: what is held is told by the entries themselves, read one by one, and never by a
-table that follows behind; a person is held by every account of theirs.
+table that follows behind; a person is held by every account of theirs, whoever has it since.
 """
 
 from bisect import bisect_left
@@ -12,6 +12,7 @@ import msgspec
 
 from counterfoil.app.access import Access
 from counterfoil.app.keeping import Keeping
+from counterfoil.clock import Clock, format_time
 from counterfoil.events.refs import Named
 from counterfoil.ledger.store import LogReads
 from counterfoil.policy.keeping import Hold, holds_entry
@@ -63,12 +64,14 @@ class Holds:
         keeping: what the logs say.
         log: where entries are read.
         access: whose accounts are whose.
+        clock: tells which time of a hold is past.
     """
 
-    def __init__(self, keeping: Keeping, log: LogReads, access: Access) -> None:
+    def __init__(self, keeping: Keeping, log: LogReads, access: Access, clock: Clock) -> None:
         self._keeping = keeping
         self._log = log
         self._access = access
+        self._clock = clock
         self.still = keeping.still
         """Held from the question to the record by whoever destroys something."""
 
@@ -95,18 +98,19 @@ class Holds:
     def over_actor(self, project: str, pseudonym: str) -> list[HeldBy]:
         """Return the holds that stand against erasing what is a person's in a log.
 
-        A hold on the person, by any account, and one over any entry the person did or is named in.
+        A hold on the person, by any account they ever had, and one over any entry the person did or
+        is named in.  One on the person in a time stands until that is past, whatever is recorded by
+        now: what is still to come could not be told to be theirs.
 
         Cost: reading the log once, 1 us an entry, and where a hold is not on a person the
         entries it might be over once more.
         """
         found, open_ = [], []
-        person = set(
-            self._access.directory.pseudonyms_of(self._access.directory.person_of(pseudonym))
-        )
-        person.add(pseudonym)
+        person = self._same(pseudonym)
+        now = format_time(self._clock.now())
         for hold in self._holding(project):
-            if not person.isdisjoint(self.actors_of(hold)) and not hold.ranged:
+            lasts = not hold.until or now < hold.until
+            if lasts and not person.isdisjoint(self.actors_of(hold)):
                 found.append(_held(project, hold, -1))
             else:
                 open_.append(hold)
@@ -125,11 +129,7 @@ class Holds:
 
     def actors_of(self, hold: Hold) -> frozenset[str]:
         """Return every pseudonym of those a hold is on."""
-        directory = self._access.directory
-        return frozenset(
-            one for ref in hold.actors
-            for one in (ref, *directory.pseudonyms_of(directory.person_of(ref)))
-        )  # fmt: skip
+        return frozenset(one for ref in hold.actors for one in self._same(ref))
 
     def span(self, project: str, hold: Hold) -> tuple[int, int]:
         """Return from which entry to which (exclusive) a hold may be over any."""
@@ -152,6 +152,18 @@ class Holds:
             return outline(entry).recordedtime
 
         return bisect_left(range(size), moment, key=time_of)
+
+    def _same(self, pseudonym: str) -> frozenset[str]:
+        """Return every pseudonym of whoever is, or ever had, a pseudonym.
+
+        Not only of whom it belongs to: an account that is given to somebody else, after a hold was
+        placed by it, would take the hold along.
+        """
+        directory = self._access.directory
+        had = (link.actor for link in directory.links.get(pseudonym, ()))
+        return frozenset(
+            one for actor in {pseudonym, *had} for one in directory.pseudonyms_of(actor)
+        )
 
     def _holding(self, project: str) -> list[Hold]:
         # From the log itself: what is noted beside it could have lost one.

@@ -207,7 +207,7 @@ class Home:
     @functools.cached_property
     def holds(self) -> Holds:
         """What is held."""
-        return Holds(self.keeping, self.log, self.access)
+        return Holds(self.keeping, self.log, self.access, self.clock)
 
     @functools.cached_property
     def retention(self) -> Retention:

@@ -1,6 +1,7 @@
 """Holds: what they are over, told by the entries themselves, and that nothing of it goes."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,45 @@ def test_a_hold_on_a_person_is_over_every_account_of_theirs(home: Home) -> None:
         [held] = home.holds.over_actor(PROJECT, pseudonym(home, account))
         assert (held.hold, held.first) == (placed.hold, -1)
     by(home, "ana", "hold-release", hold=placed.hold, reason="settled")
+
+
+def test_a_hold_by_an_account_stays_on_whose_it_was(home: Home) -> None:
+    """Else whoever may link accounts takes the hold off a person by giving one away."""
+    do(home, "account-link", handle="cy", account="github.com:cy-dev")
+    other = tell(home, subject="release:of-cy@1", who="counterfoil:cy")
+    named = by(home, "ana", "hold-place", case="m-6", reason="x", actors=("github.com:cy-dev",))
+
+    do(home, "account-unlink", handle="cy", account="github.com:cy-dev")
+    do(home, "account-link", handle="dan", account="github.com:cy-dev")
+
+    assert [one.hold for one in home.holds.over_entries(PROJECT, [[other, other]])] == [named.hold]
+    for account in ("counterfoil:cy", "github.com:cy-dev"):
+        [held] = home.holds.over_actor(PROJECT, pseudonym(home, account))
+        assert (held.hold, held.first) == (named.hold, -1)
+    by(home, "ana", "hold-release", hold=named.hold, reason="settled")
+
+
+def test_a_person_held_in_a_time_is_not_erased_until_it_is_past(
+    home: Home, clock: SteppedClock
+) -> None:
+    """Erased before it begins, what they do in it could not be told to be theirs."""
+    tell(home, who="counterfoil:bo")
+    since, until = (
+        (clock.now() + timedelta(days=days)).isoformat().replace("+00:00", "Z") for days in (1, 2)
+    )
+
+    placed = by(home, "ana", "hold-place", case="m-7", reason="x", actors=("bo",), since=since,
+                until=until)  # fmt: skip
+
+    def over() -> list[int]:
+        return [
+            one.hold for one in home.holds.over_actor(PROJECT, pseudonym(home, "counterfoil:bo"))
+        ]
+
+    assert over() == [placed.hold]
+    later(clock, 2.01)
+    assert over() == []
+    by(home, "ana", "hold-release", hold=placed.hold, reason="over")
 
 
 def test_a_hold_on_a_time_is_over_what_was_recorded_in_it(home: Home, clock: SteppedClock) -> None:

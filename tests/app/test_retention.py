@@ -166,12 +166,12 @@ def test_a_hold_that_somebody_hid_in_state_db_holds_all_the_same(
     home.state.keeping.add(PROJECT, home.log.head(PROJECT).size, set(found) - {placed.hold})
     misled = Keeping(home.log, home.keys, home.state.keeping)
     assert misled.of(PROJECT).holding() == []
-    holds = Holds(misled, home.log, home.access)
+    holds = Holds(misled, home.log, home.access, home.clock)
     assert [one.hold for one in holds.over_entries(PROJECT, [[index, index]])] == [placed.hold]
     home.state.keeping.forget(PROJECT)
     home.state.keeping.add(PROJECT, home.log.head(PROJECT).size, set(found) - {placed.hold})
     misled = Keeping(home.log, home.keys, home.state.keeping)
-    holds = Holds(misled, home.log, home.access)
+    holds = Holds(misled, home.log, home.access, home.clock)
     later_on = Retention(
         home.log, misled, holds, home.access, clock, home.eraser.carry_out, hour=None
     )
