@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +23,9 @@ from counterfoil.clock import Clock
 from counterfoil.errors import RequestError
 from counterfoil.stores.files import os_errors_translated
 
+Announce = Callable[[dict[str, object]], None]
+"""Told what the action `backup-taken` takes, before anything is copied."""
+
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
@@ -41,7 +44,7 @@ class BackedUp:
     keys_removed: tuple[str, ...]
 
     def said(self) -> dict[str, object]:
-        """Return what the ledger is told of it: what the action `backup-taken` takes."""
+        """Return what it came to, in figures."""
         manifest = self.taken.manifest
         return {
             "stamp": manifest.stamp,
@@ -56,7 +59,7 @@ class BackedUp:
 
 def back_up(
     directory: Path, destination: Path, clock: Clock, *, keys_to: Path | None = None,
-    signing_keys: bool = False, whole: bool = False,
+    signing_keys: bool = False, whole: bool = False, announce: Announce | None = None,
 ) -> BackedUp:  # fmt: skip
     """Take a backup beside whoever serves the ledger, and remove those that had their time.
 
@@ -67,6 +70,7 @@ def back_up(
         keys_to: the folder for what has a short life; beside the other if None.
         signing_keys: take the keys that sign along.
         whole: link nothing to the backup before.
+        announce: records that it is being taken; None to tell nobody.
 
     Raises:
         RequestError: `dir_missing`, `not_a_ledger`, `usage`, `unsafe_access`, `backup_invalid`,
@@ -86,11 +90,23 @@ def back_up(
         )
     keys = Path(os.path.normpath(directory / config.keys.directory))
     plan = Plan(directory, keys, destination, keys_to, signing_keys, whole)
+
+    def tell(stamp: str) -> None:
+        if announce is not None:
+            announce(
+                {
+                    "stamp": stamp,
+                    "to": _line(destination),
+                    "keys_to": _line(keys_to),
+                    "signing_keys": signing_keys,
+                }
+            )
+
     # Whatever call fails, of locks too, is told by name.
     with os_errors_translated(destination), contextlib.ExitStack() as stack:
         for place in (destination, keys_to):
             stack.enter_context(held(place))
-        taken = take_backup(plan, clock)
+        taken = take_backup(plan, clock, tell)
         removed = _remove_old(generations(destination), taken.folder, config.backup.keep)
         gone = {one.name for one in removed}
         until = clock.now() - timedelta(days=config.backup.keys_days)
@@ -108,6 +124,10 @@ def back_up(
         tuple(one.name for one in removed),
         tuple(one.name for one in keys_removed),
     )
+
+
+def _line(place: Path) -> str:
+    return os.fsencode(place).decode("utf-8", "replace")[:500]
 
 
 def _remove_old(found: Sequence[Path], latest: Path, keep: int) -> list[Path]:

@@ -24,7 +24,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -108,8 +108,13 @@ class Taken:
     warnings: list[str] = field(default_factory=list)
 
 
-def take_backup(plan: Plan, clock: Clock) -> Taken:
+def take_backup(plan: Plan, clock: Clock, announce: Callable[[str], None]) -> Taken:
     """Take one backup; both halves stand, durably, when this returns.
+
+    Args:
+        plan: what, and to where.
+        clock: names it.
+        announce: called with its name before a byte is copied; what it records is in the copy.
 
     Raises:
         RequestError: `backup_invalid`: the destination has backups of another ledger.
@@ -125,6 +130,7 @@ def take_backup(plan: Plan, clock: Clock) -> Taken:
     if (plan.destination / stamp).exists() or (plan.keys_destination / stamp).exists():
         raise UnavailableError("locked", f"a backup of {stamp} stands already; try again")
     _require_room(plan, before)
+    announce(stamp)
     with copying(plan.directory), written_aside(plan.destination, stamp) as aside:
         # The keys' half is named first: a generation that stands has had its keys.
         with written_aside(plan.keys_destination, stamp) as keys_aside:

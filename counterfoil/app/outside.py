@@ -138,18 +138,38 @@ class Outside:
             raise RequestError("project_unknown", "this ledger has no aggregate log")
         return self.aggregate.ledger
 
+    def publish(self) -> None:
+        """Publish every log as it is by now, the aggregate log last; durable on return.
+
+        Raises:
+            UnavailableError: `storage`, `read_only`.
+            EvidenceError: a log is frozen.
+        """
+        self._ledger.export_now()
+        if self.aggregate is not None:
+            self._write_aggregate(self.aggregate)
+            self.aggregate.ledger.export_now()
+
     def _keep_aggregating(self) -> None:
         assert self.aggregate is not None, "the thread is started with one"
         while not self._ended.wait(self._config.aggregate.interval_s):
             self._aggregate_once(self.aggregate)
 
     def _aggregate_once(self, aggregate: Aggregate) -> None:
+        if self._write_aggregate(aggregate):
+            try:
+                self._stamp()
+            except CounterfoilError as error:
+                self._aggregate_failed(error)
+
+    def _write_aggregate(self, aggregate: Aggregate) -> bool:
         try:
             aggregate.write(self._sources)
-            self.aggregate_problem = ""
-            self._stamp()
         except CounterfoilError as error:
             self._aggregate_failed(error)
+            return False
+        self.aggregate_problem = ""
+        return True
 
     def _stamp(self) -> None:
         """Have the aggregate's published checkpoint stamped with a time, once an interval."""

@@ -66,12 +66,19 @@ def backup(
     """
     with _needs_server():
         from counterfoil.app import backing_up as work  # noqa: PLC0415  absent from a core install
-    made = work.back_up(
-        _ledger(directory), destination, SystemClock(), keys_to=keys_to,
-        signing_keys=signing_keys, whole=whole,
-    )  # fmt: skip
+    ledger = _ledger(directory)
+    record = _Record(ledger)
+    try:
+        made = work.back_up(
+            ledger, destination, SystemClock(), keys_to=keys_to, signing_keys=signing_keys,
+            whole=whole, announce=record.begun,
+        )  # fmt: skip
+    except CounterfoilError as error:
+        record.ended({"why": f"{error.code}  {error.message}"[:500]})
+        raise
     said = made.said()
-    recorded, problem = _recorded("backup-taken", said, _ledger(directory))
+    record.ended({"logs": said["logs"]})
+    recorded, problem = record.entries, record.problem
     if as_json:
         output.show_json(
             {
@@ -112,6 +119,27 @@ def _tell_backup(made: "BackedUp", recorded: list[int]) -> None:
         click.echo(f"  look: {output.plain(line)}")
     if recorded:
         click.echo(f"  on record as entry {recorded[0]} of _access")
+
+
+class _Record:
+    """What of a backup is put on record: that it is taken, and what became of it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.entries: list[int] = []
+        self.problem: CounterfoilError | None = None
+        self._directory = directory
+        self._stamp = ""
+
+    def begun(self, said: dict[str, Any]) -> None:
+        """Record what is about to be copied; a copy that no entry tells of is better than none."""
+        self._stamp = said["stamp"]
+        self.entries, self.problem = _recorded("backup-taken", said, self._directory)
+
+    def ended(self, said: dict[str, Any]) -> None:
+        """Say what became of it, where something was begun."""
+        if self._stamp and self.problem is None:
+            told = {"stamp": self._stamp, **said}
+            _, self.problem = _recorded("backup-ended", told, self._directory)
 
 
 def _recorded(

@@ -1,6 +1,7 @@
 """`admin backup`, `restore` and `drill` at a terminal, with a server that is killed in between."""
 
 import json
+import shutil
 import threading
 import urllib.request
 from pathlib import Path
@@ -87,8 +88,49 @@ def test_a_ledger_backed_up_while_it_served_goes_on_after_its_server_was_killed(
     assert foil("verify", new, "--against", kept).code == 0
     assert foil("verify", new, "--against", lost).code == 1
     assert foil("fsck", "--dir", new, "--full").code == 0
-    # What the killed server wrote last is that the backup was taken.
+    # It holds the entry that says it was taken.
+    assert taken.json()["logs"]["_access"] == 1
     assert json.loads(taken.out)["recorded"] == [0]
+
+
+def test_the_latest_backup_is_restored_beside_all_that_was_published(
+    foil: Foil, ledger: Path, tmp_path: Path
+) -> None:
+    """A backup that lacked the entry saying it was taken would be older than `public/` at once."""
+    backups, new = tmp_path / "backups", tmp_path / "new"
+    with server_process(ledger) as server:
+        server.post([_event(1)])
+        taken = foil("admin", "backup", backups, "--dir", ledger, "--json")
+        server.kill()
+    shutil.copytree(ledger / "public", new / "public")
+
+    restored = foil("admin", "restore", backups, new, "--signing-keys", ledger / "keys", "--json")
+
+    assert (taken.code, taken.json()["logs"]["_access"]) == (0, 1), taken.err
+    assert restored.code == 0, restored.err
+    assert restored.json()["compared"] == [
+        f"public/{log}: agrees" for log in ("_access", "_aggregate", "default")
+    ]
+    assert foil("verify", new).code == 0
+
+
+def test_a_backup_that_broke_off_is_on_record_and_no_milestone(
+    foil: Foil, ledger: Path, tmp_path: Path
+) -> None:
+    """An entry says that it was taken: another one has to say that it does not stand."""
+    other = tmp_path / "other"
+    assert foil("init", other, "--origin", "log.example/other").code == 0
+    assert foil("admin", "backup", tmp_path / "backups", "--dir", other).code == 0
+
+    refused = foil("admin", "backup", tmp_path / "backups", "--dir", ledger)
+
+    assert refused.err.endswith("[backup_invalid]\n")
+    with open_home(ledger, SystemClock(), SystemRandomness()) as home:
+        types = [read_entry(one).type for one in home.log.entries("_access", 0, 9)]
+        noted = home.state.milestones.latest()
+    own = "dev.cdeventsx.counterfoil-backup"
+    assert types == [f"{own}.taken.0.1.0", f"{own}.failed.0.1.0"]
+    assert "backed_up" not in [one.what for one in noted]
 
 
 def test_a_drill_is_recorded_whatever_it_came_to(foil: Foil, ledger: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ OWN = {
     *("release.published", "release.edited", "release.withdrawn"),
     *("approval.requested", "approval.signed", "approval.refused"),
     *("deployment.requested", "deployment.reported", "refusal.counted", "witness.alarmed"),
-    *("backup.taken", "backup.restored", "backup.drilled"),
+    *("backup.taken", "backup.failed", "backup.restored", "backup.drilled"),
     *("log.damaged", "log.recovered", "log.repaired"),
     *("actor.described", "actor.removed", "account.linked", "account.unlinked"),
     *("deputy.named", "deputy.ended", "member.joined", "member.left"),
