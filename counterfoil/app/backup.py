@@ -11,8 +11,8 @@ Order matters while a server writes: what is derived from a log is copied before
 which are written before the entries they open, after it; so whatever the copy holds fits what it
 holds of the log.  No erasure falls in between (`app/erasing_lock.py`).
 
-What does not change is a second name of the previous generation's file, where that has it, and
-never of the ledger's own: what spoils the one must not spoil the other.
+What did not change, by its bytes, is a second name of the previous generation's file, and never of
+the ledger's own: what spoils the one must not spoil the other.
 
 If we crash, no generation stands, and those before are whole.
 
@@ -122,7 +122,8 @@ def take_backup(plan: Plan, clock: Clock, announce: Callable[[str], None]) -> Ta
         UnavailableError: `storage`: too little room, or the disk fails; `locked`: something is
             being erased; `read_only`.
 
-    Cost: every byte of the databases, every file that the previous generation has not.
+    Cost: reads every byte of the ledger, writes the databases and what the previous generation
+    has not.
     """
     before = None if plan.whole else _previous(plan.destination)
     moment = clock.now()
@@ -212,7 +213,8 @@ class _Half:
         Args:
             source: the ledger's file.
             name: where it goes.
-            lasting: under this name no other bytes can ever stand.
+            lasting: it seldom changes: where the previous generation has these bytes under this
+                name, they are linked.
         """
         target = self.folder / name
         with os_errors_translated(target):
@@ -222,7 +224,7 @@ class _Half:
                 return None
             with file:
                 make_folders(target)
-                linked = lasting and self._link(name, os.fstat(file.fileno()).st_size, target)
+                linked = lasting and self._link(name, file.fileno(), target)
                 return linked or self._write(file.fileno(), target, name)
 
     def add(self, name: str) -> None:
@@ -233,9 +235,13 @@ class _Half:
                 digest.update(data)
             self._added(name, file.tell(), digest.hexdigest())
 
-    def _link(self, name: str, size_bytes: int, target: Path) -> str | None:
+    def _link(self, name: str, opened: int, target: Path) -> str | None:
         known = self._before.files.get(name) if self._before is not None else None
+        size_bytes = os.fstat(opened).st_size
         if self._before is None or known is None or known.size_bytes != size_bytes:
+            return None
+        # A ledger that went back to an earlier state has other bytes under the same names.
+        if _sha256_of(opened) != known.sha256:
             return None
         source = self._before.folder / name
         try:
@@ -392,6 +398,15 @@ class _Taking:
                 f"{self._plan.destination} holds backups of another ledger"
                 f" ({self._before.manifest.logs[0].origin}): name another folder",
             )
+
+
+def _sha256_of(opened: int) -> str:
+    """Return the digest of an open file, read from its beginning and left there."""
+    digest = hashlib.sha256()
+    while data := os.read(opened, STEP_BYTES):
+        digest.update(data)
+    os.lseek(opened, 0, os.SEEK_SET)
+    return digest.hexdigest()
 
 
 def _log(source: Source, project: str, origin: str, notes: dict[str, bytes]) -> BackedUpLog:

@@ -1,5 +1,6 @@
 """Taking backups: whole or absent, apart from the ledger, and not kept longer than was said."""
 
+import hashlib
 import signal
 import stat
 import subprocess
@@ -97,6 +98,26 @@ def test_what_is_unchanged_is_the_file_of_the_backup_before_and_never_the_ledger
     assert third.taken.linked_bytes == 0
     assert inode_of(third.taken.folder / blob) != inode_of(second.taken.folder / blob)
     assert tree_of(third.taken.folder).keys() == tree_of(second.taken.folder).keys()
+
+
+def test_other_bytes_under_the_same_name_and_size_are_copied_and_not_linked(
+    backups: Backups, clock: SteppedClock
+) -> None:
+    """A ledger that went back to an earlier generation has other tiles of the same width."""
+    backups.take(clock)
+    tile = backups.ledger / "public/default/tile/0/000"
+    data = tile.read_bytes()
+    tile.chmod(0o644)
+    tile.write_bytes(bytes(byte ^ 1 for byte in data))
+
+    second = backups.take(clock)
+
+    copied = second.taken.folder / "public/default/tile/0/000"
+    assert copied.read_bytes() == tile.read_bytes()
+    [listed] = [
+        one for one in second.taken.manifest.files if one.path == "public/default/tile/0/000"
+    ]
+    assert listed.sha256 == hashlib.sha256(tile.read_bytes()).hexdigest()
 
 
 def test_a_generation_more_than_are_kept_takes_the_place_of_the_first(
