@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from counterfoil.app.backup import LEDGER_FILE
 from counterfoil.app.backup_manifest import FORMAT, Manifest, read_manifest
+from counterfoil.app.naming import check_ledger
 from counterfoil.app.opening import open_all
 from counterfoil.app.restore import Found, checked, copy_out, find_backup, generation_of
 from counterfoil.errors import CounterfoilError, EvidenceError, RequestError
@@ -66,16 +68,21 @@ class Drilled:
         }
 
 
-def drill(backup: Path, keys: Path | None = None, scratch: Path | None = None) -> Drilled:
+def drill(
+    backup: Path, keys: Path | None = None, scratch: Path | None = None, *,
+    ledger: Path | None = None,
+) -> Drilled:  # fmt: skip
     """Try a backup; whatever is wrong with it is in the answer.
 
     Args:
         backup: a generation, or the folder they lie in, for the latest of it.
         keys: its other half, or the folder of those; beside it if None.
         scratch: where the folder is made; the system's for such if None.
+        ledger: the directory whose backup it has to be; None for any.
 
     Raises:
-        RequestError: `backup_invalid`: there is no backup of any name.
+        RequestError: `backup_invalid`: there is no backup of any name, or it is of another ledger;
+            `dir_missing`, `not_a_ledger`.
         UnavailableError: `storage`, `read_only`: the drill could not be done, and says nothing.
 
     Cost: what a restore costs, without evidence from outside.
@@ -86,6 +93,8 @@ def drill(backup: Path, keys: Path | None = None, scratch: Path | None = None) -
         manifest = read_manifest(folder, FORMAT)
     except EvidenceError as error:
         return Drilled(folder.name, "failed", {}, 0, (_line(error),), time.monotonic() - began_s)
+    if ledger is not None:
+        _require_ours(manifest, ledger)
     logs = {one.project: one.size for one in manifest.logs}
     try:
         found = find_backup(folder, keys)
@@ -109,6 +118,26 @@ def drill(backup: Path, keys: Path | None = None, scratch: Path | None = None) -
         tuple(lines),
         time.monotonic() - began_s,
     )
+
+
+def _require_ours(manifest: Manifest, ledger: Path) -> None:
+    """Refuse the backup of another ledger: that it is whole says nothing of this one's."""
+    check_ledger(ledger)
+    try:
+        store = SqliteLogStore(ledger / LEDGER_FILE, write=False)
+    except EvidenceError:
+        return  # a ledger that cannot be read takes no record either, and its backup is needed
+    try:
+        ours = {info.origin for info in store.projects()}
+    finally:
+        store.close()
+    others = sorted(one.origin for one in manifest.logs if one.origin not in ours)
+    if others or not manifest.logs:
+        raise RequestError(
+            "backup_invalid",
+            f"backup {manifest.stamp} is of another ledger than {ledger}"
+            f" ({', '.join(others[:1]) or 'it has no log'}): name a backup of this one",
+        )
 
 
 def _try(found: Found, place: Path) -> tuple[int, list[str]]:

@@ -255,7 +255,7 @@ def drill(
     """
     with _needs_server():
         from counterfoil.app import drill as work  # noqa: PLC0415  absent from a core install
-    done = work.drill(backup, keys, scratch)
+    done = work.drill(backup, keys, scratch, ledger=_ledger(directory))
     said = done.said()
     recorded, problem = _recorded("backup-drilled", said, _ledger(directory))
     if as_json:

@@ -218,6 +218,16 @@ def test_a_backup_whose_keys_had_their_time_is_tried_as_far_as_it_goes(
     assert caught.value.code == "backup_invalid"
 
 
+def test_a_drill_of_another_ledgers_backup_is_refused(backups: Backups, tmp_path: Path) -> None:
+    """That it is whole would make this ledger look as if it could be restored."""
+    create_home(tmp_path / "other", SeededRandomness("x"), origin="log.example/elsewhere")
+
+    with pytest.raises(RequestError, match="is of another ledger") as caught:
+        drill(backups.destination, ledger=tmp_path / "other")
+
+    assert caught.value.code == "backup_invalid"
+
+
 def test_keys_of_another_backup_are_refused(backups: Backups, tmp_path: Path) -> None:
     """Half of two states opens what was erased in one of them, or lacks what the other has."""
     old = backups.copied(tmp_path)
