@@ -23,6 +23,7 @@ from counterfoil.stores.file_system import sync_directory
 from counterfoil.stores.sqlite import LEDGER
 
 FILE_NAME: Final = "version"
+AGGREGATE_FILE: Final = "aggregate.db"
 _VERSION: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}[a-z0-9.+-]{0,20}")
 _READ_BYTES: Final = 64
 
@@ -35,10 +36,14 @@ def refuse_later(directory: Path) -> None:
     Raises:
         RequestError: `not_a_ledger`, with the fact `later`.
 
-    Cost: four files opened for reading.
+    Cost: five files opened for reading.
     """
-    for kind in (LEDGER, ERASABLE):
-        sqlite_open.refuse_later(directory / kind.name, kind)
+    for name, kind in (
+        (LEDGER.name, LEDGER),
+        (ERASABLE.name, ERASABLE),
+        (AGGREGATE_FILE, LEDGER),
+    ):
+        sqlite_open.refuse_later(directory / name, kind)
     state.refuse_later(directory / "state.db")
     tables.refuse_later(directory / "views.db")
 

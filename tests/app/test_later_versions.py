@@ -74,6 +74,10 @@ REVISION = "CREATE TABLE alembic_version (version_num)"
             "not_a_ledger", "layout 9", id="erasable.db",
         ),
         pytest.param(
+            _sql("aggregate.db", "PRAGMA user_version = 9"),
+            "not_a_ledger", "layout 9", id="aggregate.db",
+        ),
+        pytest.param(
             _sql("state.db", "PRAGMA user_version = 9"),
             "not_a_ledger", "layout 9", id="state.db by its layout",
         ),
