@@ -29,6 +29,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("disk", doctor_machine.disk),
     ("mount", doctor_machine.mount),
     ("sync", doctor_machine.sync),
+    ("files", doctor_ledger.parts),
     ("modes", doctor_ledger.modes),
     ("versions", doctor_machine.versions),
     ("server", doctor_server.server),

@@ -29,9 +29,31 @@ _LATEST_S: Final = 253_402_300_799
 """The last second of the year 9999: a witness may state any."""
 _TO_STAMPS: Final = "see the server's log for what the authority answers"
 _COSIGNED: Final = "SELECT project, note FROM cosigned"
+_DATABASES: Final = ("ledger.db", "erasable.db")
+"""Those that hold what nothing else does."""
+_RESTORE: Final = "restore it: docs/how-to/backup.md"
 _TO_KEYS: Final = (
     "put back the key the log began with (docs/how-to/keys.md); nothing is signed without"
 )
+
+
+def parts(case: Case) -> Iterator[Line]:
+    """Whether everything is there that a ledger cannot be without."""
+    gone = [name for name in _DATABASES if not (case.directory / name).is_file()]
+    for name in gone:
+        yield Line("files", "fail", f"{name} is not there: nobody can go on without", _RESTORE)
+    if any(log.size for log in case.logs):
+        if not (case.directory / "blobs").is_dir():
+            gone.append("blobs")
+            what = "blobs/ is not there, and entries are: the files they speak of are gone"
+            yield Line("files", "fail", what, _RESTORE)
+        if not (case.directory / "public").is_dir():
+            gone.append("public")
+            yield Line("files", "fail", "public/ is not there, and entries are",
+                       "run counterfoil fsck --repair, which makes it again, or restore it:"
+                       " docs/how-to/backup.md")  # fmt: skip
+    if not gone:
+        yield Line("files", "ok", "every part of a ledger is there")
 
 
 def modes(case: Case) -> Iterator[Line]:

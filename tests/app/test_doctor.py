@@ -93,7 +93,18 @@ def test_a_healthy_ledger_has_nothing_to_mend_and_is_not_touched(ledger: Path) -
 
     assert found.ok, found.text()
     assert {line.check for line in found.lines} >= {
-        *("clock", "disk", "mount", "sync", "modes", "versions", "server", "limits", "keys"),
+        *(
+            "clock",
+            "disk",
+            "mount",
+            "sync",
+            "files",
+            "modes",
+            "versions",
+            "server",
+            "limits",
+            "keys",
+        ),
         *("witnesses", "time stamps", "backups", "re-reading", "spool"),
     }
     assert all(line.todo for line in found.lines if line.grade != "ok")
@@ -191,6 +202,14 @@ OFF: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
     "a link inside": (
         put_a_link_in_place_of_blobs,
         "modes", "fail", "is a link"),
+    "a ledger without its entries": (
+        lambda at: (at / "ledger.db").unlink(), "files", "fail", "restore it: docs/how-to/backup.md"),
+    "a ledger without what may be erased": (
+        lambda at: (at / "erasable.db").unlink(), "files", "fail", "erasable.db is not there"),
+    "a ledger without its blobs": (
+        lambda at: shutil.rmtree(at / "blobs"), "files", "fail", "blobs/ is not there"),
+    "a ledger that publishes nothing": (
+        lambda at: shutil.rmtree(at / "public"), "files", "fail", "fsck --repair"),
     "a signing key that is gone": (
         lambda at: (at / "keys" / "default.key").unlink(), "keys", "fail", "no signing key"),
     "another key in its place": (
