@@ -12,6 +12,7 @@ from counterfoil.app.key_files import KeyFolder
 from counterfoil.app.key_source import read_source
 from counterfoil.app.outbound import NotFetchedError, ask
 from counterfoil.app.place import real_place
+from counterfoil.app.resting import chain_at_rest
 from counterfoil.client.evidence_keys import KeyFiles
 from counterfoil.clock import format_time
 from counterfoil.errors import CounterfoilError, EvidenceError, UnavailableError
@@ -104,24 +105,29 @@ def _compare_signers(case: Case, project: str, key: VerifierKey, findings: Findi
         UnavailableError: `key_source`.
     """
     source = case.config.keys.source.get(project)
+    keys = case.directory / case.config.keys.directory
+    current = chain_at_rest(case.directory / "ledger.db", keys, project, key).current
+    said = f"not the key of keys/{project}.vkey"
+    if current != key:
+        said = f"not key {current.fingerprint()[:16]}, to which the log is handed over"
     if source is not None:
-        if all(one.vkey != key for one in read_source(project, source)):
-            findings.add(
-                "damaged", f"the key source of log {project}", f"not keys/{project}.vkey's"
-            )
+        if all(one.vkey != current for one in read_source(project, source)):
+            findings.add("damaged", f"the key source of log {project}", said)
         return
     name = f"keys/{project}.key"
-    folder = KeyFolder(case.directory / case.config.keys.directory, project)
+    folder = KeyFolder(keys, project)
     try:
         signer = folder.signer()
+        # A rotation that broke off left the key in force beside it, and a start goes on with that.
+        held = [one.vkey for one in (signer, folder.later(), folder.earlier()) if one is not None]
     except EvidenceError:
         # The message may quote the file, and the file is a secret.
         findings.add("damaged", name, "no signer key")
         return
     if signer is None:
         findings.add("missing", name, "no signing key")
-    elif signer.vkey != key:
-        findings.add("damaged", name, f"not the key of keys/{project}.vkey")
+    elif current not in held:
+        findings.add("damaged", name, said)
 
 
 def witnesses(case: Case) -> Iterator[Line]:

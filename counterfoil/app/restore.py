@@ -37,6 +37,7 @@ from counterfoil.app.backup_place import free_bytes, generations, keys_place
 from counterfoil.app.config import FILE_NAME, Config, read_config
 from counterfoil.app.home import Home, open_home
 from counterfoil.app.record import LOCAL
+from counterfoil.app.resting import chain_at_rest
 from counterfoil.app.restore_erasures import erase_again, erasures_behind
 from counterfoil.app.restore_outside import Compared, Outside, compare_outside
 from counterfoil.app.restore_place import prepare_directory, put_in_place
@@ -288,10 +289,9 @@ def _place_keys(asked: Asked, aside: Path, config: Config) -> None:
         if path.stem in config.keys.source:
             continue  # it comes from elsewhere, and the opening asks for it
         vkey = parse_vkey(path.read_text("ascii").strip())
-        # A copy of keys/ may be of after a rotation: what signed then is the one before there.
-        names = (f"{path.stem}.key", f"{path.stem}.earlier.key")
-        found = (folder / name for folder in folders for name in names)
-        key = next((one for one in found if _signs(one, vkey)), None)
+        # The log says who signs; a copy of keys/ may be of before or after that was so.
+        chain = chain_at_rest(aside / "ledger.db", staged, path.stem, vkey)
+        key = _held_by(folders, path.stem, chain.current)
         if key is None:
             raise RequestError(
                 "usage",
@@ -300,15 +300,24 @@ def _place_keys(asked: Asked, aside: Path, config: Config) -> None:
             )
         if inside and key.parent != staged:
             _copy_key(key, staged / f"{path.stem}.key")
-            beside = key.with_name(f"{path.stem}.earlier.key")
-            if key != beside and beside.exists():
-                _copy_key(beside, staged / beside.name)  # it signs as well until its overlap ends
+            before = chain.overlapping
+            beside = None if before is None else _held_by(folders, path.stem, before)
+            if beside is not None and beside.parent != staged:
+                # It signs as well until its overlap ends.
+                _copy_key(beside, staged / f"{path.stem}.earlier.key")
     if not inside:
         shutil.rmtree(staged)
     elif named != directory / "keys":
         target = aside / named.relative_to(directory)
         make_folders(target)
         staged.rename(target)
+
+
+def _held_by(folders: Sequence[Path], project: str, vkey: VerifierKey) -> Path | None:
+    """Return the file of a log's key, under any of the names that a rotation gives it."""
+    names = (f"{project}{suffix}.key" for suffix in ("", ".later", ".earlier"))
+    found = (folder / name for name in names for folder in folders)
+    return next((one for one in found if _signs(one, vkey)), None)
 
 
 def _copy_key(key: Path, to: Path) -> None:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from counterfoil.app.config import Config
 from counterfoil.app.key_files import KeyFolder
@@ -68,7 +69,19 @@ class Chain:
         return None if any(one.key == before for one in self.retirements) else before
 
 
-def read_chain(log: LogReads, info: LogInfo, first: VerifierKey) -> Chain:
+class ChainReads(Protocol):
+    """What following the keys of a log reads of it; `ledger.store.LogReads` has it."""
+
+    def find(self, project: str, source: str, event_id: str) -> int | None:
+        """Return the index of the entry recorded under an idempotency key."""
+        ...
+
+    def entries(self, project: str, start: int, end: int) -> list[bytes]:
+        """Return entry bytes from `start` up to `end`."""
+        ...
+
+
+def read_chain(log: ChainReads, info: LogInfo, first: VerifierKey) -> Chain:
     """Follow the keys of a log from one of them on.
 
     Raises:
@@ -203,7 +216,7 @@ def _lenient(read: Callable[[], SignerKey | None]) -> SignerKey | None:
         return None
 
 
-def _handover(log: LogReads, info: LogInfo, key: VerifierKey) -> Handover | None:
+def _handover(log: ChainReads, info: LogInfo, key: VerifierKey) -> Handover | None:
     index = log.find(info.project, SOURCE, rotated_id(key))
     if index is None:
         return None
@@ -213,7 +226,7 @@ def _handover(log: LogReads, info: LogInfo, key: VerifierKey) -> Handover | None
     return one
 
 
-def _retirements(log: LogReads, info: LogInfo, key: VerifierKey) -> list[Retirement]:
+def _retirements(log: ChainReads, info: LogInfo, key: VerifierKey) -> list[Retirement]:
     found: list[Retirement] = []
     while (index := log.find(info.project, SOURCE, retired_id(key, len(found)))) is not None:
         entry = read_entry(_entry(log, info, index))
@@ -221,7 +234,7 @@ def _retirements(log: LogReads, info: LogInfo, key: VerifierKey) -> list[Retirem
     return found
 
 
-def _entry(log: LogReads, info: LogInfo, index: int) -> bytes:
+def _entry(log: ChainReads, info: LogInfo, index: int) -> bytes:
     entries = log.entries(info.project, index, index + 1)
     if not entries:
         raise EvidenceError("missing", f"log {info.project}: entry {index} is missing")
