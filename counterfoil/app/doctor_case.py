@@ -55,11 +55,13 @@ class Serving:
         url: where programs on this machine reach it.
         public_url: where people do.
         pid: its process.
+        certificate: SHA-256 of what `url` shows where it is https, or "".
     """
 
     url: str
     public_url: str
     pid: int
+    certificate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,9 @@ def read_serving(directory: Path) -> Serving | None:
     """Return the server that wrote DIR/server.json, None without one."""
     try:
         said = json.loads((directory / "server.json").read_text("utf-8"))
-        return Serving(str(said["url"]), str(said["public_url"]), int(said["pid"]))
-    except (OSError, ValueError, LookupError, TypeError):
+        return Serving(
+            str(said["url"]), str(said["public_url"]), int(said["pid"]),
+            str(said.get("certificate", "")),
+        )  # fmt: skip
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None

@@ -13,6 +13,7 @@ from typing import Final
 
 from counterfoil.app.doctor_case import Case
 from counterfoil.app.doctor_report import Line
+from counterfoil.client.pinned import PinnedContext
 
 CONNECT_TIMEOUT_S: Final = 3.0
 FILES_LEAST: Final = 1024
@@ -35,7 +36,10 @@ def server(case: Case) -> Iterator[Line]:
                    "start it again, and see its log for why it ended")  # fmt: skip
         return
     try:
-        _connect(case.serving.url).close()
+        # As the commands of this directory do, and the timers' backups with them.
+        with _connect(case.serving.url) as plain:
+            if case.serving.certificate:
+                PinnedContext(case.serving.certificate).wrap_socket(plain).close()
     except OSError as error:
         yield Line("server", "fail", f"{case.serving.url} does not answer: {error}",
                    "see: journalctl -u counterfoil")  # fmt: skip

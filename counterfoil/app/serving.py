@@ -5,11 +5,12 @@ from pathlib import Path
 
 
 def serving_address(directory: Path, which: str = "url") -> str | None:
-    """Return an address out of DIR/server.json, which the server that holds the lock wrote.
+    """Return an address, or what it is known by, out of DIR/server.json, which the server that holds the lock wrote.
 
     Args:
         directory: the ledger directory.
-        which: "url" for programs on this machine, "public_url" for people and other machines.
+        which: "url" for programs on this machine, "public_url" for people and other machines;
+            "certificate" for the SHA-256 of the one that "url" shows, where it is https.
     """
     try:
         address = json.loads((directory / "server.json").read_text("utf-8"))[which]

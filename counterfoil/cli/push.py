@@ -73,7 +73,8 @@ def _taker(directory: Path | None, url: str | None, where: Path) -> Iterator[Del
         if error.code != "locked" or address is None:
             raise
         token = (directory / "admin.token").read_text("ascii").strip()
-        yield _Sender(address, lambda _project: token, where).deliver
+        certificate = serving_address(directory, "certificate") or ""
+        yield _Sender(address, lambda _project: token, where, certificate).deliver
         return
     with home:
         yield deliver_into(home.recorder, home.log)
@@ -82,10 +83,13 @@ def _taker(directory: Path | None, url: str | None, where: Path) -> Iterator[Del
 class _Sender:
     """Posts batches to one server."""
 
-    def __init__(self, url: str, token_for: Callable[[str], str], spool: Path) -> None:
+    def __init__(
+        self, url: str, token_for: Callable[[str], str], spool: Path, certificate: str = ""
+    ) -> None:
         self._url = url
         self._token_for = token_for
         self._spool = spool
+        self._certificate = certificate
         self._clients: dict[tuple[str, str], Client] = {}
 
     def deliver(self, payloads: Sequence[bytes], header: Header) -> Sequence[Mapping[str, Any]]:
@@ -94,7 +98,7 @@ class _Sender:
         token = self._token_for(header.project)
         client = self._clients.get((header.project, token))
         if client is None:
-            client = Client(self._url, token, header.project)
+            client = Client(self._url, token, header.project, certificate=self._certificate)
             self._clients[header.project, token] = client
         if header.origin is not None:
             note = client.call("GET", f"/log/{header.project}/checkpoint")

@@ -59,7 +59,7 @@ class Recording:
         self._folder = spool_folder(self._directory)
         self._inputs = self._digests("--input")
         self._reports = StepReports(options.get("--report", []), self.run)
-        self._server: tuple[str, str] | None = None  # the one that took the events
+        self._server: Server | None = None  # the one that took the events
         self._events: list[bytes] = []
         self._writer: SpoolWriter | None = None
 
@@ -159,7 +159,7 @@ class Recording:
             Unsent: nobody did.
         """
         if self._url:
-            self._post(self._url, self._bearer(), events)
+            self._post((self._url, self._bearer(), ""), events)
         elif self._directory:
             self._append(self._directory, events)
         else:
@@ -187,14 +187,15 @@ class Recording:
             raise Unsent(f"{directory} holds no ledger")
         try:
             with open(os.path.join(directory, "server.json"), "rb") as file:  # noqa: PTH118, PTH123
-                url = str(json.load(file)["url"])
+                said = json.load(file)
             with open(os.path.join(directory, "admin.token"), "rb") as file:  # noqa: PTH118, PTH123
                 token = file.read(200).decode("ascii").strip()
-        except (OSError, ValueError, LookupError, TypeError):
-            url = ""
-        if url:
+            server = (str(said["url"]), token, str(said.get("certificate", "")))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            server = ("", "", "")
+        if server[0]:
             try:
-                self._post(url, token, events)
+                self._post(server, events)
             except Untrue:
                 raise
             except Unsent:
@@ -222,7 +223,7 @@ class Recording:
         except CounterfoilError as error:
             raise Unsent(f"{error.message} [{error.code}]") from error
 
-    def _post(self, url: str, token: str, events: Sequence[bytes]) -> None:
+    def _post(self, server: "Server", events: Sequence[bytes]) -> None:
         """Post the events, for `DELIVERY_S` at most.
 
         Raises:
@@ -231,12 +232,12 @@ class Recording:
         """
         body = b"[" + b",".join(events) + b"]"
         sent = ("/v1/events", {"project": self._project}, body, BATCH)
-        _, why, answer = _within(DELIVERY_S, url, token, sent)
+        _, why, answer = _within(DELIVERY_S, server, sent)
         if why:
             raise Unsent(why)
         self._keep_receipts(answer, len(events))
         # Not before: the reports must not follow to whatever else answers there.
-        self._server = (url, token)
+        self._server = server
 
     def _keep_receipts(self, answer: bytes, count: int | None = None) -> None:
         """Check what came back, and keep it.
@@ -292,10 +293,9 @@ class Recording:
             say(f"{report.path} is not recorded: {error.strerror}")
             return
         if self._server is not None:
-            url, token = self._server
             query = {"project": self._project, **self._query(report)}
             sent = ("/v1/reports", query, content, "application/xml")
-            status, why, answer = _within(REPORT_S, url, token, sent)
+            status, why, answer = _within(REPORT_S, self._server, sent)
             if status is None or status >= 500:
                 raise Unsent(why)
             if not why:
@@ -370,11 +370,12 @@ def say(text: str) -> None:
         pass  # nobody listens any more; the exit code is the command's all the same
 
 
+Server = tuple[str, str, str]  # url, token, SHA-256 of its certificate or ""
 Sent = tuple[str, Mapping[str, str], bytes, str]  # path, query, body, content type
 Answered = tuple[int | None, str, bytes]
 
 
-def _within(limit_s: float, url: str, token: str, sent: Sent) -> Answered:
+def _within(limit_s: float, server: Server, sent: Sent) -> Answered:
     """Make one POST, for `limit_s` at most whatever the network does.
 
     Returns:
@@ -385,7 +386,7 @@ def _within(limit_s: float, url: str, token: str, sent: Sent) -> Answered:
     result: list[Answered] = []
     # A thread that is left behind: looking up a name cannot be told to hurry.
     thread = threading.Thread(
-        target=lambda: result.append(_try(limit_s, url, token, sent)),
+        target=lambda: result.append(_try(limit_s, server, sent)),
         name="counterfoil-delivery",
         daemon=True,
     )
@@ -394,19 +395,21 @@ def _within(limit_s: float, url: str, token: str, sent: Sent) -> Answered:
     import counterfoil.client.receipts  # noqa: F401, PLC0415  see the module
 
     thread.join(limit_s)
-    return result[0] if result else (None, f"no answer from {url} within {limit_s:g} s", b"")
+    return result[0] if result else (None, f"no answer from {server[0]} within {limit_s:g} s", b"")
 
 
-def _try(limit_s: float, url: str, token: str, sent: Sent) -> Answered:
+def _try(limit_s: float, server: Server, sent: Sent) -> Answered:
     import json  # noqa: PLC0415  see the module
 
     from counterfoil.client.post import post  # noqa: PLC0415  the same
 
+    url, token, certificate = server
     path, query, body, content_type = sent
     try:
         status, answer = post(
-            url, path, query, body, content_type=content_type, token=token, timeout_s=limit_s
-        )
+            url, path, query, body, content_type=content_type, token=token, timeout_s=limit_s,
+            certificate=certificate,
+        )  # fmt: skip
     except (OSError, ValueError) as error:
         return None, f"no answer from {url}: {error}", b""
     if status == 201:

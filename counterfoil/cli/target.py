@@ -86,7 +86,8 @@ def open_target(directory: Path | None, url: str | None, project: str) -> Iterat
         if error.code != "locked" or address is None:
             raise
         token = (directory / "admin.token").read_text("ascii").strip()
-        yield Client(address, token, project)
+        certificate = local.serving_address(directory, "certificate") or ""
+        yield Client(address, token, project, certificate=certificate)
         return
     with opened:
         yield opened

@@ -17,6 +17,7 @@ from typing import IO, Any, NotRequired, TypedDict
 import msgspec
 
 from counterfoil.client.address import check_token, split_address
+from counterfoil.client.pinned import PinnedContext
 from counterfoil.errors import (
     CODES,
     CounterfoilError,
@@ -91,8 +92,12 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 class Client:
     """One server, one credential, one project."""
 
-    def __init__(self, url: str, token: str, project: str, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, url: str, token: str, project: str, timeout_s: float = 30.0, certificate: str = ""
+    ) -> None:
         """Take the server's base URL, such as `https://foil.example`.
+
+        With `certificate`, a SHA-256 in hexadecimal, https goes on with that one and no other.
 
         Raises:
             RequestError: `usage`: no http or https URL, or a token that no header can carry.
@@ -107,6 +112,8 @@ class Client:
         handlers: list[urllib.request.BaseHandler] = [NoRedirect()]
         if parts.hostname in {"localhost", "127.0.0.1", "::1"}:
             handlers.append(urllib.request.ProxyHandler({}))
+        if certificate:
+            handlers.append(urllib.request.HTTPSHandler(context=PinnedContext(certificate)))
         self._opener = urllib.request.build_opener(*handlers)
 
     def record(self, events: Sequence[Event]) -> list[dict[str, Any]]:

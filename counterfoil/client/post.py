@@ -24,6 +24,7 @@ def post(
     content_type: str,
     token: str,
     timeout_s: float,
+    certificate: str = "",
 ) -> tuple[int, bytes]:
     """Make one POST.
 
@@ -36,6 +37,7 @@ def post(
         token: sent as a bearer token; "" for none.
         timeout_s: how long to wait for each of connection, name and bytes; the caller bounds
             the whole.
+        certificate: SHA-256 of the only one https goes on with; "" for any this machine trusts.
 
     Returns:
         The HTTP status and the body.
@@ -66,7 +68,13 @@ def post(
         if parts.scheme == "https":
             import ssl  # noqa: PLC0415  10 ms that plain http does not need
 
-            connection = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+            if certificate:
+                from counterfoil.client.pinned import PinnedContext  # noqa: PLC0415  the same
+
+                context: ssl.SSLContext = PinnedContext(certificate)
+            else:
+                context = ssl.create_default_context()
+            connection = context.wrap_socket(plain, server_hostname=host)
         with connection:
             connection.sendall(head.encode("ascii") + b"\r\n" + body)
             answer = bytearray()

@@ -55,12 +55,13 @@ from counterfoil.web.identity import Door
 from counterfoil.web.measuring import Measuring, named
 from counterfoil.web.protocol import AdoptedProtocol, BoundedConfig, settings
 from counterfoil.web.security import Guard, Pace
-from counterfoil.web.site import make_site
+from counterfoil.web.site import LOOPBACK_NAMES, make_site
 from counterfoil.web.tls import Certificate
 from counterfoil.web.told import Told
 from counterfoil.web.workers import Workers
 
 STOP_TIMEOUT_S: Final = 30
+_HERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  where every address is meant
 _PROGRAMS: Final = ("/v1", "/log/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 
 
@@ -179,12 +180,16 @@ class Server(uvicorn.Server):
         self.workers: Workers | None = None
         self._adopting: set[asyncio.Task[None]] = set()
         self._addresses = {"url": local, "public_url": public}
+        if certificate is not None:
+            self._addresses["certificate"] = certificate.fingerprint()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.listening = threading.Event()
         home.meters.running = self._running
         config.crowd.on_let_go = home.meters.let_one_go
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say where: who reads server.json finds a server that answers."""
+        self._loop = asyncio.get_running_loop()
         if self._count and sockets:
             # The workers accept; what they do not answer comes here connection by connection.
             await super().startup([])
@@ -194,7 +199,7 @@ class Server(uvicorn.Server):
             self.workers = workers
         else:
             await super().startup(sockets)
-        _write_addresses(self._home.directory, self._addresses)
+        self._say_where()
         self._home.scrub.start()
         self.listening.set()
 
@@ -205,6 +210,10 @@ class Server(uvicorn.Server):
         if self.workers is not None:
             await self.workers.stop()
         await super().shutdown(sockets)
+
+    def _say_where(self) -> None:
+        if not self.should_exit:
+            _write_addresses(self._home.directory, self._addresses)
 
     def _running(self) -> Running:
         """Return what this server holds at this moment, from any thread."""
@@ -259,8 +268,11 @@ class Server(uvicorn.Server):
                 signal.signal(number, earlier)
 
     def _read_again(self, _number: int, _frame: FrameType | None) -> None:
-        if self._certificate is not None:
-            self._certificate.read_again()
+        if self._certificate is not None and self._certificate.read_again():
+            self._addresses["certificate"] = self._certificate.fingerprint()
+            if self._loop is not None:
+                # Not here: a signal may come while the same file is written.
+                self._loop.call_soon_threadsafe(self._say_where)
 
 
 def make_server(
@@ -293,11 +305,14 @@ def make_server(
     host, port = sock.getsockname()[:2]
     scheme = "https" if tls else "http"
     url = public_url or home.config.server.public_url or f"{scheme}://localhost:{port}"
-    # Tools on this machine: under TLS only the public name matches the certificate.
-    local = f"http://{'127.0.0.1' if host == '0.0.0.0' else _bracketed(host)}:{port}"  # noqa: S104  a comparison
+    # Tools on this machine: what they know the server by under TLS is its very certificate, so that
+    # they need neither a name that leads here nor anybody who vouches for it.
+    here = _bracketed(_HERE.get(host, host))
+    # By another address than this machine's own for itself only the public name is answered to.
+    local = url if tls and here not in LOOPBACK_NAMES else f"{scheme}://{here}:{port}"
     config = settings(build_app(home, public_url=url, pace=pace), tls, STOP_TIMEOUT_S)
     shown = Certificate(*tls, config.ssl) if tls and config.ssl else None
-    return Server(config, home, url if tls else local, url, workers, shown)
+    return Server(config, home, local, url, workers, shown)
 
 
 def bind(host: str, port: int) -> socket.socket:

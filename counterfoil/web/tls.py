@@ -8,6 +8,8 @@ Source: OpenSSL, SSL_CTX_use_certificate_chain_file(3): what a context is given 
 connections made later.
 """
 
+import contextlib
+import hashlib
 import logging
 import ssl
 from dataclasses import dataclass
@@ -43,6 +45,22 @@ class Certificate:
             return False
         _LOG.warning("certificate and key were read again from %s", self.chain)
         return True
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the certificate that is shown (its DER form), in hexadecimal.
+
+        Asked of the context, by a handshake in memory: files may have changed since.
+        """
+        asking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        asking.check_hostname = False
+        asking.verify_mode = ssl.CERT_NONE  # it is looked at; nothing is sent
+        to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = asking.wrap_bio(to_client, to_server)
+        server = self.context.wrap_bio(to_server, to_client, server_side=True)
+        for side in (client, server, client):  # RFC 8446, 2: the second flight shows it
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+        return hashlib.sha256(client.getpeercert(binary_form=True) or b"").hexdigest()
 
 
 def load_pair(context: ssl.SSLContext, chain: Path, key: Path) -> None:

@@ -1,5 +1,7 @@
 """The certificate a server shows, and another one while it serves."""
 
+import hashlib
+import json
 import os
 import signal
 import socket
@@ -7,16 +9,22 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from counterfoil.app.founding import create_home
-from counterfoil.errors import RequestError
+from counterfoil.cli.target import open_target
+from counterfoil.client.http import BATCH_CONTENT_TYPE, Client
+from counterfoil.client.post import post
+from counterfoil.errors import RequestError, UnavailableError
+from counterfoil.events.event import parse_event
 from counterfoil.ids import SystemRandomness
 from counterfoil.web.tls import load_pair
 from tests.issuer import make_tls
 from tests.served_process import START_S, free_port
+from tests.web_server import event
 
 
 def shown(port: int, *, trusting: Path) -> bytes:
@@ -54,6 +62,9 @@ def test_a_renewed_certificate_is_shown_after_sighup_and_a_broken_one_never(tmp_
         try:
             wait_for(tmp_path / "ledger" / "server.json")
             before = shown(port, trusting=first[0])
+            record(tmp_path / "ledger", "first")
+            send_with_a_socket(tmp_path / "ledger")
+            refuse_another_certificate(f"https://127.0.0.1:{port}", digest(second[0]))
             chain.write_bytes(second[0].read_bytes())  # its key is still the first one's
             said = hang_up(served)
             assert "cannot be used" in said
@@ -62,6 +73,8 @@ def test_a_renewed_certificate_is_shown_after_sighup_and_a_broken_one_never(tmp_
             key.write_bytes(second[1].read_bytes())
             assert "read again" in hang_up(served)
             assert shown(port, trusting=second[0]) != before
+            wait_until(lambda: certificate_of(tmp_path / "ledger") == digest(second[0]))
+            record(tmp_path / "ledger", "second")
             served.terminate()
             assert served.wait(30) == 0
         finally:
@@ -74,6 +87,54 @@ def wait_for(path: Path) -> None:
     while not path.exists():
         assert time.monotonic() < end, f"{path} never came"
         time.sleep(0.02)
+
+
+def wait_until(come: Callable[[], bool]) -> None:
+    end = time.monotonic() + START_S
+    while not come():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def certificate_of(directory: Path) -> str:
+    """Return the SHA-256 that programs on this machine know the server by."""
+    found = json.loads((directory / "server.json").read_text())["certificate"]
+    assert isinstance(found, str)
+    return found
+
+
+def digest(certificate: Path) -> str:
+    """Return the SHA-256 of a certificate in PEM."""
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.read_text())).hexdigest()
+
+
+def record(directory: Path, event_id: str) -> None:
+    """Record through the server that holds a directory, as its commands do."""
+    with open_target(directory, None, "default") as target:
+        assert isinstance(target, Client)
+        [entry] = target.record([parse_event(event(id=event_id))])
+    assert entry["status"] == "recorded"
+
+
+def send_with_a_socket(directory: Path) -> None:
+    """Post as `counterfoil run` does when its command has ended."""
+    found = json.loads((directory / "server.json").read_text())
+    token = (directory / "admin.token").read_text().strip()
+    status, _ = post(
+        found["url"], "/v1/events", {"project": "default"}, json.dumps([event()]).encode(),
+        content_type=BATCH_CONTENT_TYPE, token=token, timeout_s=START_S,
+        certificate=found["certificate"],
+    )  # fmt: skip
+    assert status == 201
+
+
+def refuse_another_certificate(url: str, certificate: str) -> None:
+    """Whoever else took the port is told nothing, the token least of all."""
+    with pytest.raises(UnavailableError, match="another certificate"):
+        Client(url, "token", "default", certificate=certificate).get("/v1/health")
+    with pytest.raises(ssl.SSLCertVerificationError, match="another certificate"):
+        post(url, "/v1/events", {}, b"[]", content_type=BATCH_CONTENT_TYPE, token="token",
+             timeout_s=START_S, certificate=certificate)  # fmt: skip
 
 
 def hang_up(served: "subprocess.Popen[str]") -> str:
