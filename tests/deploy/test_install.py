@@ -97,6 +97,7 @@ def test_a_stranger_who_follows_install_md_has_a_ledger_behind_tls(stranger: Str
     stranger.follow("8. A later version")
     stranger.machine.wait_until_ready()
     assert stranger.machine.ask(path="/readyz")["status"] == 200
+    look_for_links_in_what_nginx_logs(stranger)
     stranger.follow("9. Taking it away")
     left = stranger.machine.run("ls /opt/counterfoil /etc/systemd/system/counterfoil* || true")
     assert left == ""
@@ -188,3 +189,17 @@ def look_at_the_sign_in_link(stranger: Stranger, path: str) -> None:
     logs = machine.run("cat /var/log/nginx/counterfoil.log /var/log/stand-in/*")
     assert "/sign-in" in logs
     assert token not in logs
+
+
+def look_for_links_in_what_nginx_logs(stranger: Stranger) -> None:
+    """Neither a link that came without https nor one while the server is away: both still work."""
+    machine = stranger.machine
+    machine.run("systemctl stop counterfoil")
+    for path, secret in (("/sign-in", "cf_link"), ("/invitation", "cf_invited")):
+        asked = f"{path}?token={secret}"
+        assert machine.ask(path=asked, port=80)["status"] == 301
+        assert machine.ask(path=asked)["status"] == 502
+    logs = machine.run("cat /var/log/nginx/*")
+    assert logs.count('"GET /invitation" 301') == logs.count('"GET /invitation" 502') == 1
+    assert "cf_link" not in logs
+    assert "cf_invited" not in logs
