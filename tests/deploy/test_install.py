@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from tests.deploy.machine import Machine, machine
 from tests.tools import needs_tool
@@ -18,6 +19,7 @@ from tools import wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "how-to" / "install.md").read_text("utf-8")
+MONITORING = (ROOT / "docs" / "how-to" / "monitoring.md").read_text("utf-8")
 CERTIFICATE = "/etc/counterfoil/tls/cert.pem"
 EVENT = {
     "specversion": "1.0", "source": "https://ci.example/acme", "type": "com.example.step.finished",
@@ -33,21 +35,25 @@ class Stranger:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self._sections = iter(re.split(r"^##+ ", PAGE, flags=re.MULTILINE)[1:])
+        sections = re.split(r"^##+ ", PAGE, flags=re.MULTILINE)[1:]
+        self._sections = dict(one.split("\n", 1) for one in sections)
+        self.left = [title for title, text in self._sections.items() if "```sh" in text]
         self._ids = iter(range(1_000))
 
     def follow(self, title: str, *, online: bool = False) -> str:
-        """Run the blocks of the next section, which has this title; return what they print."""
-        section = next(self._sections)
-        heading, _, text = section.partition("\n")
-        assert heading == title
-        blocks = re.findall(r"^```sh\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
-        assert blocks, f"nothing to run under {title}"
+        """Run the blocks of the section that has this title; return what they print."""
+        self.left.remove(title)
+        blocks = shell_blocks(self._sections[title])
         # The first block fetches packages; nothing behind it needs anybody's network.
         return "".join(
             self.machine.run(block, online=online and number == 0)
             for number, block in enumerate(blocks)
         )
+
+    def again(self, title: str) -> str:
+        """Run the first block of a section that was followed once more."""
+        assert title not in self.left
+        return self.machine.run(shell_blocks(self._sections[title])[0])
 
     def event(self) -> str:
         """Return an event nobody has sent."""
@@ -57,6 +63,11 @@ class Stranger:
     def token(self) -> str:
         """The first administrator's, which root can read."""
         return self.machine.run("cat /var/lib/counterfoil/admin.token").strip()
+
+
+def shell_blocks(text: str) -> list[str]:
+    """Return what a page has to be typed into a shell."""
+    return re.findall(r"^```sh\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -72,7 +83,10 @@ def stranger(tmp_path: Path) -> Iterator[Stranger]:
 
 
 def test_a_stranger_who_follows_install_md_has_a_ledger_behind_tls(stranger: Stranger) -> None:
-    """From a wheel to a ledger that is served, looked at, upgraded and taken away again."""
+    """From a wheel to a ledger that is served, looked at, upgraded and taken away again.
+
+    What comes after the choice between 4a and 4b is done under 4a, and looked at again under 4b.
+    """
     stranger.follow("1. The program", online=True)
     assert "default.vkey" in PAGE
     stranger.follow("2. A user, and the ledger")
@@ -80,17 +94,23 @@ def test_a_stranger_who_follows_install_md_has_a_ledger_behind_tls(stranger: Str
     stranger.follow("4. A certificate")
     stranger.follow("4a. TLS by itself")
     look_at_a_server_with_tls_of_its_own(stranger)
-    stranger.follow("4b. Behind nginx")
-    look_through_nginx(stranger)
-    claim_to_come_from_elsewhere(stranger)
     said = stranger.follow("5. Look, and sign in")
-    assert re.search(r"ok +server .* answers on http://127\.0\.0\.1:8000\n", said)
-    assert re.search(r"ok +certificate +foil\.example is shown until", said)
+    assert re.search(r"ok +server .* answers on https://127\.0\.0\.1:443\n", said)
     assert re.search(r"warn +backups +no backup was ever taken", said)
-    look_at_the_sign_in_link(stranger, re.findall(r"https://foil\.example(/sign-in\S+)", said)[0])
     said = stranger.follow("6. Backups, and that they can be restored")
     assert re.search(r"ok +backups +default up to (\d+) of \1,", said)
     assert re.search(r"ok +backups +the last drill was 0 h ago", said)
+    for block in shell_blocks(MONITORING):
+        stranger.machine.run(block)
+    scrape(stranger)
+    stranger.follow("4b. Behind nginx")
+    look_through_nginx(stranger)
+    scrape(stranger)
+    claim_to_come_from_elsewhere(stranger)
+    said = stranger.again("5. Look, and sign in")
+    assert re.search(r"ok +server .* answers on http://127\.0\.0\.1:8000\n", said)
+    assert re.search(r"ok +certificate +foil\.example is shown until", said)
+    look_at_the_sign_in_link(stranger, re.findall(r"https://foil\.example(/sign-in\S+)", said)[0])
     stranger.follow("7. Logs and monitoring")
     stranger.machine.wait_until_ready()
     look_at_who_was_believed(stranger)
@@ -99,6 +119,7 @@ def test_a_stranger_who_follows_install_md_has_a_ledger_behind_tls(stranger: Str
     assert stranger.machine.ask(path="/readyz")["status"] == 200
     look_for_links_in_what_nginx_logs(stranger)
     stranger.follow("9. Taking it away")
+    assert stranger.left == []
     left = stranger.machine.run("ls /opt/counterfoil /etc/systemd/system/counterfoil* || true")
     assert left == ""
     assert "ledger.db" in stranger.machine.run("ls /var/lib/counterfoil")
@@ -122,6 +143,18 @@ def look_at_a_server_with_tls_of_its_own(stranger: Stranger) -> None:
     assert "read again" in machine.run("cat /var/log/stand-in/counterfoil.service")
     owner = machine.run("ps -o user= -p $(cat /run/stand-in/counterfoil.service)")
     assert owner.strip().startswith("counterf")
+
+
+def scrape(stranger: Stranger) -> None:
+    """Ask for figures as the page has Prometheus ask, who trusts the machine's certificate."""
+    [block] = re.findall(r"^```yaml\n(.*?)^```$", MONITORING, flags=re.MULTILINE | re.DOTALL)
+    [job] = yaml.safe_load(block)["scrape_configs"]
+    assert job["scheme"] == "https"
+    assert job["static_configs"] == [{"targets": ["foil.example"]}]
+    token = stranger.machine.run("cat /root/counterfoil.token").strip()
+    told = stranger.machine.ask(path="/metrics", token=token)
+    assert told["status"] == 200
+    assert 'counterfoil_log_entries{log="default",stage="committed"}' in told["body"]
 
 
 def look_through_nginx(stranger: Stranger) -> None:
