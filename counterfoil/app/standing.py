@@ -13,6 +13,7 @@ from typing import Final, Literal
 from counterfoil.app.answers import WitnessStatus
 from counterfoil.app.clock_check import doubt
 from counterfoil.app.home import Home
+from counterfoil.app.published import published
 from counterfoil.app.scrub import Damage
 from counterfoil.clock import parse_time
 from counterfoil.errors import CounterfoilError
@@ -53,7 +54,7 @@ class Standing:
         reaches: stage -> how far; a stage is absent where nobody looked yet, and where nobody is
             asked to: no witness, no authority.
         stopped: why nothing more is recorded, one line; "" while it is.
-        export_failed: why the last export broke off; "" if it did not.
+        export_failed: why the last export broke off, or what it left does not stand; "" if it does.
         rows_stopped: why the rows do not follow; "" while they do.
         damages: what is damaged in it, as far as anybody has read.
         witnesses: how far each is.
@@ -121,12 +122,13 @@ def standings(home: Home, logs: Iterable[str]) -> list[Standing]:
 
 def _standing(home: Home, log: str, sizes: _Sizes, done: Iterable[Milestone]) -> Standing:
     status = home.ledger.status(log)
+    public = published(home.directory, home.ledger, log)
     last = home.ledger.last_entry(log)
     recorded = read_entry(last).recordedtime if last else ""
     origin = home.ledger.vkey(log).name
     reaches: dict[Stage, Reach] = {
         "committed": Reach(status.size, parse_time(recorded) if recorded else None),
-        "exported": Reach(status.exported_size, _changed(home.directory, log)),
+        "exported": Reach(public.size, _changed(home.directory, log)),
         "rows": Reach(home.follower.size(log)),
     }
     if home.outside.aggregate is not None:
@@ -139,7 +141,7 @@ def _standing(home: Home, log: str, sizes: _Sizes, done: Iterable[Milestone]) ->
         log=log,
         reaches=reaches,
         stopped=status.frozen or status.stopped,
-        export_failed=status.export_failed,
+        export_failed=status.export_failed or public.failed,
         rows_stopped=home.follower.stopped(log) or "",
         damages=tuple(one for one in home.scrub.damages() if one.log in {log, ""}),
         witnesses=tuple(home.outside.witnesses.statuses(log)),
@@ -149,10 +151,12 @@ def _standing(home: Home, log: str, sizes: _Sizes, done: Iterable[Milestone]) ->
 
 
 def _of_aggregate(home: Home, sizes: _Sizes, done: Iterable[Milestone]) -> Standing:
-    status = home.outside.log_of(AGGREGATE).status(AGGREGATE)
+    ledger = home.outside.log_of(AGGREGATE)
+    status = ledger.status(AGGREGATE)
+    public = published(home.directory, ledger, AGGREGATE)
     reaches: dict[Stage, Reach] = {
         "committed": Reach(status.size, status.committed_at),
-        "exported": Reach(status.exported_size, _changed(home.directory, AGGREGATE)),
+        "exported": Reach(public.size, _changed(home.directory, AGGREGATE)),
     }
     if sizes.stamped_size is not None:
         reaches["stamped"] = Reach(sizes.stamped_size, sizes.stamped_at)
@@ -162,7 +166,7 @@ def _of_aggregate(home: Home, sizes: _Sizes, done: Iterable[Milestone]) -> Stand
         log=AGGREGATE,
         reaches=reaches,
         stopped=status.frozen or status.stopped or home.outside.aggregate_problem,
-        export_failed=status.export_failed,
+        export_failed=status.export_failed or public.failed,
         damages=tuple(one for one in home.scrub.damages() if one.log == AGGREGATE),
         witnesses=tuple(home.outside.witnesses.statuses(AGGREGATE)),
         reread=None if reread is None else reread.size,

@@ -9,6 +9,7 @@ import pytest
 from counterfoil.app.acting_tokens import Issued
 from counterfoil.app.actions import act
 from counterfoil.app.answers import WitnessStatus
+from counterfoil.app.follow import signed_head
 from counterfoil.app.health import State, health_of, worst
 from counterfoil.app.standing import Reach, Stage, Standing
 from counterfoil.stores.state_scrub import Damage
@@ -135,6 +136,41 @@ def test_a_real_ledger_says_what_it_has_and_that_nobody_looked_at_the_rest(place
     assert stages["rows"] == ("level", size)
     assert stages["witnessed"] == ("unknown", None)
     assert stages["backed_up"] == ("unknown", None)
+
+
+@pytest.mark.parametrize(
+    ("log", "left"),
+    [("default", "nothing"), ("default", "an earlier one"), ("default", "no checkpoint"),
+     ("_aggregate", "nothing")],
+)  # fmt: skip
+def test_an_export_that_does_not_stand_any_more_is_no_export(
+    place: Running, log: str, left: str
+) -> None:
+    """What was published once is not what somebody outside can check now."""
+    ledger = place.home.outside.log_of(log)
+    checkpoint = place.home.directory / "public" / log / "checkpoint"
+    earlier = checkpoint.read_bytes()
+    earlier_size = signed_head(earlier).size
+    place.call("POST", "/v1/events", event())
+    aggregate = place.home.outside.aggregate
+    assert aggregate is not None
+    place.home.outside._aggregate_once(aggregate)
+    ledger.export_now()
+    with ledger._export_lock:  # nobody publishes again meanwhile
+        stood = checkpoint.read_bytes()
+        checkpoint.unlink()
+        if left != "nothing":
+            checkpoint.write_bytes(earlier if left == "an earlier one" else b"not signed")
+        figures = place.get("/metrics").body.decode().splitlines()
+        stages = log_of(place, log)
+        checkpoint.unlink(missing_ok=True)
+        checkpoint.write_bytes(stood)
+        size = earlier_size if left == "an earlier one" else 0
+
+        assert stages["exported"] == ("failing", size)
+        assert f'counterfoil_log_export_failing{{log="{log}"}} 1.0' in figures
+        assert f'counterfoil_log_entries{{log="{log}",stage="exported"}} {size}.0' in figures
+        assert log_of(place, log)["exported"] == ("level", signed_head(stood).size)
 
 
 def test_what_was_backed_up_and_read_through_is_said_with_its_size(place: Running) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 from starlette.requests import Request
 
 from counterfoil.app.answers import Activity, Health
+from counterfoil.app.published import published
 from counterfoil.policy.access import LOG
 from counterfoil.web.context import Context
 from counterfoil.web.pages import words
@@ -127,6 +128,7 @@ def health_of(context: Context) -> Health:
     witnesses = context.home.outside.witnesses
     return dataclasses.replace(
         context.home.reader.health(context.project),
+        exported_size=published(context.home.directory, context.home.ledger, context.project).size,
         witnessed_size=witnesses.size(context.project),
         witnesses=tuple(witnesses.statuses(context.project)),
         aggregate_problem=context.home.outside.aggregate_problem,
