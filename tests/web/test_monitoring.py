@@ -84,9 +84,19 @@ CASES: dict[str, tuple[Series, Series, int]] = {
         {'log_reached_timestamp_seconds{log="x",stage="drilled"}': f"-8000000x{DAY}"},
         {'log_reached_timestamp_seconds{log="x",stage="drilled"}': f"0x{DAY}"}, 100,
     ),
+    "NeverDrilled": (
+        {'log_entries{log="x",stage="committed"}': "7x13300"},
+        {'log_entries{log="x",stage="committed"}': "7x13300",
+         'log_entries{log="x",stage="drilled"}': "7x13300"}, 13200,
+    ),
     "NotReread": (
         {'log_reached_timestamp_seconds{log="x",stage="verified"}': f"-3000000x{DAY}"},
         {'log_reached_timestamp_seconds{log="x",stage="verified"}': f"0x{DAY}"}, 100,
+    ),
+    "NeverReread": (
+        {'log_entries{log="x",stage="committed"}': "7x10300"},
+        {'log_entries{log="x",stage="committed"}': "7x10300",
+         'log_entries{log="x",stage="verified"}': "7x10300"}, 10200,
     ),
     "DiskFull": (
         {"disk_free_bytes": "5x30", "disk_size_bytes": "100x30"},
