@@ -262,7 +262,7 @@ ACTIONS: Final = (
         doc="End a hold.",
     ),
     Action(
-        name="hold-list", verb="read", takes=Listing, gives=Holding, run=listed,
+        name="hold-list", verb="read", reads="actors", takes=Listing, gives=Holding, run=listed,
         doc="List holds.",
     ),
 )  # fmt: skip

@@ -314,11 +314,11 @@ ACTIONS: Final = (
         two_people=why_two,
     ),
     Action(
-        name="retention-show", verb="read", takes=Showing, gives=Shown, run=show,
+        name="retention-show", verb="read", reads="actors", takes=Showing, gives=Shown, run=show,
         doc="Show the rules of a log, and what expired.",
     ),
     Action(
-        name="retention-preview", verb="read", takes=Previewing, gives=Previewed, run=preview,
+        name="retention-preview", verb="read", reads="actors", takes=Previewing, gives=Previewed, run=preview,
         doc="Say exactly what would expire, and change nothing.",
     ),
     Action(

@@ -70,6 +70,9 @@ COUNTED: dict[str, tuple[Any, str]] = {
     ),
     "action access-explain": ({"actor": "reader", "verb": "read"}, "actors"),
     "action asked-list": ({}, "actors"),
+    "action hold-list": ({}, "actors"),
+    "action retention-show": ({}, "actors"),
+    "action retention-preview": ({}, "actors"),
 }
 
 _WRITES = "it writes: what it was given is the caller's own, and an entry says so"
