@@ -124,6 +124,9 @@ def erase(acting: Acting) -> Erased:
     files = home.eraser.copies.spooled(words)
     held = _held(acting, plan)
     if given.dry_run:
+        for project in plan.of:
+            # What was opened to find a person's words, and who is told of them, is on record.
+            home.recorder.readings.note(project, acting.credential, "actors")
         said = f"nothing was erased; {_what(plan)} would go"
         said += f", but for {', '.join(held)}" if held else ""
         return Erased(said=said, done=False, logs=_logs(plan), held=held, files=len(files))

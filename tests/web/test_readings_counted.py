@@ -180,6 +180,20 @@ def test_what_leaves_is_counted_once_and_as_what_it_is(place: Place, way: str) -
     }
 
 
+def test_what_an_erasure_would_take_is_counted_in_every_log_that_was_looked_into(
+    place: Place,
+) -> None:
+    """It finds a person's words in what others wrote, and nothing else would tell that it did."""
+    given = {"subject": "reader", "reason": "asked", "request_id": "r-1", "dry_run": True}
+    reply = place.browser.post("/v1/actions/erase", given)
+    told = {(project, what) for (_, project, _, what) in place.web.home.recorder.readings._counts}
+
+    logs = {one["project"] for one in reply.json()["logs"]}
+    assert reply.status == 200, reply.body
+    assert logs
+    assert told == {(one, "actors") for one in logs}
+
+
 def test_a_proof_that_is_written_beside_no_server_is_recorded_too(tmp_path: Path) -> None:
     """Whoever is at the directory could read the files as well; this way it is at least told."""
     with running(tmp_path / "ledger") as web:
