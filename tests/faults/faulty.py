@@ -113,6 +113,12 @@ class FaultyStore:
         """Pass on."""
         return self.inner.find(project, source, event_id)
 
+    def find_all(
+        self, project: str, keys: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Known]:
+        """Pass on."""
+        return self.inner.find_all(project, keys)
+
     def named_blobs(self, stored: Iterable[str]) -> set[str]:
         """Pass on."""
         return self.inner.named_blobs(stored)
