@@ -146,7 +146,16 @@ def _read(one: _Kept, policy: Policy, logs: Logs, findings: Findings) -> Anchor 
     try:
         return read_anchor(one.name, one.data, policy, node)
     except EvidenceError as error:
-        if error.code in {"key_unknown", "key_retired"}:
+        held = logs.get(origin)
+        if error.code == "key_unknown" and trusted and held is not None and size > held.size:
+            # The later key may be named in entries that are not here: no word of another history.
+            findings.add(
+                "missing", one.name,
+                f"of {size} entries, and {held.size} are here; signed by a key that nothing here"
+                " knows: it may be from after a rotation, and --trust with a policy that names its"
+                " key tells",
+            )  # fmt: skip
+        elif error.code in {"key_unknown", "key_retired"}:
             message = f"signed for this log by a key that is not trusted here: {error.message}"
             findings.add("forked", one.name, message)
         else:

@@ -68,3 +68,21 @@ def test_a_restore_takes_the_key_the_log_was_handed_over_to(ledger: Path, tmp_pa
     with pytest.raises(RequestError, match="the key that signs"):
         backups.restore(tmp_path / "not")
     assert not (tmp_path / "not" / "ledger.db").exists()
+
+
+def test_a_receipt_from_after_a_rotation_is_no_fork_of_an_older_copy(tmp_path: Path) -> None:
+    """The copy cannot know the later key; that entries are missing from it stays a finding."""
+    ledger = keys.make(tmp_path / "foil")
+    with keys.opened(ledger) as home:
+        keys.record(home, "one", "two")
+        home.ledger.export_now()
+        older = keys.copied(ledger, tmp_path / "older")
+        keys.rotate(home)
+        keys.retire(home)
+        [receipt] = keys.record(home, "three")
+    (tmp_path / "three.tlog-proof").write_bytes(receipt)
+    against = (str(tmp_path / "three.tlog-proof"),)
+
+    [finding] = keys.verified(older, project="default", against=against).findings
+    assert finding.klass == "missing"
+    assert "from after a rotation" in finding.message
