@@ -35,10 +35,10 @@ class Backups:
         return back_up(self.ledger, self.destination, clock, whole=whole)
 
     def restore(self, directory: Path, *against: str, keys: Path | None = None) -> Restored:
-        """Restore the latest one, asking no witness."""
+        """Restore the latest one, needing no witness."""
         asked = Asked(
             self.destination, directory, keys=keys, signing_keys=self.ledger / "keys",
-            against=against, ask_witnesses=False,
+            against=against, need_witnesses=False,
         )  # fmt: skip
         return restore(asked, SteppedClock(TAKEN), SeededRandomness("restore"))
 

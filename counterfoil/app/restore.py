@@ -67,7 +67,7 @@ class Asked:
         keys: the other half, or the folder of those; beside the backup if None.
         signing_keys: a folder of PROJECT.key files, where the backup has none.
         against: evidence somebody kept: files, folders, addresses.
-        ask_witnesses: whether witnesses of the settings are asked how far they saw the logs.
+        need_witnesses: whether a witness of the settings that does not answer stops it.
         with_findings: put it in place as it is, whatever is wrong in itself.
         erasures: those that came after the backup: see `restore_erasures`; None where nobody
             knows of any.
@@ -78,7 +78,7 @@ class Asked:
     keys: Path | None = None
     signing_keys: Path | None = None
     against: Sequence[str] = ()
-    ask_witnesses: bool = True
+    need_witnesses: bool = True
     with_findings: bool = False
     erasures: Path | None = None
 
@@ -189,7 +189,7 @@ def _put(
             public if public.is_dir() else None,
             asked.against,
             config.witness,
-            asked.ask_witnesses,
+            asked.need_witnesses,
         )
         compared = compare_outside(outside, *_held(result))
     with os_errors_translated(asked.directory):

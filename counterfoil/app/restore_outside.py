@@ -40,13 +40,13 @@ class Outside:
         public: `public/` of the ledger that was lost, where it still stands.
         against: what somebody kept: files, folders, addresses.
         witnesses: of the settings.
-        ask_witnesses: whether they are asked at all.
+        need_witnesses: whether one that does not answer stops it; all of them are asked.
     """
 
     public: Path | None
     against: Sequence[str]
     witnesses: Sequence[WitnessConfig]
-    ask_witnesses: bool = True
+    need_witnesses: bool = True
 
 
 def compare_outside(outside: Outside, policy: Policy, held: Mapping[str, Held | None]) -> Compared:
@@ -77,15 +77,15 @@ def compare_outside(outside: Outside, policy: Policy, held: Mapping[str, Held | 
         found.absent.append("witnesses: the settings name none")
     for witness in outside.witnesses:
         name = f"witness {witness.name}"
-        if not outside.ask_witnesses:
-            found.absent.append(f"{name}: was not asked")
-            continue
         try:
             _compare(name, witness.url, policy, held, found)
         except RequestError as error:
             # It says what it saw only if it serves that; another's witness need not.
             found.absent.append(f"{name}: {error.message}")
         except UnavailableError as error:
+            if not outside.need_witnesses:
+                found.absent.append(f"{name}: did not answer, and was passed over")
+                continue
             raise UnavailableError(
                 error.code,
                 f"{name} cannot be asked how far it saw the log: {error.message}; try again, or"

@@ -176,7 +176,7 @@ def _partly(problem: CounterfoilError | None) -> int:
               help="Do again what was erased after the backup: as a later ledger.db has it, or a"
               " file of lines.")  # fmt: skip
 @click.option("--without-witnesses", is_flag=True,
-              help="Do not ask the witnesses of the settings how far they saw the logs.")  # fmt: skip
+              help="Go on without the word of witnesses that do not answer; all are asked.")  # fmt: skip
 @click.option("--with-findings", is_flag=True,
               help="Put it in place as it is, whatever verify finds in it.")  # fmt: skip
 @_JSON
@@ -196,7 +196,7 @@ def restore(
     done = work.restore(
         work.Asked(
             backup, directory, keys=keys, signing_keys=signing_keys, against=against,
-            ask_witnesses=not without_witnesses, with_findings=with_findings, erasures=erasures,
+            need_witnesses=not without_witnesses, with_findings=with_findings, erasures=erasures,
         ),
         SystemClock(), SystemRandomness(),
     )  # fmt: skip

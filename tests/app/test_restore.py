@@ -328,6 +328,11 @@ def test_a_witness_of_the_settings_is_asked_and_refuses_what_is_older_than_it_sa
 
         with pytest.raises(EvidenceError, match="older than what witness one has seen") as caught:
             restore(replace(asked, directory=tmp_path / "newer"), SystemClock(), SystemRandomness())
+        with pytest.raises(EvidenceError, match="older than what witness one has seen"):
+            restore(
+                replace(asked, directory=tmp_path / "newer", need_witnesses=False),
+                SystemClock(), SystemRandomness(),
+            )  # fmt: skip
 
     assert agreed.compared.agreed == ["witness one: agrees"]
     assert caught.value.code == "rolled_back"
@@ -368,7 +373,7 @@ def test_a_restore_that_broke_off_is_begun_anew(
 
 
 def test_without_the_keys_that_sign_nothing_is_restored(backups: Backups, tmp_path: Path) -> None:
-    asked = Asked(backups.destination, tmp_path / "new", ask_witnesses=False)
+    asked = Asked(backups.destination, tmp_path / "new", need_witnesses=False)
 
     with pytest.raises(RequestError, match="--signing-keys"):
         restore(asked, SteppedClock(TAKEN), SeededRandomness("r"))
@@ -417,7 +422,7 @@ def test_what_was_erased_after_the_backup_is_erased_again_where_somebody_says_wh
     assert _body(before, 3)
     asked = Asked(
         backups.destination, tmp_path / "new", signing_keys=backups.ledger / "keys",
-        ask_witnesses=False, erasures=named,
+        need_witnesses=False, erasures=named,
     )  # fmt: skip
 
     restored = restore(asked, SteppedClock(TAKEN), SeededRandomness("r"))
