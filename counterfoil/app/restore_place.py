@@ -4,7 +4,7 @@
 
 What must hold: a directory without `ledger.db` is no ledger, so whatever a crash leaves is none,
 and the next restore begins anew.  What stood in the directory before is not touched but for
-`public/`, which the backup was compared with and holds at least as much as.
+`public/`, which the backup was compared with and which is kept as `public.before/`.
 
 Source: docs/adr/0034.
 """
@@ -19,6 +19,8 @@ from counterfoil.errors import RequestError
 from counterfoil.stores.file_system import make_directory_durably, sync_directory
 
 ASIDE: Final = ".restoring"
+BEFORE: Final = "public.before"
+"""What was published by the ledger that was lost."""
 LEDGER_FILE: Final = "ledger.db"
 _MAY_STAND: Final = frozenset({"public", "lost+found", ASIDE, LOCK})
 
@@ -42,7 +44,7 @@ def prepare_directory(directory: Path, names: frozenset[str]) -> Path:
     make_directory_durably(directory)
     standing = {one.name for one in directory.iterdir()}
     cut_off = ASIDE in standing and LEDGER_FILE not in standing
-    if others := standing - _MAY_STAND - (names if cut_off else frozenset()):
+    if others := standing - _MAY_STAND - (names | {BEFORE} if cut_off else frozenset()):
         raise RequestError(
             "dir_exists",
             f"{directory} holds {min(others)}: restore into an empty folder, or one with nothing"
@@ -55,6 +57,10 @@ def prepare_directory(directory: Path, names: frozenset[str]) -> Path:
     if cut_off:
         for name in standing & (names - {"public"}):
             _remove(directory / name)
+        if BEFORE in standing:
+            # Cut off in the names: this is what has to be compared with, not our own copy.
+            shutil.rmtree(directory / "public", ignore_errors=True)
+            (directory / BEFORE).rename(directory / "public")
     aside.mkdir(mode=0o700)
     return aside
 
@@ -66,8 +72,8 @@ def put_in_place(directory: Path) -> None:
         sync_directory(Path(folder))
     for path in sorted(aside.iterdir()):
         if path.name == "public" and (directory / "public").is_dir():
-            # What was published is in the backup, byte for byte: that was just compared.
-            shutil.rmtree(directory / "public")
+            # It is evidence, and may hold what was not compared: a log without a checkpoint.
+            (directory / "public").rename(directory / BEFORE)
         if path.name != LEDGER_FILE:
             path.rename(directory / path.name)
     # All that a ledger needs is durable before it is one.

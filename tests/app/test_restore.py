@@ -293,6 +293,21 @@ def test_the_public_files_of_the_lost_ledger_are_evidence_where_they_still_stand
     compared = backups.restore(tmp_path / "same").compared
     assert "public/default: agrees" in compared.agreed
     assert verify_path(str(tmp_path / "same")).ok
+    assert tree_of(tmp_path / "same" / "public.before") == tree_of(before / "public")
+
+
+def test_what_was_published_is_compared_again_after_a_restore_that_broke_off(
+    backups: Backups, tmp_path: Path
+) -> None:
+    """Cut off between two names it stands aside, and knows more than this backup."""
+    new = tmp_path / "new"
+    shutil.copytree(backups.ledger / "public", new / "public.before")
+    (new / ".restoring").mkdir()
+
+    with pytest.raises(EvidenceError, match="has seen"):
+        backups.restore(new)
+
+    assert tree_of(new / "public") == tree_of(backups.ledger / "public")
 
 
 def test_a_witness_that_cannot_be_asked_stops_a_restore_unless_somebody_says_so(
