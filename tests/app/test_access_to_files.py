@@ -352,17 +352,6 @@ def test_tables_of_other_folds_are_made_again(filled: Path) -> None:
     connection.close()
 
 
-def test_an_aggregate_log_of_a_later_version_stands_still_and_stops_no_other(filled: Path) -> None:
-    """Losing it loses no event; it is named where the ledger tells how it is."""
-    _later(filled / "aggregate.db")
-    before = (filled / "aggregate.db").read_bytes()
-    with opened(filled) as home:
-        assert "aggregate.db has layout 99" in home.outside.aggregate_problem
-        [answer] = home.recorder.record("default", [make_sample(1)], LOCAL, "cli")
-        assert answer.status == "recorded"
-    assert (filled / "aggregate.db").read_bytes() == before
-
-
 WRONG_CLOCKS = ("1970-01-01T00:03:00.000Z", "2025-12-31T23:59:59.999Z", "2099-06-01T00:00:00.000Z")
 
 
