@@ -3,6 +3,7 @@
 import http.client
 import json
 import logging
+import re
 import sqlite3
 import sys
 import time
@@ -103,10 +104,12 @@ def test_every_line_says_what_it_is_and_requests_what_came_of_them(
 
 
 def test_what_a_worker_answers_is_told_by_it(written: tuple[list[Line], str]) -> None:
-    """Its lines have no id of a request: it answers without one."""
+    """Under an id of its own making, which the answer carries as every answer does."""
     lines, _ = written
 
-    [one] = [one for one in lines if one.get("status") == 201 and "request" not in one]
+    one, again = [one for one in lines if one.get("status") == 201]
+    assert re.fullmatch("[0-9a-f]{16}", one["request"])
+    assert one["request"] != again["request"]
     assert (one["method"], one["route"], one["credential"]) == ("POST", "/v1/events", "token:admin")
 
 
