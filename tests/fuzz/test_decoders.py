@@ -5,6 +5,7 @@ Fuzzing asks the same table for longer: `python -m tests.fuzz.run`.
 """
 
 import io
+import re
 import subprocess
 import sys
 import zipfile
@@ -146,7 +147,8 @@ def test_the_fuzzer_finds_nothing_in_its_first_thousands_of_inputs(tmp_path: Pat
         capture_output=True, text=True, errors="replace", check=False, timeout=300,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-3_000:]
-    assert "stat::number_of_executed_units: 2500" in ended.stderr
+    [executed] = re.findall(r"stat::number_of_executed_units: (\d+)", ended.stderr)
+    assert int(executed) >= 2_500  # it ends a round of what it began
     assert list(tmp_path.iterdir()) == []
 
 
