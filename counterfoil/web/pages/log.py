@@ -20,7 +20,7 @@ from counterfoil.web.pages.parts import Empty, Line, Links, line, received_note
 from counterfoil.web.pages.render import render
 from counterfoil.web.pages.witnessing import WitnessLine, witness_lines
 
-LINES_PER_PAGE: Final = 50
+LINES_PER_PAGE: Final = 45
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ from counterfoil.web.pages.search_ask import (
 )
 from counterfoil.web.pages.search_drawing import Drawing, draw
 
-LINES_PER_PAGE: Final = 50
+LINES_PER_PAGE: Final = 45
 _TITLES: Final = {
     "outcome": "Outcome", "actor": "Who", "type": "What", "via": "Arrived by", "source": "Source",
 }  # fmt: skip
