@@ -4,17 +4,15 @@ The options name claims as people know them; `--bind` takes any other.  What a r
 refuses is printed before anybody relies on it, and with `--dry-run` before it is added.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 
 from counterfoil.cli import output
-from counterfoil.cli.target import open_target
+from counterfoil.cli.acting import WAITS, do, tell
+from counterfoil.cli.output import ledger_options
 
-LOG: Final = "_access"
-Command = TypeVar("Command", bound=Callable[..., object])
 # option -> the claim it binds, by CI.
 _CLAIMS: Final = {
     "github": {"repository_id": "repository_id", "workflow_ref": "job_workflow_ref"},
@@ -22,23 +20,6 @@ _CLAIMS: Final = {
     "buildkite": {"organization_id": "organization_id", "pipeline_id": "pipeline_id"},
     "circleci": {"project_id": "oidc.circleci.com/project-id"},
 }
-
-
-def _where(command: Command) -> Command:
-    """Add the options that say whose rules they are."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        click.option(
-            "--url", envvar="COUNTERFOIL_URL",
-            help="A server's address; its token in COUNTERFOIL_TOKEN.",
-        ),
-        click.option(
-            "--dir", "directory", type=click.Path(path_type=Path), envvar="COUNTERFOIL_DIR",
-            help="A ledger directory on this machine.",
-        ),
-    ):  # fmt: skip
-        command = option(command)
-    return command
 
 
 @click.group()
@@ -66,7 +47,7 @@ def trust() -> None:
 @click.option("--private", is_flag=True, help="The issuer is in a private network.")
 @click.option("--holder", default="", help="The handle they act as; default: one of their own.")
 @click.option("--dry-run", is_flag=True, help="Say what it would accept; add nothing.")
-@_where
+@ledger_options
 def add_rule(
     *, kind: str, bind: tuple[str, ...], issuer: str, audience: str, projects: tuple[str, ...],
     verbs: str, sources: tuple[str, ...], session_s: int, private: bool, holder: str,
@@ -81,22 +62,19 @@ def add_rule(
         "projects": projects, "verbs": verbs.replace(",", " ").split(), "sources": sources,
         "session_s": session_s, "private": private, "holder": holder, "dry": dry_run,
     }  # fmt: skip
-    with open_target(directory, url, LOG) as target:
-        made = target.act("trust-add", given)
-    if as_json:
-        output.show_json(made)
-        return output.YES
+    made = do("trust-add", given, directory=directory, url=url)
+    if as_json or made.keys() >= WAITS:
+        return tell(made, as_json=as_json)
     click.echo(output.plain(made["said"]))
     _say(made)
     return output.YES
 
 
 @trust.command("list")
-@_where
+@ledger_options
 def list_rules(*, directory: Path | None, url: str | None, as_json: bool) -> int:
     """List the rules in force, with what each accepts and refuses."""
-    with open_target(directory, url, LOG) as target:
-        found = target.act("trust-list", {})
+    found = do("trust-list", {}, directory=directory, url=url)
     if as_json:
         output.show_json(found)
         return output.YES
@@ -118,18 +96,13 @@ def list_rules(*, directory: Path | None, url: str | None, as_json: bool) -> int
 @trust.command("remove")
 @click.argument("rule")
 @click.option("--reason", default="", help="Why; it is recorded.")
-@_where
+@ledger_options
 def remove_rule(
     *, rule: str, reason: str, directory: Path | None, url: str | None, as_json: bool
 ) -> int:
     """Remove a rule; the sessions under it end."""
-    with open_target(directory, url, LOG) as target:
-        done = target.act("trust-remove", {"rule": rule, "reason": reason})
-    if as_json:
-        output.show_json(done)
-    else:
-        click.echo(output.plain(done["said"]))
-    return output.YES
+    done = do("trust-remove", {"rule": rule, "reason": reason}, directory=directory, url=url)
+    return tell(done, as_json=as_json)
 
 
 def _claim(kind: str, option: str) -> str:
